@@ -1,0 +1,1 @@
+"""Collections pipeline: receivables in; reminders, call queues and finance reports out."""

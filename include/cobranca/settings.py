@@ -1,0 +1,69 @@
+"""Settings read from the environment; see ``.env.example`` for every name."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from cobranca.errors import ConfigError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+DELIVERIES = ("outbox", "sendgrid")
+WAREHOUSES = ("duckdb:///", "postgresql://")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where everything is. Built once at the edge and passed down; nothing else reads the environment."""
+
+    config: Path
+    data: Path
+    warehouse: str
+    ledger: str
+    delivery: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the ``COBRANCA_*`` variables.
+
+        Raises:
+            ConfigError: a value is not one of those allowed.
+        """
+        environ = os.environ if environ is None else environ
+        data = environ.get("COBRANCA_DATA") or str(PROJECT_ROOT / "var" / "data")
+        if "://" in data:
+            raise ConfigError(f"COBRANCA_DATA={data}: object stores are not supported yet; give a folder.")
+        data = Path(data).expanduser().absolute()
+        warehouse = environ.get("COBRANCA_WAREHOUSE") or f"duckdb:///{data / 'warehouse.duckdb'}"
+        if not warehouse.startswith(WAREHOUSES):
+            scheme = warehouse.partition(":")[0]
+            raise ConfigError(
+                f"COBRANCA_WAREHOUSE starts with '{scheme}:'; use duckdb:///path or postgresql://user:password@host:port/database."
+            )
+        delivery = environ.get("COBRANCA_DELIVERY") or "outbox"
+        if delivery not in DELIVERIES:
+            raise ConfigError(f"COBRANCA_DELIVERY={delivery}; use one of: {', '.join(DELIVERIES)}.")
+        return cls(
+            config=Path(environ.get("COBRANCA_CONFIG") or PROJECT_ROOT / "include" / "config").absolute(),
+            data=data,
+            warehouse=warehouse,
+            ledger=environ.get("COBRANCA_LEDGER") or f"sqlite:///{data / 'ledger.db'}",
+            delivery=delivery,
+        )
+
+    def folder(self, kind: str, business_date: date, *parts: str) -> Path:
+        """``<data>/<kind>/<business date>/<parts...>``; the folder need not exist yet."""
+        return self.data.joinpath(kind, business_date.isoformat(), *parts)
+
+
+def parse_business_date(text: str) -> date:
+    """Read ``YYYY-MM-DD``.
+
+    Raises:
+        ConfigError: the text is no such date.
+    """
+    try:
+        return date.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise ConfigError(f"business date '{text}' is not a date; write it as YYYY-MM-DD, for example 2026-11-18.") from None
