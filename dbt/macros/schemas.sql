@@ -1,0 +1,4 @@
+{#- Schemas carry their plain names, the same on every engine. -#}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name | trim if custom_schema_name else target.schema }}
+{%- endmacro %}

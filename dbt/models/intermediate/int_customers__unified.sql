@@ -1,0 +1,66 @@
+with customers as (
+    select * from {{ ref('stg_landing__customers') }}
+),
+
+-- an opt-out, a legal hold or a death known to one source holds for the payer everywhere
+flags as (
+    select
+        customer_key,
+        bool_or(is_opted_out_email) as is_opted_out_email,
+        bool_or(is_opted_out_phone) as is_opted_out_phone,
+        bool_or(is_legal_hold) as is_legal_hold,
+        bool_or(is_deceased) as is_deceased,
+        -- the consumer's protection wins where sources disagree
+        case when bool_or(contract_type = 'consumer') then 'consumer' else 'business' end as contract_type
+    from customers
+    group by customer_key
+),
+
+newest as (
+    select distinct on (customer_key)
+        customer_key,
+        customer_name,
+        tax_id,
+        city,
+        state,
+        segment
+    from customers
+    order by customer_key, updated_at desc nulls last, source, customer_id
+),
+
+newest_email as (
+    select distinct on (customer_key)
+        customer_key,
+        email
+    from customers
+    where email is not null
+    order by customer_key, updated_at desc nulls last, source, customer_id
+),
+
+newest_phone as (
+    select distinct on (customer_key)
+        customer_key,
+        phone
+    from customers
+    where phone is not null
+    order by customer_key, updated_at desc nulls last, source, customer_id
+)
+
+select
+    newest.customer_key,
+    newest.customer_name,
+    newest.tax_id,
+    newest.city,
+    newest.state,
+    newest.segment,
+    newest_email.email,
+    newest_phone.phone,
+    flags.contract_type,
+    flags.is_opted_out_email,
+    flags.is_opted_out_phone,
+    flags.is_legal_hold,
+    flags.is_deceased
+from newest
+inner join flags on newest.customer_key = flags.customer_key
+left join newest_email on newest.customer_key = newest_email.customer_key
+left join newest_phone on newest.customer_key = newest_phone.customer_key

@@ -1,0 +1,112 @@
+with receivables as (
+    select * from {{ ref('stg_landing__receivables') }}
+),
+
+customers as (
+    select
+        source,
+        customer_id,
+        customer_key,
+        segment
+    from {{ ref('stg_landing__customers') }}
+),
+
+payers as (
+    select
+        customer_key,
+        contract_type
+    from {{ ref('int_customers__unified') }}
+),
+
+calendar as (
+    select * from {{ ref('stg_policy__calendar') }}
+),
+
+applied as (
+    select
+        receivable_key,
+        sum(case when kind in ('payment', 'reversal') then amount else 0 end) as paid_amount,
+        sum(case when kind in ('credit_note', 'discount') then amount else 0 end) as credited_amount,
+        sum(case when kind = 'write_off' then amount else 0 end) as written_off_amount,
+        max(case when amount > 0 then paid_on end) as last_paid_on
+    from {{ ref('int_payments__applied') }}
+    group by receivable_key
+),
+
+balances as (
+    select
+        receivables.source,
+        receivables.receivable_id,
+        receivables.receivable_key,
+        customers.customer_key,
+        payers.contract_type,
+        customers.segment,
+        receivables.document_number,
+        receivables.installment,
+        receivables.currency,
+        receivables.issue_date,
+        receivables.due_date,
+        calendar.effective_date as effective_due_date,
+        receivables.amount,
+        {{ money('coalesce(applied.paid_amount, 0)') }} as paid_amount,
+        {{ money('coalesce(applied.credited_amount, 0)') }} as credited_amount,
+        {{ money('coalesce(applied.written_off_amount, 0)') }} as written_off_amount,
+        {{ money('receivables.amount - coalesce(applied.paid_amount + applied.credited_amount + applied.written_off_amount, 0)') }} as balance,
+        applied.last_paid_on,
+        receivables.status as source_status,
+        receivables.is_disputed,
+        receivables.fine_rate,
+        receivables.monthly_interest_rate,
+        receivables.boleto_line,
+        receivables.pix_code,
+        receivables.payment_url
+    from receivables
+    inner join customers
+        on receivables.source = customers.source
+        and receivables.customer_id = customers.customer_id
+    inner join payers on customers.customer_key = payers.customer_key
+    inner join calendar on receivables.due_date = calendar.day
+    left join applied on receivables.receivable_key = applied.receivable_key
+),
+
+statuses as (
+    select
+        *,
+        case
+            when source_status <> 'open' then source_status
+            when balance > 0 then 'open'
+            when written_off_amount > 0 then 'written_off'
+            else 'settled'
+        end as status
+    from balances
+)
+
+select
+    source,
+    receivable_id,
+    receivable_key,
+    customer_key,
+    contract_type,
+    segment,
+    document_number,
+    installment,
+    currency,
+    issue_date,
+    due_date,
+    effective_due_date,
+    amount,
+    paid_amount,
+    credited_amount,
+    written_off_amount,
+    {{ money("case when status = 'open' then balance else 0 end") }} as open_amount,
+    {{ money('case when balance < 0 then -balance else 0 end') }} as overpaid_amount,
+    status,
+    case when status = 'settled' then last_paid_on end as settled_on,
+    status = 'open' as is_open,
+    is_disputed,
+    fine_rate,
+    monthly_interest_rate,
+    boleto_line,
+    pix_code,
+    payment_url
+from statuses

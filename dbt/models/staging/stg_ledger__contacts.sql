@@ -1,0 +1,18 @@
+with source as (
+    select * from {{ source('raw', 'contacts') }}
+)
+
+select
+    message_key,
+    business_date as contacted_on,
+    customer_key,
+    episode_key,
+    step,
+    step_offset,
+    channel,
+    template,
+    policy_version,
+    state,
+    state_reason
+from source
+where business_date < {{ business_date() }}
