@@ -1,0 +1,220 @@
+"""The ledger's tables: what was done to people, and what they answered.
+
+Keys are opaque and no table holds a name, an address, a phone number or a tax id, so that the ledger can be kept
+when a customer's data are erased. Times are UTC by the database's clock.
+"""
+
+from decimal import Decimal
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+# planned      chosen by the approved plan, nobody works on it (a reason says why it is still held)
+# claimed      one worker holds it until its lease expires; nothing has left
+# sending      committed just before the first byte leaves
+# sent         the provider said that it accepted it
+# rejected     certainly not accepted, and trying again would not help
+# unknown      it may or may not have been accepted: never sent again
+# delivered    the provider reported the mailbox's acceptance
+# bounced      the mailbox refused it
+# suppressed   this step was already done for this debt
+# cancelled_paid  a payment came in after the plan was made
+# superseded   a newer plan of the same date no longer holds it
+# expired      a later date was planned before it was sent
+CONTACT_STATES = (
+    "planned", "claimed", "sending", "sent", "rejected", "unknown", "delivered", "bounced",
+    "suppressed", "cancelled_paid", "superseded", "expired",
+)  # fmt: skip
+
+# A step counts as taken for a debt while a contact is in one of these: no second contact may enter them.
+ENGAGED_STATES = ("claimed", "sending", "sent", "unknown", "delivered")
+
+
+class Exact(sa.types.TypeDecorator):
+    """A decimal number that is never a float: ``numeric`` where the database has it, text on SQLite."""
+
+    impl = sa.Numeric
+    cache_ok = True
+
+    def __init__(self, precision: int, scale: int):
+        super().__init__(precision, scale)
+        self.precision, self.scale = precision, scale
+
+    def load_dialect_impl(self, dialect):
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.String(self.precision + 2))
+        return dialect.type_descriptor(sa.Numeric(self.precision, self.scale))
+
+    def process_bind_param(self, value, dialect):
+        if value is None:
+            return None
+        if isinstance(value, float):
+            raise ValueError("money must not be a float")
+        value = Decimal(value).quantize(Decimal(1).scaleb(-self.scale))
+        return str(value) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value, dialect):
+        return None if value is None else Decimal(value)
+
+
+class utc_now(FunctionElement):  # noqa: N801 - reads as a SQL function
+    """The database's own clock in UTC, ``seconds`` from now; the only clock that leases are measured by."""
+
+    type = sa.DateTime()
+    inherit_cache = False
+
+    def __init__(self, seconds: float = 0):
+        self.seconds = float(seconds)
+        super().__init__()
+
+
+@compiles(utc_now, "sqlite")
+def _utc_now_sqlite(element, compiler, **kwargs):
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{element.seconds:+.3f} seconds')"
+
+
+@compiles(utc_now, "postgresql")
+def _utc_now_postgresql(element, compiler, **kwargs):
+    return f"(clock_timestamp() at time zone 'utc' + interval '{element.seconds:.3f} seconds')"
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+contacts = sa.Table(
+    "contacts",
+    metadata,
+    sa.Column("message_key", sa.String(64), primary_key=True),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("batch_id", sa.String(64), nullable=False),
+    sa.Column("customer_key", sa.String(64), nullable=False),
+    sa.Column("episode_key", sa.String(200), nullable=False),
+    sa.Column("step", sa.String(64), nullable=False),
+    sa.Column("step_offset", sa.Integer, nullable=False),
+    sa.Column("channel", sa.String(16), nullable=False),
+    sa.Column("template", sa.String(64), nullable=False),
+    sa.Column("policy_version", sa.String(64), nullable=False),
+    sa.Column("requires_approval", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("approved_by", sa.String(100)),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("state_reason", sa.String(200)),
+    sa.Column("owner", sa.String(64)),
+    sa.Column("lease_expires_at", sa.DateTime),
+    sa.Column("provider_message_id", sa.String(200)),
+    sa.Column("created_at", sa.DateTime, nullable=False, server_default=utc_now()),
+    sa.Column("updated_at", sa.DateTime, nullable=False, server_default=utc_now(), onupdate=utc_now()),
+    sa.CheckConstraint("state in ({})".format(", ".join(f"'{s}'" for s in CONTACT_STATES)), name="state"),
+    sa.UniqueConstraint("business_date", "customer_key", "channel"),
+    sa.Index("ix_contacts_business_date_state", "business_date", "state"),
+)
+
+_engaged = sa.text("state in ({})".format(", ".join(f"'{s}'" for s in ENGAGED_STATES)))
+sa.Index(
+    "uq_contacts_step_once",
+    contacts.c.episode_key,
+    contacts.c.step,
+    contacts.c.channel,
+    unique=True,
+    sqlite_where=_engaged,
+    postgresql_where=_engaged,
+)
+
+contact_items = sa.Table(
+    "contact_items",
+    metadata,
+    sa.Column("message_key", sa.String(64), sa.ForeignKey("contacts.message_key"), primary_key=True),
+    sa.Column("receivable_key", sa.String(200), primary_key=True),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("open_amount", Exact(18, 2), nullable=False),
+    sa.Column("amount_due", Exact(18, 2), nullable=False),
+)
+
+# Filled by triggers on contacts, so that no code path can forget it; updates and deletes are refused.
+contact_history = sa.Table(
+    "contact_history",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("message_key", sa.String(64), nullable=False, index=True),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("from_state", sa.String(16)),
+    sa.Column("to_state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.String(200)),
+    sa.Column("owner", sa.String(64)),
+    sa.Column("batch_id", sa.String(64), nullable=False),
+    sa.Column("provider_message_id", sa.String(200)),
+)
+
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column("outcome_id", sa.String(64), primary_key=True),
+    sa.Column("contacted_on", sa.Date, nullable=False, index=True),
+    sa.Column("message_key", sa.String(64)),
+    sa.Column("customer_key", sa.String(64), nullable=False),
+    sa.Column("episode_key", sa.String(200)),
+    sa.Column("step", sa.String(64)),
+    sa.Column("step_offset", sa.Integer),
+    sa.Column("agent_id", sa.String(64), nullable=False),
+    sa.Column("code", sa.String(32), nullable=False),
+    sa.Column("delay_reason", sa.String(64)),
+    sa.Column("follow_up_on", sa.Date),
+    sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
+)
+
+promises = sa.Table(
+    "promises",
+    metadata,
+    sa.Column("promise_id", sa.String(64), primary_key=True),
+    sa.Column("customer_key", sa.String(64), nullable=False),
+    sa.Column("made_on", sa.Date, nullable=False, index=True),
+    sa.Column("promised_on", sa.Date, nullable=False),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("amount", Exact(18, 2), nullable=False),
+    sa.Column("agent_id", sa.String(64), nullable=False),
+    sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
+)
+
+agreements = sa.Table(
+    "agreements",
+    metadata,
+    sa.Column("agreement_id", sa.String(64), primary_key=True),
+    sa.Column("customer_key", sa.String(64), nullable=False),
+    sa.Column("agreed_on", sa.Date, nullable=False, index=True),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("amount", Exact(18, 2), nullable=False),
+    sa.Column("installments", sa.Integer, nullable=False),
+    sa.Column("discount_rate", Exact(9, 6), nullable=False),
+    sa.Column("agent_id", sa.String(64), nullable=False),
+    sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
+)
+
+# Switches that act at once, without a deployment: ``paused`` stops all sending.
+switches = sa.Table(
+    "switches",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("is_on", sa.Boolean, nullable=False),
+    sa.Column("author", sa.String(100), nullable=False),
+    sa.Column("reason", sa.String(200), nullable=False),
+    sa.Column("updated_at", sa.DateTime, nullable=False, server_default=utc_now(), onupdate=utc_now()),
+)
+
+# One row for each finished run of the sender: its counts, as they were reported.
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("business_date", sa.Date, nullable=False, index=True),
+    sa.Column("stage", sa.String(32), nullable=False),
+    sa.Column("batch_id", sa.String(64), nullable=False),
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("finished_at", sa.DateTime, nullable=False, server_default=utc_now()),
+)
