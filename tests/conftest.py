@@ -1,0 +1,49 @@
+"""Fixtures for every test: real servers started once a session, and settings that point into a temporary folder."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cobranca.settings import PROJECT_ROOT, Settings
+from servers import MariadbUnavailable, PostgresUnavailable, PrivateMariadb, PrivatePostgres, unavailable
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PrivatePostgres]:
+    """A PostgreSQL server for the whole session: ``.create_database(name) -> url``, ``.drop_database(name)``, ``.url(name)``."""
+    server = PrivatePostgres()
+    try:
+        server.start()
+    except PostgresUnavailable as error:
+        unavailable(str(error))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[PrivateMariadb]:
+    """A MariaDB server for the whole session, with the same methods."""
+    server = PrivateMariadb()
+    try:
+        server.start()
+    except MariadbUnavailable as error:
+        unavailable(str(error))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of an empty installation with a copy of the default configuration, free to be changed."""
+    config, data = tmp_path / "config", tmp_path / "data"
+    shutil.copytree(PROJECT_ROOT / "include" / "config", config)
+    data.mkdir()
+    return Settings(
+        config=config,
+        data=data,
+        warehouse=f"duckdb:///{data / 'warehouse.duckdb'}",
+        ledger=f"sqlite:///{data / 'ledger.db'}",
+        delivery="outbox",
+    )
