@@ -1,0 +1,86 @@
+"""The policy of one night as tables: what SQL reads is exactly what was checked, frozen beside the landing."""
+
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cobranca import calendar, manifest
+from cobranca.policy.load import load_policy
+from cobranca.policy.model import Policy
+from cobranca.schema import POLICY
+from cobranca.settings import Settings
+
+
+def publish_policy(settings: Settings, business_date: date) -> manifest.Manifest:
+    """Write every table of ``schema.POLICY`` to ``landing/<date>/policy``; the same files give the same batch id.
+
+    Raises:
+        ConfigError: a policy file is wrong; nothing is replaced.
+    """
+    policy = load_policy(settings.config, business_date)
+    root = settings.folder("landing", business_date, "policy")
+    draft = manifest.draft_folder(root, "policy")
+    entries = []
+    for name, rows in policy_tables(policy).items():
+        table = pa.Table.from_pylist(rows, schema=POLICY[name])
+        pq.write_table(table, draft / f"{name}.parquet", compression="zstd")
+        entries.append(manifest.FileEntry.of(draft, f"{name}.parquet", table.num_rows))
+    return manifest.publish(
+        root,
+        draft,
+        kind="policy",
+        business_date=business_date,
+        files=entries,
+        inputs={"regua": policy.version, **policy.fingerprints},
+    )
+
+
+def policy_tables(policy: Policy) -> dict[str, list[dict]]:
+    """The rows of every table of ``schema.POLICY``.
+
+    Lists become text joined by commas (``viciado,novo``; ``SP,RJ``), nothing becomes null. A hold that is not in
+    force on the business date is left out. Steps of a segment replace those of ``*`` for that segment.
+    """
+    limits = policy.limits.model_dump()
+    return {
+        "policy_steps": _steps(policy),
+        "policy_limits": [
+            {"policy_version": policy.version} | {name: limits[name] for name in POLICY["policy_limits"].names[1:]}
+        ],
+        "policy_agents": [{**agent.model_dump(), "states": ",".join(agent.states) or None} for agent in policy.agents],
+        "policy_holds": [hold.model_dump() for hold in policy.holds if hold.holds_on(policy.business_date)],
+        "policy_calling_hours": [
+            {**row.model_dump(), "starts_at": f"{row.starts_at:%H:%M}", "ends_at": f"{row.ends_at:%H:%M}"}
+            for row in policy.calling_hours
+        ],
+        "policy_outcome_codes": [row.model_dump() for row in policy.outcome_codes],
+        "policy_legal_rates": [row.model_dump(exclude={"reviewed_on"}) for row in policy.legal_rates],
+        "policy_calendar": calendar_table(policy),
+    }
+
+
+def _steps(policy: Policy) -> list[dict]:
+    return [
+        {
+            "policy_version": policy.version,
+            "segment": segment,
+            "step": step.name,
+            "step_offset": step.offset,
+            "channel": step.channel,
+            "template": step.template,
+            "requires_approval": step.requires_approval,
+            "minimum_amount": step.minimum_amount,
+            "only_classes": ",".join(step.only_classes) or None,
+            "is_entry": step.entry,
+        }
+        for segment, steps in policy.regua.steps.items()
+        for step in steps
+    ]
+
+
+def calendar_table(policy: Policy) -> list[dict]:
+    """The bank calendar with ``is_contact_day``: bank days on which this company does not rest."""
+    resting = {row.day for row in policy.extra_holidays}
+    rows = calendar.calendar_rows(date(calendar.FIRST_YEAR, 1, 1), date(calendar.LAST_YEAR, 12, 31))
+    return [{**row, "is_contact_day": row["is_bank_day"] and row["day"] not in resting} for row in rows]
