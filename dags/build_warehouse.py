@@ -1,0 +1,66 @@
+"""
+### build_warehouse
+
+**What** Loads the landed files, builds the models layer by layer, freezes tonight's plan as a candidate batch, and
+publishes it in `outbound/<date>` when the gate approves it.
+
+**When** As soon as the feedback and the receivables of the same date have landed.
+
+**For whom** `send_reminders`, `write_call_queues` and `publish_reports`, which read the approved batch and nothing else.
+
+**When it breaks** A failed model or test is named in the task's log; a failed gate in `quality/<date>/index.html`.
+Until the run succeeds nobody is contacted and the last good queues stay. After mending, clear the run from its first
+task; building a date again gives the same batch.
+"""
+
+from airflow.sdk import PartitionedAssetTimetable, chain, dag, task
+
+from cobranca.orchestration.assets import feedback_landed, plan_approved, receivables_landed
+from cobranca.orchestration.dates import START, tonight
+from cobranca.orchestration.defaults import DEFAULT_ARGS, WAREHOUSE_POOL
+
+LAYERS = ("staging", "intermediate", "marts", "finance", "outbound")
+
+
+@dag(
+    schedule=PartitionedAssetTimetable(assets=feedback_landed & receivables_landed),
+    start_date=START,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS | {"owner": "data", "pool": WAREHOUSE_POOL},
+    tags=["night", "warehouse"],
+    doc_md=__doc__,
+)
+def build_warehouse():
+    @task
+    def load() -> None:
+        from cobranca.warehouse import prepare
+
+        night = tonight()
+        prepare(night.settings, night.business_date)
+
+    @task
+    def build(layer: str) -> None:
+        from cobranca.warehouse import build_layer
+
+        night = tonight()
+        build_layer(night.settings, night.business_date, layer)
+
+    @task
+    def freeze() -> str:
+        from cobranca.warehouse import freeze
+
+        night = tonight()
+        return freeze(night.settings, night.business_date).batch_id
+
+    @task(outlets=[plan_approved])
+    def approve() -> None:
+        from cobranca.night import approve
+
+        night = tonight()
+        approve(night.settings, night.business_date)
+
+    layers = [build.override(task_id=f"build_{layer}")(layer) for layer in LAYERS]
+    chain(load(), *layers, freeze(), approve())
+
+
+build_warehouse()

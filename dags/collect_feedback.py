@@ -1,0 +1,48 @@
+"""
+### collect_feedback
+
+**What** Reads the workbooks that agents returned in `inbox/` into the ledger, then lands what happened before the
+business date (contacts, outcomes, promises, agreements) in `landing/<date>/feedback`.
+
+**When** Every day at 01:30, São Paulo. The day is the partition key.
+
+**For whom** `build_warehouse`: last night's contacts and yesterday's answers decide tonight's steps.
+
+**When it breaks** A bad row of a workbook is set aside with its reason and stops nothing. An unreachable ledger is
+tried again; afterwards clear the failed task. Nobody is contacted before it has succeeded.
+"""
+
+from airflow.sdk import dag, task
+
+from cobranca.orchestration.assets import feedback_landed
+from cobranca.orchestration.dates import START, every_night_at, tonight
+from cobranca.orchestration.defaults import DEFAULT_ARGS
+
+
+@dag(
+    schedule=every_night_at(1, 30),
+    start_date=START,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS | {"owner": "collections"},
+    tags=["night", "ledger"],
+    doc_md=__doc__,
+)
+def collect_feedback():
+    @task
+    def read_outcomes() -> dict | None:
+        from cobranca.queues import read_outcomes
+
+        night = tonight()
+        return read_outcomes(night.settings, night.business_date)
+
+    @task(outlets=[feedback_landed])
+    def publish_feedback() -> str:
+        from cobranca.ledger.feedback import publish_feedback
+
+        night = tonight()
+        return publish_feedback(night.settings, night.business_date).batch_id
+
+    read_outcomes() >> publish_feedback()
+
+
+collect_feedback()

@@ -1,0 +1,66 @@
+"""
+### land_receivables
+
+**What** Freezes the policy of the night, reads customers, receivables and payments of every source, each source in
+one snapshot, and publishes them in `landing/<date>/sources` when the arrival checks accept them.
+
+**When** Every day at 02:00, São Paulo. The day is the partition key.
+
+**For whom** `build_warehouse`.
+
+**When it breaks** An unreachable source is tried again. A failed arrival check (an empty or half-empty extract) means
+that nothing is published and nobody is contacted: read `quality/<date>/index.html`, mend the source, clear this run.
+A mistake in `include/config` names its file and line: mend it and clear this run.
+"""
+
+from airflow.sdk import dag, task
+
+from cobranca.orchestration.assets import receivables_landed
+from cobranca.orchestration.dates import START, every_night_at, tonight
+from cobranca.orchestration.defaults import DEFAULT_ARGS, SOURCES_POOL
+
+
+@dag(
+    schedule=every_night_at(2, 0),
+    start_date=START,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS | {"owner": "data"},
+    tags=["night", "landing"],
+    doc_md=__doc__,
+)
+def land_receivables():
+    @task
+    def publish_policy() -> str:
+        from cobranca.policy import publish_policy
+
+        night = tonight()
+        return publish_policy(night.settings, night.business_date).batch_id
+
+    @task
+    def list_sources() -> list[str]:
+        from cobranca.landing import sources
+
+        return sources(tonight().settings)
+
+    @task(pool=SOURCES_POOL, map_index_template="{{ task.op_kwargs['source'] }}")
+    def land(source: str) -> None:
+        from cobranca.landing import land_source
+
+        night = tonight()
+        land_source(night.settings, night.business_date, source, night.run_key)
+
+    @task(outlets=[receivables_landed])
+    def accept() -> str:
+        from cobranca.landing import accept
+        from cobranca.quality import check_arrivals
+
+        night = tonight()
+        check = lambda draft: check_arrivals(night.settings, draft)  # noqa: E731
+        return accept(night.settings, night.business_date, night.run_key, check).batch_id
+
+    names = list_sources()
+    publish_policy() >> names
+    land.expand(source=names) >> accept()
+
+
+land_receivables()

@@ -1,0 +1,40 @@
+"""
+### write_call_queues
+
+**What** Writes one workbook per agent and the dialer file of the date to `queues/<date>`, sorted by priority.
+
+**When** As soon as the plan of the date is approved; due by 07:30, São Paulo.
+
+**For whom** The agents who call. They return the workbooks to `inbox/`, where `collect_feedback` finds them.
+
+**When it breaks** Clear the failed task: the files of a date are replaced whole, never half. Without an approved plan
+the previous files stay as they are.
+"""
+
+from airflow.sdk import PartitionedAssetTimetable, dag, task
+
+from cobranca.orchestration.assets import plan_approved, queues_written
+from cobranca.orchestration.dates import START, tonight
+from cobranca.orchestration.defaults import DEFAULT_ARGS
+
+
+@dag(
+    schedule=PartitionedAssetTimetable(assets=plan_approved),
+    start_date=START,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS | {"owner": "collections"},
+    tags=["night", "people"],
+    doc_md=__doc__,
+)
+def write_call_queues():
+    @task(outlets=[queues_written])
+    def write() -> None:
+        from cobranca.queues import write_queues
+
+        night = tonight()
+        write_queues(night.settings, night.business_date)
+
+    write()
+
+
+write_call_queues()
