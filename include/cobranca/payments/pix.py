@@ -1,0 +1,182 @@
+"""Pix BR Codes ("copia e cola"): EMV tag-length-value text with a checksum. Validated, decoded and built.
+
+A static code (with a key) has no due date, fine or interest; a dynamic one (with an address) asks the payee's bank for
+them. Prefer the code that the source provides.
+"""
+
+import binascii
+import re
+import unicodedata
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from cobranca.errors import CobrancaError
+
+GUI = "br.gov.bcb.pix"
+NO_TXID = "***"
+NAME_LENGTH, CITY_LENGTH, TXID_LENGTH = 25, 15, 25
+
+
+class InvalidPix(CobrancaError, ValueError):
+    """The text is no Pix code, or its checksum is wrong. The text itself is not repeated."""
+
+
+@dataclass(frozen=True)
+class PixCode:
+    """What one code says. Either ``key`` (static) or ``url`` (dynamic, without ``https://``) is set."""
+
+    key: str | None
+    url: str | None
+    info: str | None
+    amount: Decimal | None
+    name: str
+    city: str
+    txid: str | None
+
+    @property
+    def is_dynamic(self) -> bool:
+        return self.url is not None
+
+
+def build(
+    *,
+    name: str,
+    city: str,
+    key: str | None = None,
+    url: str | None = None,
+    amount: Decimal | None = None,
+    txid: str | None = None,
+    info: str | None = None,
+) -> str:
+    """Compose a code; name and city are shortened and written without accents.
+
+    Args:
+        name: the payee, cut to 25 characters.
+        city: the payee's city, cut to 15.
+        key: Pix key of a static code: CPF/CNPJ, e-mail, ``+55…`` phone or random key.
+        url: address of a dynamic code's payload, without ``https://``.
+        amount: reais, at most two places; without it the payer types one.
+        txid: up to 25 letters and digits, found again on the bank statement.
+        info: free text for the payer, static codes only.
+
+    Raises:
+        InvalidPix: a part does not fit.
+    """
+    if (key is None) == (url is None):
+        raise InvalidPix("a Pix code needs either a key (static) or an address (dynamic).")
+    if url is not None and info is not None:
+        raise InvalidPix("only a static Pix code carries a free text.")
+    if txid is not None and not re.fullmatch(rf"[A-Za-z0-9]{{1,{TXID_LENGTH}}}", txid):
+        raise InvalidPix("a Pix txid has 1 to 25 letters and digits, without accents or signs.")
+    if not _plain(name).strip() or not _plain(city).strip():
+        raise InvalidPix("a Pix code needs the payee's name and city.")
+    account = _field("00", GUI) + (_field("01", key) if key is not None else _field("25", url))
+    if info is not None:
+        account += _field("02", _plain(info))
+    code = _field("00", "01")
+    if url is not None:
+        code += _field("01", "12")
+    code += _field("26", account) + _field("52", "0000") + _field("53", "986")
+    if amount is not None:
+        code += _field("54", _amount_text(amount))
+    code += _field("58", "BR") + _field("59", _plain(name)[:NAME_LENGTH].strip())
+    code += _field("60", _plain(city)[:CITY_LENGTH].strip())
+    code += _field("62", _field("05", txid or NO_TXID)) + "6304"
+    return code + crc16(code)
+
+
+def parse(code: str) -> PixCode:
+    """Read a code and check its structure and checksum.
+
+    Raises:
+        InvalidPix: it is none, with the reason.
+    """
+    code = code.strip()
+    if not code.isascii():
+        raise InvalidPix("a Pix code has only characters without accents.")
+    if len(code) < 8 or code[-8:-4] != "6304" or crc16(code[:-4]) != code[-4:].upper():
+        raise InvalidPix("the Pix code's checksum is wrong; it was cut or changed.")
+    fields = _fields(code)
+    if fields.get("00") != "01" or fields.get("58") != "BR" or fields.get("53") != "986":
+        raise InvalidPix("the code is no Pix code in reais (fields 00, 53 and 58).")
+    account = _pix_account(fields)
+    extra = _fields(fields["62"]) if "62" in fields else {}
+    txid = extra.get("05", NO_TXID)
+    key, url = account.get("01"), account.get("25")
+    if (key is None) == (url is None):
+        raise InvalidPix("the Pix code has neither a key nor an address, or both.")
+    return PixCode(
+        key=key,
+        url=url,
+        info=account.get("02"),
+        amount=_amount(fields["54"]) if "54" in fields else None,
+        name=fields.get("59", ""),
+        city=fields.get("60", ""),
+        txid=None if txid == NO_TXID else txid,
+    )
+
+
+def is_valid(code: str | None) -> bool:
+    """Whether :func:`parse` would read it."""
+    try:
+        parse(code or "")
+    except InvalidPix:
+        return False
+    return True
+
+
+def crc16(text: str) -> str:
+    """CRC16-CCITT-FALSE (polynomial 0x1021, start 0xFFFF) as four hexadecimal digits."""
+    return f"{binascii.crc_hqx(text.encode('utf-8'), 0xFFFF):04X}"
+
+
+def _pix_account(fields: dict[str, str]) -> dict[str, str]:
+    for tag in map(str, range(26, 52)):
+        if tag in fields:
+            account = _fields(fields[tag])
+            if account.get("00", "").lower() == GUI:
+                return account
+    raise InvalidPix("the code holds no Pix account (br.gov.bcb.pix).")
+
+
+def _field(tag: str, value: str) -> str:
+    if not value or len(value) > 99 or not value.isascii() or not value.isprintable():
+        raise InvalidPix(f"field {tag} of a Pix code needs 1 to 99 printable characters without accents.")
+    return f"{tag}{len(value):02d}{value}"
+
+
+def _fields(text: str) -> dict[str, str]:
+    found, position = {}, 0
+    while position < len(text):
+        tag, length = text[position : position + 2], text[position + 2 : position + 4]
+        if not re.fullmatch(r"[0-9]{2}", tag) or not re.fullmatch(r"[0-9]{2}", length):
+            raise InvalidPix("the Pix code's fields do not follow tag, length, value.")
+        start = position + 4
+        position = start + int(length)
+        if position > len(text) or tag in found:
+            raise InvalidPix(f"field {tag} of the Pix code is too short or stands twice.")
+        found[tag] = text[start:position]
+    return found
+
+
+def _plain(text: str) -> str:
+    """Without accents and what else is not ASCII."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+
+
+def _amount_text(amount: Decimal) -> str:
+    if not amount.is_finite() or amount <= 0 or amount * 100 != int(amount * 100):
+        raise InvalidPix("a Pix amount is above zero and has at most two places.")
+    text = f"{amount:.2f}"
+    if len(text) > 13:
+        raise InvalidPix("a Pix amount has at most 13 characters.")
+    return text
+
+
+def _amount(text: str) -> Decimal:
+    if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,2})?", text):
+        raise InvalidPix("the Pix code's amount is no amount.")
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise InvalidPix("the Pix code's amount is no amount.") from None

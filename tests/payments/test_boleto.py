@@ -1,0 +1,140 @@
+"""Boletos: published samples, the change of factor in 2025, and build → parse for any values."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cobranca.payments import boleto
+from cobranca.payments.boleto import InvalidBoleto
+
+SAMPLE_LINE = "23793381286000782713695000063305975520000370000"
+SAMPLE_BARCODE = "00193373700000001000500940144816060680935031"
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "bank", "due_date", "amount"),
+    [
+        (SAMPLE_LINE, date(2018, 6, 1), "237", date(2018, 6, 11), "3700.00"),
+        ("23793.38128 60007.827136 95000.063305 9 75520000370000", date(2018, 6, 1), "237", date(2018, 6, 11), "3700.00"),
+        (SAMPLE_BARCODE, date(2008, 1, 1), "001", date(2007, 12, 31), "1.00"),
+    ],
+)
+def test_published_samples_are_read(text, reference, bank, due_date, amount):
+    found = boleto.parse(text, reference)
+    assert (found.bank, found.due_date, found.amount) == (bank, due_date, Decimal(amount))
+    assert found.currency == "9"
+
+
+def test_line_and_barcode_say_the_same():
+    from_line = boleto.parse(SAMPLE_LINE, date(2018, 6, 1))
+    assert boleto.parse(from_line.barcode, date(2018, 6, 1)) == from_line
+    assert from_line.line == SAMPLE_LINE
+    assert from_line.formatted_line == "23793.38128 60007.827136 95000.063305 9 75520000370000"
+
+
+@pytest.mark.parametrize(
+    ("due_date", "factor"),
+    [
+        (date(1997, 10, 8), 1),
+        (date(2000, 7, 3), 1000),
+        (date(2007, 12, 31), 3737),
+        (date(2018, 6, 11), 7552),
+        (date(2025, 2, 21), 9999),
+        (date(2025, 2, 22), 1000),
+        (date(2026, 11, 18), 1634),
+        (date(2049, 10, 13), 9999),
+        (date(2049, 10, 14), 1000),
+    ],
+)
+def test_due_date_factors(due_date, factor):
+    assert boleto.due_date_factor(due_date) == factor
+    assert boleto.date_of_factor(factor, due_date) == due_date
+
+
+@pytest.mark.parametrize("days", [-3000, 0, 5500])
+def test_the_window_includes_its_ends(days):
+    reference = date(2026, 11, 18)
+    due_date = reference + timedelta(days=days)
+    assert boleto.date_of_factor(boleto.due_date_factor(due_date), reference) == due_date
+
+
+@pytest.mark.parametrize("days", [-3001, 5501])
+def test_a_date_outside_the_window_is_never_taken_for_another(days):
+    reference = date(2026, 11, 18)
+    with pytest.raises(InvalidBoleto, match="means no date"):
+        boleto.date_of_factor(boleto.due_date_factor(reference + timedelta(days=days)), reference)
+
+
+def test_factor_zero_is_no_due_date():
+    open_boleto = boleto.build("341", None, None, "1" * 25)
+    assert boleto.parse(open_boleto.line, date(2026, 1, 1)).due_date is None
+    assert boleto.parse(open_boleto.line, date(2026, 1, 1)).amount is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "not 0"),
+        ("123", "not 3"),
+        ("8" * 48, "utility bill"),
+        ("8" + "0" * 43, "utility bill"),
+        (SAMPLE_LINE[:-1] + "1", "general check digit"),
+        (SAMPLE_LINE[:9] + "5" + SAMPLE_LINE[10:], "field 1"),
+        (SAMPLE_LINE[:20] + "5" + SAMPLE_LINE[21:], "field 2"),
+        (SAMPLE_LINE[:31] + "6" + SAMPLE_LINE[32:], "field 3"),
+        (SAMPLE_LINE[:-1] + "x", "only digits"),
+        (SAMPLE_LINE[:-1] + "٠", "only digits"),
+    ],
+)
+def test_wrong_codes_are_refused_with_the_reason(text, reason):
+    with pytest.raises(InvalidBoleto, match=reason):
+        boleto.parse(text, date(2018, 6, 1))
+    assert not boleto.is_valid(text, date(2018, 6, 1))
+
+
+@pytest.mark.parametrize(
+    ("bank", "amount", "free_field"),
+    [
+        ("34", "1.00", "0" * 25),
+        ("341", "1.005", "0" * 25),
+        ("341", "-1.00", "0" * 25),
+        ("341", "100000000.00", "0" * 25),
+        ("341", "1.00", "0" * 24),
+        ("341", "1.00", "x" * 25),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(bank, amount, free_field):
+    with pytest.raises(InvalidBoleto):
+        boleto.build(bank, date(2026, 11, 18), Decimal(amount), free_field)
+
+
+def test_no_boleto_is_valid_without_a_text():
+    assert not boleto.is_valid(None, date(2026, 1, 1))
+
+
+boletos = st.builds(
+    boleto.build,
+    st.integers(1, 799).map("{:03d}".format),
+    st.dates(date(2024, 1, 1), date(2030, 12, 31)),
+    st.integers(1, 10**10 - 1).map(lambda cents: Decimal(cents).scaleb(-2)),
+    st.text("0123456789", min_size=25, max_size=25),
+)
+
+
+@given(boletos)
+def test_what_was_built_is_read_back(made):
+    assert boleto.parse(made.line, date(2026, 11, 18)) == made
+    assert boleto.parse(made.barcode, date(2026, 11, 18)) == made
+    assert boleto.parse(boleto.format_line(made.line), date(2026, 11, 18)) == made
+
+
+@given(boletos, st.integers(0, 46), st.integers(1, 9))
+def test_one_wrong_digit_never_passes_as_the_same_boleto(made, position, shift):
+    """Mod 10 and mod 11 find every single wrong digit, but for the mod 11 results that share the digit 1."""
+    line = made.line
+    wrong = line[:position] + str((int(line[position]) + shift) % 10) + line[position + 1 :]
+    if boleto.is_valid(wrong, date(2026, 11, 18)):
+        assert 32 < position < 47 and line[32] == "1"

@@ -1,0 +1,121 @@
+"""Pix codes: the central bank's sample, the checksum, and build → parse for any values."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cobranca.payments import pix
+from cobranca.payments.pix import InvalidPix
+
+# From Banco Central's manual of the BR Code.
+MANUAL = (
+    "00020126580014br.gov.bcb.pix0136123e4567-e12b-12d1-a456-4266554400005204000053039865802BR"
+    "5913Fulano de Tal6008BRASILIA62070503***63041D3D"
+)
+
+
+def with_crc(body: str) -> str:
+    return f"{body}6304{pix.crc16(body + '6304')}"
+
+
+def test_the_checksum_is_ccitt_false():
+    assert pix.crc16("123456789") == "29B1"
+
+
+def test_the_checksum_keeps_its_leading_zeros():
+    texts = [str(number) for number in range(5000)]
+    assert any(pix.crc16(text).startswith("0") for text in texts)
+    assert all(len(pix.crc16(text)) == 4 for text in texts)
+
+
+def test_the_manuals_sample_is_read():
+    found = pix.parse(MANUAL)
+    assert found.key == "123e4567-e12b-12d1-a456-426655440000"
+    assert (found.name, found.city, found.amount, found.txid) == ("Fulano de Tal", "BRASILIA", None, None)
+    assert not found.is_dynamic
+
+
+def test_the_manuals_sample_is_built():
+    assert pix.build(key="123e4567-e12b-12d1-a456-426655440000", name="Fulano de Tal", city="BRASILIA") == MANUAL
+
+
+def test_names_lose_accents_and_length():
+    found = pix.parse(pix.build(key="a@example.com", name="Comércio de Peças São João Ltda", city="São José dos Campos"))
+    assert (found.name, found.city) == ("Comercio de Pecas Sao Joa", "Sao Jose dos Ca")
+
+
+def test_a_dynamic_code_has_an_address():
+    code = pix.build(url="pix.example.com/qr/v2/1f2e", name="Escola", city="Recife", amount=Decimal("10.50"))
+    found = pix.parse(code)
+    assert found.is_dynamic and found.url == "pix.example.com/qr/v2/1f2e" and found.amount == Decimal("10.50")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("", "checksum"),
+        (MANUAL[:-1] + "E", "checksum"),
+        (MANUAL[:-12], "checksum"),
+        (MANUAL.replace("Fulano", "Fulana"), "checksum"),
+        (MANUAL.replace("Fulano", "Fuláno"), "without accents"),
+        (with_crc("000201" + "26200014br.gov.bcb.pix52040000" + "5303986" + "5802BR"), "tag, length|too short|neither"),
+        (with_crc("000201" + "26180014br.gov.bcb.pix" + "520400005303986" + "5802BR"), "neither a key"),
+        (with_crc("000201" + "520400005303986" + "5802BR"), "no Pix account"),
+        (with_crc("000201" + "520400005303840" + "5802BR"), "no Pix code in reais"),
+        (with_crc("000201000201"), "stands twice"),
+        (with_crc("zz0201"), "tag, length, value"),
+    ],
+)
+def test_wrong_codes_are_refused_with_the_reason(code, reason):
+    with pytest.raises(InvalidPix, match=reason):
+        pix.parse(code)
+    assert not pix.is_valid(code)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"key": "a@example.com", "url": "pix.example.com/1"},
+        {"key": "a@example.com", "txid": "has-hyphen"},
+        {"key": "a@example.com", "txid": "x" * 26},
+        {"key": "a@example.com", "amount": Decimal("0")},
+        {"key": "a@example.com", "amount": Decimal("1.001")},
+        {"key": "a@example.com", "amount": Decimal("NaN")},
+        {"key": "a@example.com", "amount": Decimal("99999999999.00")},
+        {"key": "chave çom acento"},
+        {"url": "pix.example.com/1", "info": "texto"},
+        {"key": "a@example.com", "name": ""},
+        {"key": "a@example.com", "name": "日本"},
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(parts):
+    with pytest.raises(InvalidPix):
+        pix.build(**({"name": "Escola", "city": "Recife"} | parts))
+
+
+def test_no_code_is_valid_without_a_text():
+    assert not pix.is_valid(None)
+
+
+printable = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
+
+
+@given(
+    key=printable,
+    name=st.text(st.characters(min_codepoint=65, max_codepoint=122), min_size=1, max_size=25),
+    city=st.text(st.characters(min_codepoint=65, max_codepoint=122), min_size=1, max_size=15),
+    amount=st.none() | st.integers(1, 10**12 - 1).map(lambda cents: Decimal(cents).scaleb(-2)),
+    txid=st.none() | st.from_regex(r"[A-Za-z0-9]{1,25}", fullmatch=True),
+    info=st.none() | st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20),
+)
+def test_what_was_built_is_read_back(key, name, city, amount, txid, info):
+    code = pix.build(key=key, name=name, city=city, amount=amount, txid=txid, info=info)
+    assert pix.parse(code) == pix.PixCode(key=key, url=None, info=info, amount=amount, name=name, city=city, txid=txid)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_read_or_refused(text):
+    assert pix.is_valid(text) in (True, False)
