@@ -50,7 +50,8 @@ class Connection:
                 f"connection '{self.conn_id}' has type '{self.conn_type}'; use one of: {', '.join(sorted(DRIVERS))}."
             )
         if driver == "sqlite":
-            return URL.create("sqlite", database=self.schema)
+            # Airflow's own SQLite connections keep the path in the host.
+            return URL.create("sqlite", database=self.schema or self.host)
         query = {key: str(value) for key, value in self.extra.items() if isinstance(value, (str, int))}
         return URL.create(
             driver,
@@ -79,6 +80,9 @@ def parse(conn_id: str, text: str) -> Connection:
         if text.lstrip().startswith("{"):
             body = json.loads(text)
             extra = body.get("extra") or {}
+            extra = json.loads(extra) if isinstance(extra, str) else extra
+            if not isinstance(extra, dict):
+                raise ValueError
             return Connection(
                 conn_id=conn_id,
                 conn_type=body["conn_type"],
@@ -87,7 +91,7 @@ def parse(conn_id: str, text: str) -> Connection:
                 login=body.get("login"),
                 password=body.get("password"),
                 schema=body.get("schema"),
-                extra=json.loads(extra) if isinstance(extra, str) else extra,
+                extra=extra,
             )
         parts = urlsplit(text)
         if not parts.scheme:
@@ -133,5 +137,6 @@ def get_connection(conn_id: str) -> Connection:
         if connection is not None:
             return connection
     raise ConfigError(
-        f"connection '{conn_id}' is not defined; set AIRFLOW_CONN_{conn_id.upper()} or add it in Airflow under Admin, Connections."
+        f"connection '{conn_id}' is not defined; set AIRFLOW_CONN_{conn_id.upper()}, "
+        "or add it in Airflow under Admin, Connections."
     )

@@ -102,9 +102,15 @@ def publish(
 
     Files of the draft that ``files`` does not name are removed first. ``keep_previous`` leaves earlier
     batches on disk (for audit); otherwise they are removed after the swap.
+
+    Raises:
+        PartitionError: a named file is not in the draft; what was published before stays.
     """
     files = sorted(files, key=lambda entry: entry.name)
     named = {entry.name for entry in files}
+    for name in sorted(named):
+        if not (draft / name).is_file():
+            raise PartitionError(f"{draft / name} is missing from the draft; nothing was published. Run the step again.")
     for path in [p for p in draft.rglob("*") if p.is_file()]:
         if path.relative_to(draft).as_posix() not in named:
             path.unlink()
@@ -134,12 +140,15 @@ def read_manifest(root: Path, *, verify: bool = False) -> Manifest:
     """Read the current batch of a partition.
 
     Raises:
-        PartitionError: there is none, or (with ``verify``) a file is missing or changed.
+        PartitionError: there is none, it cannot be read, or (with ``verify``) a file is missing or changed.
     """
     path = root / MANIFEST
     if not path.exists():
         raise PartitionError(f"{path} does not exist: that partition was never published. Run the step that writes it.")
-    manifest = _manifest(json.loads(path.read_text(encoding="utf-8")), root)
+    try:
+        manifest = _manifest(json.loads(path.read_text(encoding="utf-8")), root)
+    except (ValueError, KeyError, TypeError):
+        raise PartitionError(f"{path} cannot be read: it was changed by hand or damaged; make that date again.") from None
     if verify:
         for entry in manifest.files:
             if not _holds(manifest.folder, [entry]):
@@ -162,8 +171,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 def _holds(folder: Path, files: Iterable[FileEntry]) -> bool:
     return all(
-        (folder / entry.name).exists() and FileEntry.of(folder, entry.name, entry.rows).sha256 == entry.sha256
-        for entry in files
+        (folder / entry.name).exists() and FileEntry.of(folder, entry.name, entry.rows).sha256 == entry.sha256 for entry in files
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -19,8 +19,9 @@ class Settings:
 
     config: Path
     data: Path
-    warehouse: str
-    ledger: str
+    # These may hold a password.
+    warehouse: str = field(repr=False)
+    ledger: str = field(repr=False)
     delivery: str
 
     @classmethod
@@ -64,6 +65,10 @@ def parse_business_date(text: str) -> date:
         ConfigError: the text is no such date.
     """
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
+        # 20261118 and 2026-W47-3 are ISO dates as well, but paths and partition keys have one spelling.
+        if day.isoformat() != text:
+            raise ValueError
+        return day
     except (TypeError, ValueError):
         raise ConfigError(f"business date '{text}' is not a date; write it as YYYY-MM-DD, for example 2026-11-18.") from None
