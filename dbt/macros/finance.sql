@@ -1,0 +1,28 @@
+{#- Pieces that several finance reports share. -#}
+
+{#- The aging bands in their order, as rows: aging_band, band_order. -#}
+{% macro aging_bands() -%}
+    {%- for band in ['not_due', '1-30', '31-60', '61-90', '91-180', '181+'] %}
+    select '{{ band }}' as aging_band, {{ loop.index0 }} as band_order
+    {%- if not loop.last %} union all{% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- amount x factor / divisor as exact days (or per cent) with two places; null when the divisor is not positive. -#}
+{% macro scaled_ratio(amount, factor, divisor) -%}
+    case
+        when ({{ divisor }}) > 0
+            then cast(
+                cast({{ divide_half_up('(' ~ cents(amount) ~ ' * ' ~ whole('(' ~ factor ~ ') * 100') ~ ')', cents(divisor)) }} as decimal(24, 0))
+                * 0.01 as decimal(18, 2)
+            )
+    end
+{%- endmacro %}
+
+{#- amount x part / whole, rounded to the cent once, at the end; null when the whole is not positive. -#}
+{% macro proportion_of(amount, part, total) -%}
+    case
+        when ({{ total }}) > 0
+            then {{ cents_to_money(divide_half_up('(' ~ cents(amount) ~ ' * ' ~ cents(part) ~ ')', cents(total))) }}
+    end
+{%- endmacro %}

@@ -1,0 +1,22 @@
+{{ config(materialized='view') }}
+
+-- A receivable closed without dated events (cancelled, or written off, agreed or settled by its status alone) cannot be
+-- placed in the past, so history leaves it out of stocks and flows alike. An unknown issue date is taken as the due date.
+select
+    receivable_key,
+    customer_key,
+    currency,
+    least(coalesce(issue_date, due_date), {{ business_date() }}) as issued_on,
+    due_date,
+    effective_due_date,
+    amount,
+    open_amount,
+    is_open,
+    settled_on
+from {{ ref('int_receivables__balanced') }}
+where
+    is_open
+    or (
+        status in ('settled', 'written_off')
+        and (settled_on is not null or paid_amount + credited_amount + written_off_amount >= amount)
+    )

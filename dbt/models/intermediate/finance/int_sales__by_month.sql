@@ -1,0 +1,29 @@
+with receivables as (select * from {{ ref('int_receivables__dated') }}),
+
+months as (
+    select
+        currency,
+        {{ month_start('issued_on') }} as month,
+        sum(amount) as credit_sales
+    from receivables
+    group by currency, {{ month_start('issued_on') }}
+),
+
+-- The current month ends, for now, on the business date.
+dated as (
+    select
+        currency,
+        month,
+        least({{ add_days(add_months('month', 1), -1) }}, {{ business_date() }}) as period_end,
+        credit_sales
+    from months
+)
+
+select
+    {{ business_date() }} as business_date,
+    currency,
+    month,
+    period_end,
+    {{ days_between('month', 'period_end') }} + 1 as period_days,
+    {{ money('credit_sales') }} as credit_sales
+from dated

@@ -1,0 +1,41 @@
+{%- set horizons = [0, 30, 60, 90] -%}
+
+with collections as (select * from {{ ref('int_collections__by_due_date') }}),
+
+cohorts as (
+    select
+        currency,
+        {{ month_start('effective_due_date') }} as due_month,
+        sum(receivables) as receivables,
+        sum(owed_amount) as owed_amount,
+        {% for days in horizons %}
+        sum(received_{{ days }}) as received_{{ days }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from collections
+    where effective_due_date >= {{ add_months(month_start(business_date()), -12) }}
+    group by currency, {{ month_start('effective_due_date') }}
+),
+
+dated as (
+    select
+        *,
+        least({{ add_days(add_months('due_month', 1), -1) }}, {{ business_date() }}) as last_due_on
+    from cohorts
+)
+
+-- A share is shown once the youngest debt of the cohort has had all of its days.
+select
+    {{ business_date() }} as business_date,
+    due_month,
+    currency,
+    cast(receivables as bigint) as receivables,
+    {{ money('owed_amount') }} as owed_amount,
+    {% for days in horizons %}
+    case
+        when {{ add_days('last_due_on', days) }} <= {{ business_date() }} then {{ money('received_' ~ days) }}
+    end as received_{{ days }},
+    case
+        when {{ add_days('last_due_on', days) }} <= {{ business_date() }} then {{ ratio('received_' ~ days, 'owed_amount') }}
+    end as liquidity_{{ days }}{{ ',' if not loop.last }}
+    {% endfor %}
+from dated

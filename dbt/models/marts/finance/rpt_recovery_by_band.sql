@@ -1,0 +1,159 @@
+with balances as (select * from {{ ref('int_balances__as_of') }}),
+
+month_ends as (
+    select *
+    from {{ ref('int_month_ends__listed') }}
+    where previous_as_of_date is not null
+),
+
+bands as ({{ aging_bands() }}),
+
+payments as (
+    select *
+    from {{ ref('int_payments__applied') }}
+    where kind in ('payment', 'reversal')
+),
+
+openings as (
+    select
+        month_ends.as_of_date,
+        month_ends.period_start,
+        month_ends.months_back,
+        month_ends.is_business_date,
+        balances.receivable_key,
+        balances.customer_key,
+        balances.currency,
+        bands.band_order,
+        balances.balance
+    from balances
+    inner join month_ends
+        on month_ends.previous_as_of_date = balances.as_of_date
+    inner join bands
+        on bands.aging_band = balances.aging_band
+),
+
+received as (
+    select
+        openings.as_of_date,
+        openings.currency,
+        openings.band_order,
+        sum(payments.amount) as received_amount
+    from openings
+    inner join payments
+        on
+            payments.receivable_key = openings.receivable_key
+            and payments.paid_on >= openings.period_start
+            and payments.paid_on <= openings.as_of_date
+    group by openings.as_of_date, openings.currency, openings.band_order
+),
+
+opened as (
+    select
+        as_of_date,
+        period_start,
+        months_back,
+        is_business_date,
+        currency,
+        band_order,
+        count(*) as receivables,
+        sum(balance) as opening_amount
+    from openings
+    group by as_of_date, period_start, months_back, is_business_date, currency, band_order
+),
+
+-- A customer stands in the band of the oldest debt, once per currency.
+customers as (
+    select
+        as_of_date,
+        period_start,
+        currency,
+        customer_key,
+        max(band_order) as band_order
+    from openings
+    group by as_of_date, period_start, currency, customer_key
+),
+
+promises as (
+    select distinct
+        customers.as_of_date,
+        customers.currency,
+        customers.customer_key
+    from {{ ref('fct_promises') }} as promises
+    inner join customers
+        on
+            customers.customer_key = promises.customer_key
+            and customers.currency = promises.currency
+            and promises.made_on >= customers.period_start
+            and promises.made_on <= customers.as_of_date
+),
+
+agreements as (
+    select
+        customers.as_of_date,
+        customers.currency,
+        customers.customer_key,
+        sum(agreements.amount) as agreed_amount
+    from {{ ref('fct_agreements') }} as agreements
+    inner join customers
+        on
+            customers.customer_key = agreements.customer_key
+            and customers.currency = agreements.currency
+            and agreements.agreed_on >= customers.period_start
+            and agreements.agreed_on <= customers.as_of_date
+    group by customers.as_of_date, customers.currency, customers.customer_key
+),
+
+answers as (
+    select
+        customers.as_of_date,
+        customers.currency,
+        customers.band_order,
+        count(*) as customers,
+        count(promises.customer_key) as promised_customers,
+        count(agreements.customer_key) as agreed_customers,
+        sum(coalesce(agreements.agreed_amount, 0)) as agreed_amount
+    from customers
+    left join promises
+        on
+            promises.as_of_date = customers.as_of_date
+            and promises.currency = customers.currency
+            and promises.customer_key = customers.customer_key
+    left join agreements
+        on
+            agreements.as_of_date = customers.as_of_date
+            and agreements.currency = customers.currency
+            and agreements.customer_key = customers.customer_key
+    group by customers.as_of_date, customers.currency, customers.band_order
+)
+
+select
+    {{ business_date() }} as business_date,
+    opened.as_of_date,
+    opened.period_start,
+    opened.months_back,
+    opened.is_business_date,
+    opened.currency,
+    bands.aging_band,
+    bands.band_order,
+    cast(opened.receivables as bigint) as receivables,
+    cast(coalesce(answers.customers, 0) as bigint) as customers,
+    {{ money('opened.opening_amount') }} as opening_amount,
+    {{ money('coalesce(received.received_amount, 0)') }} as received_amount,
+    {{ ratio('coalesce(received.received_amount, 0)', 'opened.opening_amount') }} as recovery_rate,
+    cast(coalesce(answers.promised_customers, 0) as bigint) as promised_customers,
+    cast(coalesce(answers.agreed_customers, 0) as bigint) as agreed_customers,
+    {{ money('coalesce(answers.agreed_amount, 0)') }} as agreed_amount,
+    {{ ratio('answers.agreed_customers', 'answers.customers') }} as agreement_rate
+from opened
+inner join bands
+    on bands.band_order = opened.band_order
+left join received
+    on
+        received.as_of_date = opened.as_of_date
+        and received.currency = opened.currency
+        and received.band_order = opened.band_order
+left join answers
+    on
+        answers.as_of_date = opened.as_of_date
+        and answers.currency = opened.currency
+        and answers.band_order = opened.band_order
