@@ -48,6 +48,7 @@ balances as (
         receivables.due_date,
         calendar.effective_date as effective_due_date,
         receivables.amount,
+        receivables.source_open_amount,
         {{ money('coalesce(applied.paid_amount, 0)') }} as paid_amount,
         {{ money('coalesce(applied.credited_amount, 0)') }} as credited_amount,
         {{ money('coalesce(applied.written_off_amount, 0)') }} as written_off_amount,
@@ -69,16 +70,24 @@ balances as (
     left join applied on receivables.receivable_key = applied.receivable_key
 ),
 
+-- where the source itself states a lower balance, the payer is not asked for more than that
+agreed_balances as (
+    select
+        *,
+        least(balance, coalesce(source_open_amount, balance)) as due_balance
+    from balances
+),
+
 statuses as (
     select
         *,
         case
             when source_status <> 'open' then source_status
-            when balance > 0 then 'open'
+            when due_balance > 0 then 'open'
             when written_off_amount > 0 then 'written_off'
             else 'settled'
         end as status
-    from balances
+    from agreed_balances
 )
 
 select
@@ -98,7 +107,7 @@ select
     paid_amount,
     credited_amount,
     written_off_amount,
-    {{ money("case when status = 'open' then balance else 0 end") }} as open_amount,
+    {{ money("case when status = 'open' then due_balance else 0 end") }} as open_amount,
     {{ money('case when balance < 0 then -balance else 0 end') }} as overpaid_amount,
     status,
     case when status = 'settled' then last_paid_on end as settled_on,

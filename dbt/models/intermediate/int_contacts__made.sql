@@ -1,0 +1,50 @@
+with messages as (
+    select * from {{ ref('stg_ledger__contacts') }}
+),
+
+calls as (
+    select * from {{ ref('stg_ledger__outcomes') }}
+),
+
+-- a message is done once its provider took it; a call, once it reached somebody who matters
+contacts as (
+    select
+        message_key as contact_key,
+        contacted_on,
+        customer_key,
+        episode_key,
+        step,
+        step_offset,
+        channel,
+        template,
+        policy_version,
+        state,
+        state_reason,
+        cast(null as text) as outcome_code,
+        cast(null as text) as agent_id,
+        state in ('sent', 'delivered') as is_done,
+        state in ('planned', 'claimed', 'sending', 'unknown') as is_unsettled
+    from messages
+
+    union all
+
+    select
+        outcome_id as contact_key,
+        contacted_on,
+        customer_key,
+        episode_key,
+        step,
+        step_offset,
+        'phone' as channel,
+        cast(null as text) as template,
+        cast(null as text) as policy_version,
+        case when is_effective_contact then 'delivered' else 'unanswered' end as state,
+        delay_reason as state_reason,
+        code as outcome_code,
+        agent_id,
+        is_effective_contact as is_done,
+        false as is_unsettled
+    from calls
+)
+
+select * from contacts

@@ -1,0 +1,41 @@
+with receivables as (
+    select * from {{ ref('int_receivables__balanced') }}
+    where is_open
+),
+
+charges as (
+    select * from {{ ref('int_charges__computed') }}
+),
+
+aged as (
+    select
+        receivables.*,
+        {{ days_between('receivables.effective_due_date', business_date()) }} as days_past_due,
+        {{ days_between('receivables.due_date', business_date()) }} as days_past_due_original,
+        {{ money('coalesce(charges.fine, 0)') }} as fine,
+        {{ money('coalesce(charges.interest, 0)') }} as interest
+    from receivables
+    left join charges on receivables.receivable_key = charges.receivable_key
+)
+
+select
+    source,
+    receivable_id,
+    receivable_key,
+    customer_key,
+    document_number,
+    installment,
+    issue_date,
+    due_date,
+    effective_due_date,
+    days_past_due,
+    days_past_due_original,
+    {{ aging_band('days_past_due') }} as aging_band,
+    currency,
+    amount,
+    open_amount,
+    fine,
+    interest,
+    {{ money('open_amount + fine + interest') }} as amount_due,
+    is_disputed
+from aged

@@ -1,0 +1,26 @@
+with decisions as (
+    select * from {{ ref('int_receivables__decided') }}
+)
+
+select
+    {{ business_date() }} as business_date,
+    source,
+    receivable_id,
+    receivable_key,
+    customer_key,
+    currency,
+    open_amount,
+    amount_due,
+    days_past_due,
+    decision,
+    reason,
+    step,
+    step_offset,
+    channel,
+    template,
+    policy_version,
+    payer_class,
+    episode_key,
+    message_key,
+    superseded_steps
+from decisions

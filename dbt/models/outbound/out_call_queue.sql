@@ -1,0 +1,161 @@
+with calls as (
+    select * from {{ ref('int_calls__ranked') }}
+),
+
+customers as (
+    select * from {{ ref('int_customers__unified') }}
+),
+
+ranking as (
+    select * from {{ ref('dim_payer_ranking') }}
+),
+
+agents as (
+    select * from {{ ref('stg_policy__agents') }}
+),
+
+last_contacts as (
+    select distinct on (customer_key)
+        customer_key,
+        contacted_on,
+        channel,
+        state
+    from {{ ref('fct_contacts') }}
+    order by customer_key, contacted_on desc, contact_key
+),
+
+broken_promises as (
+    select
+        customer_key,
+        cast(count(*) as integer) as promises
+    from {{ ref('fct_promises') }}
+    where state = 'broken'
+    group by customer_key
+),
+
+hours as (
+    select * from {{ ref('stg_policy__calling_hours') }}
+    where day_kind = 'weekday'
+),
+
+national_hours as (
+    select * from hours
+    where state = 'BR'
+),
+
+-- agents who serve a list of states form a pool; the others serve whatever is left
+pools as (
+    select
+        calls.customer_key,
+        coalesce(min(agents.states), '*') as pool
+    from calls
+    inner join customers on calls.customer_key = customers.customer_key
+    left join agents on ',' || agents.states || ',' like '%,' || customers.state || ',%'
+    group by calls.customer_key
+),
+
+numbers as (
+    select row_number() over (order by day) as number
+    from {{ ref('stg_policy__calendar') }}
+),
+
+-- the agents of a pool take turns, each up to a day's capacity
+slots as (
+    select
+        agents.*,
+        coalesce(agents.states, '*') as pool,
+        row_number() over (partition by coalesce(agents.states, '*') order by numbers.number, agents.agent_id) as turn
+    from agents
+    inner join numbers on numbers.number <= agents.daily_capacity
+),
+
+turns as (
+    select
+        calls.*,
+        pools.pool,
+        row_number() over (partition by pools.pool order by calls.place) as turn
+    from calls
+    inner join pools on calls.customer_key = pools.customer_key
+),
+
+assigned as (
+    select
+        turns.*,
+        coalesce(slots.agent_id, 'reserva') as agent_id,
+        coalesce(slots.name, 'Reserva') as agent_name,
+        slots.max_discount_rate,
+        slots.max_installments
+    from turns
+    left join slots
+        on turns.pool = slots.pool
+        and turns.turn = slots.turn
+)
+
+select
+    {{ business_date() }} as business_date,
+    assigned.message_key,
+    assigned.customer_key,
+    assigned.agent_id,
+    assigned.agent_name,
+    cast(row_number() over (partition by assigned.agent_id order by assigned.place) as integer) as queue_position,
+    assigned.priority,
+    'atraso de ' || assigned.days_past_due || ' dias, recuperação esperada de ' || assigned.recovery_percent || '%'
+    || case ranking.payer_class
+        when 'viciado' then '; costuma atrasar poucos dias'
+        when 'irregular' then '; pagador irregular'
+        when 'critico' then '; histórico crítico'
+        when 'novo' then '; cliente novo'
+        else '; bom pagador'
+    end
+    || case assigned.reason
+        when 'invalid_email' then '; e-mail inválido'
+        when 'no_email' then '; sem e-mail'
+        when 'opted_out' then '; não aceita e-mail'
+        when 'delivery_unknown' then '; e-mail sem confirmação de entrega'
+        else ''
+    end
+    || case
+        when broken_promises.promises > 0 then '; promessa não cumprida'
+        else ''
+    end as priority_reason,
+    customers.customer_name,
+    -- enough to confirm an identity by phone, too little to copy
+    case length(customers.tax_id)
+        when 11 then '***.' || substr(customers.tax_id, 4, 3) || '.' || substr(customers.tax_id, 7, 3) || '-**'
+        when 14
+            then '**.' || substr(customers.tax_id, 3, 3) || '.' || substr(customers.tax_id, 6, 3)
+                || '/' || substr(customers.tax_id, 9, 4) || '-**'
+    end as tax_id_masked,
+    customers.phone,
+    customers.city,
+    customers.state,
+    customers.segment,
+    ranking.payer_class,
+    ranking.score,
+    assigned.currency,
+    assigned.receivables,
+    assigned.open_amount,
+    assigned.amount_due,
+    assigned.other_currencies,
+    assigned.oldest_due_date,
+    assigned.days_past_due,
+    assigned.aging_band,
+    assigned.step,
+    assigned.step_offset,
+    assigned.template,
+    assigned.episode_key,
+    last_contacts.contacted_on as last_contact_on,
+    last_contacts.channel as last_contact_channel,
+    last_contacts.state as last_contact_state,
+    assigned.max_discount_rate,
+    assigned.max_installments,
+    coalesce(hours.starts_at, national_hours.starts_at) || '–' || coalesce(hours.ends_at, national_hours.ends_at) as calling_window,
+    assigned.policy_version,
+    assigned.reason
+from assigned
+inner join customers on assigned.customer_key = customers.customer_key
+inner join ranking on assigned.customer_key = ranking.customer_key
+left join last_contacts on assigned.customer_key = last_contacts.customer_key
+left join broken_promises on assigned.customer_key = broken_promises.customer_key
+left join hours on customers.state = hours.state
+left join national_hours on true

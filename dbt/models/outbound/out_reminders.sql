@@ -1,0 +1,71 @@
+with decisions as (
+    select * from {{ ref('fct_decisions') }}
+    where decision = 'remind'
+),
+
+receivables as (
+    select * from {{ ref('fct_receivables') }}
+),
+
+terms as (
+    select * from {{ ref('int_receivables__balanced') }}
+),
+
+charges as (
+    select * from {{ ref('int_charges__computed') }}
+),
+
+customers as (
+    select * from {{ ref('int_customers__unified') }}
+),
+
+payers as (
+    select * from {{ ref('int_customers__decided') }}
+)
+
+select
+    decisions.business_date,
+    decisions.message_key,
+    decisions.customer_key,
+    customers.customer_name,
+    customers.email,
+    customers.state,
+    decisions.channel,
+    decisions.step,
+    decisions.step_offset,
+    decisions.template,
+    payers.requires_approval,
+    decisions.policy_version,
+    decisions.episode_key,
+    decisions.receivable_key = decisions.episode_key as is_carrier,
+    case when receivables.days_past_due > 0 then 'overdue' else 'upcoming' end as section,
+    receivables.source,
+    receivables.receivable_id,
+    receivables.receivable_key,
+    receivables.document_number,
+    receivables.installment,
+    receivables.currency,
+    receivables.issue_date,
+    receivables.due_date,
+    receivables.effective_due_date,
+    receivables.days_past_due,
+    receivables.amount,
+    receivables.open_amount,
+    receivables.fine,
+    receivables.interest,
+    receivables.amount_due,
+    charges.fine_rate,
+    charges.monthly_interest_rate,
+    charges.interest_start,
+    terms.boleto_line,
+    terms.pix_code,
+    terms.payment_url,
+    terms.contract_type,
+    decisions.payer_class,
+    decisions.reason
+from decisions
+inner join receivables on decisions.receivable_key = receivables.receivable_key
+inner join terms on decisions.receivable_key = terms.receivable_key
+inner join customers on decisions.customer_key = customers.customer_key
+inner join payers on decisions.customer_key = payers.customer_key
+left join charges on decisions.receivable_key = charges.receivable_key

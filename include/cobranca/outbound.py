@@ -1,0 +1,62 @@
+"""The outbound partition: tonight's plan, frozen. Consumers read the approved batch of a date and nothing else."""
+
+import os
+import shutil
+from datetime import date
+from pathlib import Path
+
+from cobranca.errors import PartitionError
+from cobranca.manifest import Manifest, draft_folder, publish, read_manifest
+from cobranca.settings import Settings
+
+VERDICT = "verdict.json"
+
+
+def candidate_root(settings: Settings, business_date: date) -> Path:
+    """Where the build leaves a batch that nobody has approved yet."""
+    return settings.folder("outbound", business_date) / ".candidate"
+
+
+def read_candidate(settings: Settings, business_date: date) -> Manifest:
+    """The batch that waits for the gate.
+
+    Raises:
+        PartitionError: there is none, or a file of it was changed.
+    """
+    return read_manifest(candidate_root(settings, business_date), verify=True)
+
+
+def approve(settings: Settings, business_date: date, candidate: Manifest) -> Manifest:
+    """Publish a candidate as the approved batch of its date; the gate calls this once its verdict is written."""
+    root = settings.folder("outbound", business_date)
+    draft = draft_folder(root, candidate.batch_id)
+    for entry in candidate.files:
+        target = draft / entry.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        try:
+            os.link(candidate.path(entry.name), target)
+        except OSError:
+            # File systems without hard links get a copy.
+            shutil.copyfile(candidate.path(entry.name), target)
+    return publish(
+        root, draft, kind="outbound", business_date=business_date, files=list(candidate.files), inputs=candidate.inputs,
+        keep_previous=True,
+    )  # fmt: skip
+
+
+def read_batch(settings: Settings, business_date: date) -> Manifest:
+    """The approved batch of a date, with a passed verdict on that very batch.
+
+    Raises:
+        PartitionError: no batch was approved, a file was changed, or the verdict belongs to another batch.
+    """
+    from cobranca.quality import read_verdict
+
+    manifest = read_manifest(settings.folder("outbound", business_date), verify=True)
+    verdict = read_verdict(settings, business_date, "plan")
+    if verdict.batch_id != manifest.batch_id or not verdict.passed:
+        raise PartitionError(
+            f"the plan of {business_date} (batch {manifest.batch_id}) has no passed verdict; read its quality page and build it again."
+        )
+    return manifest

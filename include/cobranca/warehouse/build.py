@@ -1,0 +1,95 @@
+"""Building one night: load what landed, run dbt layer by layer, freeze the result as a candidate batch."""
+
+from datetime import date
+from pathlib import Path
+
+from cobranca import outbound
+from cobranca.errors import ConfigError
+from cobranca.manifest import FileEntry, Manifest, discard, draft_folder, publish, read_manifest
+from cobranca.schema import ENTITIES, RAW
+from cobranca.settings import Settings
+from cobranca.warehouse.dbt import model_keys, run_dbt
+from cobranca.warehouse.engines import open_warehouse
+
+LAYERS = {
+    "staging": "path:models/staging",
+    "intermediate": "path:models/intermediate",
+    "marts": "path:models/marts/collections",
+    "finance": "path:models/marts/finance",
+    "outbound": "path:models/outbound",
+}
+LANDED = ("sources", "policy", "feedback")
+
+
+def build(settings: Settings, business_date: date) -> Manifest:
+    """Load, build every layer in one dbt run, freeze; return the candidate batch.
+
+    Raises:
+        PartitionError: something has not landed for that date, or was changed since.
+        BuildFailed: a model or one of its tests failed.
+    """
+    prepare(settings, business_date)
+    _run(settings, business_date, "build")
+    return freeze(settings, business_date)
+
+
+def prepare(settings: Settings, business_date: date) -> None:
+    """Make the landed files of this date the warehouse's ``raw`` tables; every file is verified first.
+
+    Raises:
+        PartitionError: a part of the landing is absent or was changed after it was written.
+    """
+    open_warehouse(settings.warehouse).load(raw_files(settings, business_date))
+
+
+def raw_files(settings: Settings, business_date: date) -> dict[str, list[Path]]:
+    """The landed files of each ``raw`` table, in a fixed order."""
+    files: dict[str, list[Path]] = {table: [] for table in RAW}
+    for part in LANDED:
+        manifest = read_manifest(settings.folder("landing", business_date, part), verify=True)
+        for entry in manifest.files:
+            table = Path(entry.name).stem
+            if any(table == f"{entity}__quarantine" for entity in ENTITIES):
+                table = "quarantine"
+            if table in files:
+                files[table].append(manifest.path(entry.name))
+    return files
+
+
+def build_layer(settings: Settings, business_date: date, layer: str) -> None:
+    """Build one layer and run its tests.
+
+    Raises:
+        ConfigError: there is no such layer.
+        BuildFailed: a model or one of its tests failed.
+    """
+    if layer not in LAYERS:
+        raise ConfigError(f"there is no layer '{layer}'; use one of: {', '.join(LAYERS)}.")
+    _run(settings, business_date, "build", "--select", LAYERS[layer], "--indirect-selection", "buildable")
+
+
+def freeze(settings: Settings, business_date: date) -> Manifest:
+    """Export every published table into the candidate batch, which only the gate may turn into the approved one."""
+    warehouse = open_warehouse(settings.warehouse)
+    root = outbound.candidate_root(settings, business_date)
+    draft = draft_folder(root, "freeze")
+    discard(draft)
+    draft.mkdir(parents=True)
+    files = []
+    for table, (relation, key) in model_keys(_work(settings)).items():
+        name = f"{table}.parquet"
+        rows = warehouse.export(relation, key, draft / name)
+        files.append(FileEntry.of(draft, name, rows))
+    inputs = {
+        part: read_manifest(settings.folder("landing", business_date, part)).batch_id for part in LANDED
+    }
+    return publish(root, draft, kind="candidate", business_date=business_date, files=files, inputs=inputs)
+
+
+def _run(settings: Settings, business_date: date, *arguments: str) -> None:
+    warehouse = open_warehouse(settings.warehouse)
+    run_dbt(*arguments, environment=warehouse.dbt_environment(), business_date=business_date, work=_work(settings))
+
+
+def _work(settings: Settings) -> Path:
+    return settings.data / ".dbt"

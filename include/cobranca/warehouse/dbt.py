@@ -1,0 +1,101 @@
+"""Running dbt in this process: one invocation per layer, tests included, and readable failures."""
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from cobranca.errors import BuildFailed
+from cobranca.settings import PROJECT_ROOT
+
+PROJECT = PROJECT_ROOT / "dbt"
+log = logging.getLogger(__name__)
+
+
+def run_dbt(*arguments: str, environment: Mapping[str, str], business_date: date, work: Path) -> None:
+    """Invoke dbt on the project.
+
+    Args:
+        arguments: the command and its selection, for example ``"build", "--select", "path:models/staging"``.
+        environment: variables of the profile; set only while dbt runs, and never written to disk.
+        work: folder for dbt's ``target`` and logs, kept between runs so that parsing is incremental.
+
+    Raises:
+        BuildFailed: a model, a test or a contract failed; each is named with what dbt said of it.
+    """
+    from dbt.cli.main import dbtRunner
+
+    with _environment(environment):
+        result = dbtRunner().invoke(
+            [
+                *arguments,
+                "--project-dir", str(PROJECT),
+                "--profiles-dir", str(PROJECT),
+                "--target-path", str(work / "target"),
+                "--log-path", str(work / "logs"),
+                "--log-level", "error",
+                "--log-level-file", "none",
+                "--no-use-colors",
+                "--vars", json.dumps({"business_date": business_date.isoformat()}),
+            ]
+        )  # fmt: skip
+    if result.success:
+        return
+    problems = []
+    for node in getattr(result.result, "results", None) or []:
+        if str(node.status) in ("error", "fail", "runtime error"):
+            problems.append(f"{node.node.resource_type} {node.node.name}: {_told(node.message)}")
+    if not problems:
+        problems.append(str(result.exception or "dbt stopped without a message").splitlines()[0])
+    raise BuildFailed(
+        f"the warehouse build failed for {business_date}; the last approved outputs stay.\n  " + "\n  ".join(problems)
+    )
+
+
+def model_keys(work: Path) -> dict[str, tuple[str, list[str]]]:
+    """Published tables by name: ``{table: (relation, key columns)}``, from the manifest of the last run.
+
+    Every model of the schemas that other parts read declares ``meta: {key: [...]}``, its grain.
+
+    Raises:
+        BuildFailed: a published model declares no key.
+    """
+    manifest = json.loads((work / "target" / "manifest.json").read_text(encoding="utf-8"))
+    tables = {}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "model" and node["schema"] in ("marts", "finance", "outbound"):
+            key = node["config"]["meta"].get("key")
+            if not key:
+                raise BuildFailed(f"model {node['name']} declares no key; add 'config: {{meta: {{key: [...]}}}}' to its yml.")
+            tables[node["name"]] = (f"{node['schema']}.{node['alias']}", key)
+    return dict(sorted(tables.items()))
+
+
+def _told(message: str | None) -> str:
+    """The line that says what is wrong; dbt's first line often only repeats the node's name."""
+    lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
+    told = [line for line in lines if " Error in " not in line]
+    return (told or lines or ["no message"])[0]
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    variables = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1", **variables}
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    # dbt writes a user id beside the profile unless it is told where; the project folder may be read-only.
+    directory = os.getcwd()
+    os.chdir(tempfile.gettempdir())
+    try:
+        yield
+    finally:
+        os.chdir(directory)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,186 @@
+"""One adapter per engine: how landed Parquet becomes ``raw`` tables, and how finished tables become Parquet again.
+
+Everything between the two is dbt's, the same SQL on each engine.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+from sqlalchemy import make_url
+
+from cobranca.errors import ConfigError
+from cobranca.schema import RAW
+
+RAW_SCHEMA = "raw"
+_SQL_TYPES = {pa.string(): "text", pa.date32(): "date", pa.bool_(): "boolean", pa.int32(): "integer"}
+_PARQUET = "(format parquet, compression zstd)"
+
+
+class Warehouse(Protocol):
+    """What the build needs of an engine."""
+
+    def dbt_environment(self) -> dict[str, str]:
+        """The variables that ``dbt/profiles.yml`` reads."""
+
+    def load(self, tables: Mapping[str, Sequence[Path]]) -> None:
+        """Replace ``raw.<table>`` by the rows of these Parquet files; no files make an empty table."""
+
+    def export(self, relation: str, key: Sequence[str], path: Path) -> int:
+        """Write ``schema.table``, sorted by its key, to a Parquet file; return the number of rows."""
+
+
+def open_warehouse(url: str) -> Warehouse:
+    """Choose the adapter by the URL's scheme.
+
+    Raises:
+        ConfigError: the URL names no path or database.
+    """
+    parsed = make_url(url)
+    if not parsed.database:
+        raise ConfigError("COBRANCA_WAREHOUSE names no database; write duckdb:///path or postgresql://user:password@host:port/database.")
+    if parsed.drivername == "duckdb":
+        return DuckDBWarehouse(Path(parsed.database))
+    return PostgresWarehouse(parsed)
+
+
+def sql_type(kind: pa.DataType) -> str:
+    """An Arrow type of :mod:`cobranca.schema` in SQL that both engines read."""
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision}, {kind.scale})"
+    if pa.types.is_timestamp(kind):
+        return "timestamp"
+    return _SQL_TYPES[kind]
+
+
+def quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def empty_table(table: str) -> str:
+    """A select of no rows with the table's columns."""
+    columns = ", ".join(f"cast(null as {sql_type(field.type)}) as {field.name}" for field in RAW[table])
+    return f"select {columns} where false"
+
+
+def from_parquet(table: str, files: Sequence[Path]) -> str:
+    """A DuckDB select over landed files, with exactly the columns of the contract."""
+    if not files:
+        return empty_table(table)
+    columns = ", ".join(f"cast({field.name} as {sql_type(field.type)}) as {field.name}" for field in RAW[table])
+    return f"select {columns} from read_parquet([{', '.join(quoted(file) for file in files)}], union_by_name = true)"
+
+
+class DuckDBWarehouse:
+    """One file, one writing process. Landed files are read in place through views."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def dbt_environment(self) -> dict[str, str]:
+        scratch = self.path.with_suffix(".tmp")
+        scratch.mkdir(exist_ok=True)
+        return {"COBRANCA_DBT_TARGET": "duckdb", "COBRANCA_DBT_PATH": str(self.path), "COBRANCA_DBT_TEMP": str(scratch)}
+
+    def load(self, tables: Mapping[str, Sequence[Path]]) -> None:
+        with self._connect() as connection:
+            connection.execute(f"create schema if not exists {RAW_SCHEMA}")
+            for table, files in tables.items():
+                connection.execute(f"create or replace view {RAW_SCHEMA}.{table} as {from_parquet(table, files)}")
+
+    def export(self, relation: str, key: Sequence[str], path: Path) -> int:
+        with self._connect() as connection:
+            select = f"select * from {relation} order by {', '.join(key)}"
+            return connection.execute(f"copy ({select}) to {quoted(path)} {_PARQUET}").fetchone()[0]
+
+    def _connect(self):
+        import duckdb
+
+        connection = duckdb.connect(str(self.path))
+        connection.execute(f"set memory_limit = '{os.environ.get('COBRANCA_DBT_MEMORY', '1400MB')}'")
+        connection.execute(f"set temp_directory = {quoted(self.path.with_suffix('.tmp'))}")
+        return connection
+
+
+class PostgresWarehouse:
+    """A database on a server; files travel through COPY, so that no value passes through a float."""
+
+    def __init__(self, url):
+        self.url = url.set(drivername="postgresql")
+
+    def dbt_environment(self) -> dict[str, str]:
+        return {
+            "COBRANCA_DBT_TARGET": "postgres",
+            "COBRANCA_DBT_HOST": self.url.host or "localhost",
+            "COBRANCA_DBT_PORT": str(self.url.port or 5432),
+            "COBRANCA_DBT_USER": self.url.username or "",
+            "COBRANCA_DBT_PASSWORD": self.url.password or "",
+            "COBRANCA_DBT_DATABASE": self.url.database,
+        }
+
+    def load(self, tables: Mapping[str, Sequence[Path]]) -> None:
+        with tempfile.TemporaryDirectory() as scratch, self._connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"create schema if not exists {RAW_SCHEMA}")
+            for table, files in tables.items():
+                columns = ", ".join(f"{field.name} {sql_type(field.type)}" for field in RAW[table])
+                # The staging views lean on the raw tables; dbt makes them again right after.
+                cursor.execute(f"drop table if exists {RAW_SCHEMA}.{table} cascade")
+                cursor.execute(f"create table {RAW_SCHEMA}.{table} ({columns})")
+                if files:
+                    csv = Path(scratch) / f"{table}.csv"
+                    self._in_duckdb(
+                        f"copy ({from_parquet(table, files)}) to {quoted(csv)} (format csv, header false, nullstr '\\N')"
+                    )
+                    with cursor.copy(f"copy {RAW_SCHEMA}.{table} from stdin (format csv, null '\\N')") as copy, csv.open("rb") as file:
+                        while block := file.read(1 << 20):
+                            copy.write(block)
+                    csv.unlink()
+                    cursor.execute(f"analyze {RAW_SCHEMA}.{table}")
+
+    def export(self, relation: str, key: Sequence[str], path: Path) -> int:
+        schema, table = relation.split(".")
+        with tempfile.TemporaryDirectory() as scratch, self._connect() as connection, connection.cursor() as cursor:
+            columns = cursor.execute(
+                "select column_name, data_type, numeric_precision, numeric_scale from information_schema.columns"
+                " where table_schema = %s and table_name = %s order by ordinal_position",
+                (schema, table),
+            ).fetchall()
+            texts = {name for name, kind, *_ in columns if kind in ("text", "character varying")}
+            order = ", ".join(f'{name} collate "C"' if name in texts else name for name in key)
+            csv = Path(scratch) / "table.csv"
+            with (
+                cursor.copy(f"copy (select * from {relation} order by {order}) to stdout (format csv, null '\\N')") as copy,
+                csv.open("wb") as file,
+            ):
+                for block in copy:
+                    file.write(block)
+            types = ", ".join(f"'{name}': '{_duckdb_type(kind, precision, scale)}'" for name, kind, precision, scale in columns)
+            return self._in_duckdb(
+                f"copy (select * from read_csv({quoted(csv)}, header = false, nullstr = '\\N', auto_detect = false, quote = '\"',"
+                f" escape = '\"', delim = ',', columns = {{{types}}})) to {quoted(path)} {_PARQUET}"
+            )
+
+    def _connect(self):
+        import psycopg
+
+        return psycopg.connect(self.url.render_as_string(hide_password=False), connect_timeout=10)
+
+    @staticmethod
+    def _in_duckdb(statement: str) -> int:
+        import duckdb
+
+        with duckdb.connect() as connection:
+            return connection.execute(statement).fetchone()[0]
+
+
+def _duckdb_type(kind: str, precision: int | None, scale: int | None) -> str:
+    if kind == "numeric":
+        # A numeric without a declared scale would be exported with a guessed one.
+        if precision is None:
+            raise ConfigError("a mart has a numeric column without precision; cast it to decimal(p, s) in its model.")
+        return f"decimal({precision}, {scale})"
+    return {"character varying": "varchar", "text": "varchar", "timestamp without time zone": "timestamp"}.get(kind, kind)
