@@ -1,0 +1,14 @@
+"""Reading a source database into landing.
+
+``mapping`` reads the YAML file that is a source, ``engine`` opens one read-only snapshot of its database,
+``clean`` turns rows into the canonical columns, and :mod:`cobranca.landing` puts the files in place.
+"""
+
+from cobranca.settings import Settings
+
+
+def check(settings: Settings) -> list:
+    """Reach every source and try every query; see :func:`cobranca.sources.probe.check`."""
+    from cobranca.sources.probe import check as run
+
+    return run(settings)

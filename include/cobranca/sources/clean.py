@@ -1,0 +1,508 @@
+"""From what a driver returns to the canonical columns of :mod:`cobranca.schema`, exactly.
+
+A chunk is converted column by column at Arrow's speed; only a column that holds something unusual is read value
+by value. What cannot be read is treated by how much depends on it:
+
+- a key, a required date or any amount that is missing or unreadable sends the row to quarantine, with the reason
+  and never with the value;
+- a date, rate, tax id, e-mail, phone or state that is optional becomes null, and is counted as a note;
+- a flag that cannot be read counts as set, since every flag means "leave this person alone".
+
+Money comes as decimal, as whole number or as text. A float is read by its shortest decimal form (what the person
+typed who entered it) and refused when that has more than two places: 0.1 is exact, 0.30000000000000004 is not.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from functools import lru_cache
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from babel.numbers import list_currencies
+
+from cobranca import schema
+from cobranca.calendar import FIRST_YEAR, LAST_YEAR
+from cobranca.sources import people
+from cobranca.sources.problem import SourceProblem
+
+FIRST_DAY, LAST_DAY = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
+CENT, RATE_STEP = Decimal("0.01"), Decimal("0.000001")
+DIGITS = 200  # no database returns a longer number, so no sum is ever rounded
+LARGEST_DIGIT = 15  # decimal(18,2) has 16 digits before the comma
+
+_PERSONAL: dict[str, Callable[[str], str | None]] = {
+    "tax_id": people.tax_id,
+    "email": people.first_email,
+    "phone": people.first_phone,
+    "state": people.state,
+}
+_YES = frozenset({"1", "s", "sim", "y", "yes", "t", "true", "v", "verdadeiro"})
+_NO = frozenset({"0", "n", "nao", "não", "no", "f", "false", "falso"})
+_EMPTY_DATES = frozenset({"", "00000000", "0", "0000-00-00", "0000-00-00 00:00:00", "0000-00-00T00:00:00"})
+_DATE_TEXT = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:$|[T ]\d{2}:\d{2})|(\d{4})(\d{2})(\d{2})$")
+_DATE_VECTOR = r"^\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})"
+_MONEY_PLAIN = re.compile(r"[+-]?\d+(\.\d+)?")
+_MONEY_BRAZILIAN = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+")
+_CONTROL = r"[\x00-\x1f\x7f]"
+
+
+class Unreadable(ValueError):
+    """One value cannot be read; ``reason`` is its code, and ``number`` the amount that it holds all the same."""
+
+    def __init__(self, reason: str, number: Decimal | None = None):
+        super().__init__(reason)
+        self.reason, self.number = reason, number
+
+
+@dataclass
+class Column:
+    """One converted column; ``bad`` maps row positions to reason codes, and there the value is null."""
+
+    values: pa.Array
+    bad: dict[int, str]
+
+
+@dataclass
+class Cleaned:
+    rows: pa.Table
+    quarantine: pa.Table
+
+
+def checked_columns(source: str, entity: str, columns: Sequence[str]) -> tuple[str, ...]:
+    """The query's columns, when each is known, none comes twice and none that is required is missing.
+
+    Raises:
+        SourceProblem: otherwise, naming source, entity, column and cure.
+    """
+    where = f"source '{source}', {entity}"
+    known = [name for name in schema.ENTITIES[entity].names if name != "source"]
+    for name in columns:
+        if name not in known:
+            cure = f"rename it in the query or leave it out (known: {', '.join(known)})"
+            raise SourceProblem(where, f"unknown column '{name}'", cure)
+        if list(columns).count(name) > 1:
+            raise SourceProblem(where, f"column '{name}' comes twice", "keep one of them in the query")
+    for name in schema.REQUIRED[entity]:
+        if name not in columns:
+            raise SourceProblem(where, f"required column '{name}' is missing", f"have the query return it (... as {name})")
+    return tuple(columns)
+
+
+class Cleaner:
+    """Cleans one entity of one source, chunk by chunk, and keeps the counts that its manifest entry needs.
+
+    ``amount_read`` is the exact sum of all finite amounts that came in, good rows or not, in currency units; it
+    can be held against the database's own sum unless ``amount_exact`` is false (floats or text came).
+    """
+
+    def __init__(self, source: str, entity: str, columns: Sequence[str], cents: Sequence[str] = ()):
+        self.source, self.entity = source, entity
+        self._columns, self._cents = tuple(columns), frozenset(cents)
+        self._key = schema.KEYS[entity]
+        self.rows_read = 0
+        self.notes: Counter[str] = Counter()
+        self.amount_read = Decimal(0)
+        self.amount_exact = True
+        self.amount_finite = True
+
+    def clean(self, chunk: Sequence[Sequence]) -> Cleaned:
+        """Convert one chunk of rows; its good rows and its quarantined ones add up to it."""
+        with localcontext(prec=DIGITS):
+            return self._clean(chunk)
+
+    def _clean(self, chunk: Sequence[Sequence]) -> Cleaned:
+        count = len(chunk)
+        self.rows_read += count
+        raw = dict(zip(self._columns, zip(*chunk, strict=True), strict=True)) if chunk else {}
+        bad: dict[int, tuple[str, str]] = {}
+        arrays = {}
+        for field in schema.ENTITIES[self.entity]:
+            if field.name == "source":
+                arrays["source"] = pa.repeat(self.source, count).cast(field.type)
+            elif field.name in raw:
+                arrays[field.name] = self._convert(field, raw[field.name], bad)
+            else:
+                arrays[field.name] = _absent(self.entity, field, count)
+        self._check_rows(arrays, bad)
+        table = pa.table(arrays, schema=schema.ENTITIES[self.entity])
+        if not bad:
+            return Cleaned(table, schema.QUARANTINE.empty_table())
+        keep = pc.invert(pc.is_in(pa.array(range(count)), pa.array(list(bad), pa.int64())))
+        return Cleaned(table.filter(keep), self._quarantined(arrays, bad))
+
+    def _convert(self, field: pa.Field, values: Sequence, bad: dict[int, tuple[str, str]]) -> pa.Array:
+        name = field.name
+        if field.type == schema.MONEY:
+            column = self._money(name, values)
+        elif field.type == schema.TEXT:
+            column = self._text(name, values)
+        else:
+            column = {
+                schema.DATE: dates, schema.TIME: times, schema.FLAG: flags, schema.RATE: rates,
+            }[field.type](values)  # fmt: skip
+        stops = field.type == schema.MONEY or name in schema.REQUIRED[self.entity] or name in ("status", "kind", "currency")
+        for row, reason in column.bad.items():
+            if stops:
+                bad.setdefault(row, (name, reason))
+            else:
+                self.notes[f"{name} {reason}"] += 1
+        return column.values
+
+    def _text(self, name: str, values: Sequence) -> Column:
+        column = texts(values, line_break=";" if name == "phone" else " ")
+        if name in _PERSONAL:
+            return _mapped(column.values, _PERSONAL[name])
+        if name == self._key or name.endswith("_id"):
+            return column
+        if name == "currency":
+            return _one_of(pc.utf8_upper(column.values), "unknown_currency", _currencies(), "BRL")
+        allowed = schema.ALLOWED.get(self.entity, {}).get(name)
+        if allowed:
+            default = schema.DEFAULTS[self.entity][name]
+            result = _one_of(pc.utf8_lower(column.values), f"unknown_{name}", pa.array(allowed), default)
+            if self.entity == "customers":
+                # The one choice that is safe to fill in: a consumer is charged less and protected more.
+                result.values = pc.fill_null(result.values, default)
+            return result
+        if name == "preferred_channel":
+            return Column(pc.utf8_lower(column.values), column.bad)
+        return Column(pc.utf8_normalize(column.values, form="NFC"), column.bad)
+
+    def _money(self, name: str, values: Sequence) -> Column:
+        kinds = set(map(type, values)) - {type(None)}
+        in_cents = name in self._cents
+        try:
+            column = Column(_money_vector(values, kinds, in_cents), {})
+            extra = Decimal(0)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError):
+            column, extra, finite = _money_slow(values, in_cents)
+            if name == "amount":
+                self.amount_finite &= finite
+        if name == "amount":
+            self.amount_exact &= kinds <= {int, Decimal}
+            self.amount_read += _total(column.values) + extra
+        else:
+            _flag(column.bad, pc.less(column.values, pa.scalar(Decimal(0), schema.MONEY)), "negative")
+        return column
+
+    def _check_rows(self, arrays: dict[str, pa.Array], bad: dict[int, tuple[str, str]]) -> None:
+        def refuse(name: str, reason: str, mask: pa.Array) -> None:
+            for row in _where(mask):
+                bad.setdefault(row, (name, reason))
+
+        for name in schema.REQUIRED[self.entity]:
+            refuse(name, "missing", pc.is_null(arrays[name]))
+        if self.entity == "customers":
+            return
+        if self.entity == "payments":
+            # Some systems store a reversal negative, some positive; landed amounts are positive, the kind has the sign.
+            turned = pc.and_(pc.equal(arrays["kind"], "reversal"), pc.less(arrays["amount"], pa.scalar(Decimal(0), schema.MONEY)))
+            turned = pc.fill_null(turned, False)
+            arrays["amount"] = pc.if_else(turned, pc.negate(arrays["amount"]), arrays["amount"]).cast(schema.MONEY)
+        refuse("amount", "not_positive", pc.less_equal(arrays["amount"], pa.scalar(Decimal(0), schema.MONEY)))
+        for name in [field.name for field in schema.ENTITIES[self.entity] if field.type == schema.DATE]:
+            outside = pc.or_(pc.less(arrays[name], FIRST_DAY), pc.greater(arrays[name], LAST_DAY))
+            rows = _where(outside)
+            if not rows:
+                continue
+            if name in schema.REQUIRED[self.entity]:
+                refuse(name, "out_of_range", outside)
+            else:
+                self.notes[f"{name} out_of_range"] += len(rows)
+                arrays[name] = pc.if_else(pc.fill_null(outside, False), pa.scalar(None, schema.DATE), arrays[name])
+        if self.entity == "receivables":
+            refuse("due_date", "due_before_issue", pc.less(arrays["due_date"], arrays["issue_date"]))
+
+    def _quarantined(self, arrays: dict[str, pa.Array], bad: dict[int, tuple[str, str]]) -> pa.Table:
+        rows = sorted(bad)
+        at = pa.array(rows, pa.int64())
+
+        def taken(name: str, kind: pa.DataType) -> pa.Array:
+            return arrays[name].take(at) if name in arrays else pa.nulls(len(rows), kind)
+
+        return pa.table(
+            {
+                "source": pa.repeat(self.source, len(rows)).cast(schema.TEXT),
+                "entity": pa.repeat(self.entity, len(rows)).cast(schema.TEXT),
+                "record_key": arrays[self._key].take(at),
+                "column_name": pa.array([bad[row][0] for row in rows], schema.TEXT),
+                "reason": pa.array([bad[row][1] for row in rows], schema.TEXT),
+                "amount": taken("amount", schema.MONEY),
+                "currency": taken("currency", schema.TEXT),
+            },
+            schema=schema.QUARANTINE,
+        )
+
+
+def texts(values: Sequence, line_break: str = " ") -> Column:
+    """Trimmed text, blank as null; ``line_break`` stands for line breaks and other control characters."""
+    kinds = set(map(type, values)) - {type(None)}
+    try:
+        if kinds <= {str}:
+            array = pa.array(values, schema.TEXT)
+        elif kinds == {int}:
+            return Column(pa.array(values, pa.int64()).cast(schema.TEXT), {})
+        else:
+            raise TypeError
+        bad = {}
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        array, bad = _each(values, _text_of, schema.TEXT)
+    if pc.any(pc.match_substring_regex(array, _CONTROL)).as_py():
+        array = pc.replace_substring_regex(array, _CONTROL, line_break)
+    array = pc.utf8_trim_whitespace(array)
+    return Column(pc.if_else(pc.equal(array, ""), pa.scalar(None, schema.TEXT), array), bad)
+
+
+def dates(values: Sequence) -> Column:
+    """Dates from date, datetime, ISO text (its first ten characters) or ``YYYYMMDD``; 0000-00-00 is null."""
+    kinds = set(map(type, values)) - {type(None)}
+    try:
+        if kinds <= {date}:
+            return Column(pa.array(values, schema.DATE), {})
+        if kinds == {datetime}:
+            return Column(pa.array([value and value.date() for value in values], schema.DATE), {})
+        if kinds <= {str} or kinds == {int}:
+            return Column(_dates_from_text(texts(values).values), {})
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        pass
+    return Column(*_each(values, _date_of, schema.DATE))
+
+
+def times(values: Sequence) -> Column:
+    """Points in time as UTC without a zone; a time that has no zone is taken as it is."""
+    kinds = set(map(type, values)) - {type(None)}
+    try:
+        if kinds <= {datetime} and all(value is None or value.tzinfo is None for value in values):
+            return Column(pa.array(values, schema.TIME), {})
+        if kinds <= {str}:
+            array = texts(values).values
+            array = pc.replace_substring_regex(array, r"(\+00(:?00)?|Z)$", "")
+            array = pc.if_else(pc.is_in(array, pa.array(_EMPTY_DATES)), pa.scalar(None, schema.TEXT), array)
+            return Column(array.cast(schema.TIME), {})
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        pass
+    return Column(*_each(values, _time_of, schema.TIME))
+
+
+def flags(values: Sequence) -> Column:
+    """Flags from bool, 0/1, S/N, sim/não, true/false; null is false, and what cannot be read counts as set."""
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds <= {bool}:
+        array, bad = pa.array(values, schema.FLAG), {}
+    else:
+        array, bad = _each(values, _flag_of, schema.FLAG)
+    if bad:
+        unreadable = pc.is_in(pa.array(range(len(array))), pa.array(list(bad), pa.int64()))
+        array = pc.if_else(unreadable, True, array)
+    return Column(pc.fill_null(array, False), bad)
+
+
+def rates(values: Sequence) -> Column:
+    """Fractions between 0 and 1, rounded half up to six places; 2 (instead of 0.02) is refused."""
+    return Column(*_each(values, lru_cache(maxsize=1024)(_rate_of), schema.RATE))
+
+
+def _absent(entity: str, field: pa.Field, count: int) -> pa.Array:
+    default = schema.DEFAULTS.get(entity, {}).get(field.name)
+    if default is not None:
+        return pa.repeat(default, count).cast(field.type)
+    if field.type == schema.FLAG:
+        return pa.repeat(False, count)
+    return pa.nulls(count, field.type)
+
+
+def _each(values: Sequence, read: Callable, kind: pa.DataType) -> tuple[pa.Array, dict[int, str]]:
+    found, bad = [], {}
+    for row, value in enumerate(values):
+        try:
+            found.append(None if value is None else read(value))
+        except Unreadable as error:
+            found.append(None)
+            bad[row] = error.reason
+    return pa.array(found, kind), bad
+
+
+def _where(mask: pa.Array) -> list[int]:
+    return pc.indices_nonzero(pc.fill_null(mask, False)).to_pylist()
+
+
+def _flag(bad: dict[int, str], mask: pa.Array, reason: str) -> None:
+    for row in _where(mask):
+        bad.setdefault(row, reason)
+
+
+def _mapped(array: pa.Array, read: Callable[[str], str | None]) -> Column:
+    """Apply a function once per different text; what it refuses is null and counted as invalid."""
+    encoded = array.dictionary_encode()
+    read_once = pa.array([read(text) for text in encoded.dictionary.to_pylist()], schema.TEXT)
+    result = read_once.take(encoded.indices)
+    lost = pc.and_(pc.is_valid(array), pc.is_null(result))
+    return Column(result, dict.fromkeys(_where(lost), "invalid"))
+
+
+def _one_of(array: pa.Array, reason: str, allowed: pa.Array, default: str) -> Column:
+    array = pc.fill_null(array, default)
+    known = pc.is_in(array, allowed)
+    bad = dict.fromkeys(_where(pc.invert(known)), reason)
+    return Column(pc.if_else(known, array, pa.scalar(None, schema.TEXT)) if bad else array, bad)
+
+
+@lru_cache(maxsize=1)
+def _currencies() -> pa.Array:
+    return pa.array(sorted(list_currencies()), schema.TEXT)
+
+
+def _total(array: pa.Array) -> Decimal:
+    return pc.sum(array.cast(pa.decimal128(38, 2))).as_py() or Decimal(0)
+
+
+def _money_vector(values: Sequence, kinds: set[type], in_cents: bool) -> pa.Array:
+    if in_cents:
+        if kinds - {int}:
+            raise TypeError
+        whole = pa.array(values, pa.int64())
+        if pc.any(pc.greater_equal(pc.abs_checked(whole), 10**18)).as_py():
+            raise OverflowError
+        # The same integers read as hundredths: exact, and no division.
+        digits = whole.cast(pa.decimal128(19, 0))
+        return pa.Array.from_buffers(schema.MONEY, len(digits), digits.buffers(), digits.null_count, digits.offset)
+    if kinds - {int, Decimal}:
+        raise TypeError
+    return pa.array(values, schema.MONEY)
+
+
+def _money_slow(values: Sequence, in_cents: bool) -> tuple[Column, Decimal, bool]:
+    """Value by value; also the sum of the numbers that were refused, and whether all were finite."""
+    found, bad, extra, finite = [], {}, Decimal(0), True
+    for row, value in enumerate(values):
+        try:
+            found.append(None if value is None else _money_of(value, in_cents))
+        except Unreadable as error:
+            found.append(None)
+            bad[row] = error.reason
+            extra += error.number or 0
+            finite &= error.reason != "not_finite"
+    return Column(pa.array(found, schema.MONEY), bad), extra, finite
+
+
+def _money_of(value, in_cents: bool) -> Decimal | None:
+    number = _number_of(value)
+    if number is None:
+        return None
+    if in_cents:
+        if number != number.to_integral_value():
+            raise Unreadable("not_whole_cents", number / 100)
+        number = number / 100
+    if number and number.adjusted() > LARGEST_DIGIT:
+        raise Unreadable("too_large", number)
+    exact = number.quantize(CENT)
+    if exact != number:
+        raise Unreadable("too_many_decimals", number)
+    return exact
+
+
+def _number_of(value) -> Decimal | None:
+    """A finite number, exactly; blank text is null."""
+    if isinstance(value, bool):
+        raise Unreadable("unreadable")
+    if isinstance(value, float):
+        number = Decimal(repr(value))
+    elif isinstance(value, (int, Decimal)):
+        number = Decimal(value)
+    else:
+        text = re.sub(r"^(R\$|BRL)\s*", "", _text_of(value).strip())
+        if not text:
+            return None
+        if text.lower().lstrip("+-") in ("nan", "inf", "infinity"):
+            raise Unreadable("not_finite")
+        if _MONEY_BRAZILIAN.fullmatch(text):
+            text = text.replace(".", "").replace(",", ".")
+        elif not _MONEY_PLAIN.fullmatch(text):
+            raise Unreadable("unreadable")
+        number = Decimal(text)
+    if not number.is_finite():
+        raise Unreadable("not_finite")
+    return number
+
+
+def _rate_of(value) -> Decimal | None:
+    number = _number_of(value)
+    if number is not None and not 0 <= number < 1:
+        raise Unreadable("out_of_range")
+    return None if number is None else number.quantize(RATE_STEP, rounding=ROUND_HALF_UP)
+
+
+def _text_of(value) -> str:
+    if isinstance(value, str):
+        # A lone surrogate has no UTF-8 form and would stop the file.
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value).decode("utf-8", "replace")
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, (float, Decimal)):
+        # A key in a numeric column: 123.00 and 123.0 are the key 123.
+        number = Decimal(repr(value)) if isinstance(value, float) else value
+        if not number.is_finite():
+            raise Unreadable("not_finite")
+        return f"{number:f}".rstrip("0").rstrip(".") if "." in f"{number:f}" else f"{number:f}"
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    return str(value)
+
+
+def _dates_from_text(array: pa.Array) -> pa.Array:
+    array = pc.replace_substring_regex(array, r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3")
+    array = pc.if_else(pc.is_in(array, pa.array(_EMPTY_DATES)), pa.scalar(None, schema.TEXT), array)
+    if not pc.all(pc.match_substring_regex(array, _DATE_VECTOR), min_count=0).as_py():
+        raise ValueError
+    return pc.utf8_slice_codeunits(array, 0, 10).cast(schema.DATE)
+
+
+def _date_of(value) -> date | None:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    text = _text_of(value).strip()
+    if text in _EMPTY_DATES or text.startswith("0000-00-00"):
+        return None
+    found = _DATE_TEXT.match(text)
+    if not found:
+        raise Unreadable("unreadable")
+    year, month, day = (int(part) for part in found.groups() if part)
+    try:
+        return date(year, month, day)
+    except ValueError:
+        raise Unreadable("unreadable") from None
+
+
+def _time_of(value) -> datetime | None:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    if not isinstance(value, datetime):
+        text = _text_of(value).strip()
+        if text in _EMPTY_DATES or text.startswith("0000-00-00"):
+            return None
+        try:
+            value = datetime.fromisoformat(text)
+        except ValueError:
+            raise Unreadable("unreadable") from None
+    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+
+
+def _flag_of(value) -> bool | None:
+    if isinstance(value, bytes) and len(value) == 1 and value[0] in (0, 1):  # MariaDB's BIT(1)
+        return bool(value[0])
+    text = _text_of(value).strip().lower()
+    if not text:
+        return None
+    if text in _YES:
+        return True
+    if text in _NO:
+        return False
+    raise Unreadable("unreadable")

@@ -1,0 +1,80 @@
+"""Tax ids, e-mail addresses, phones and states as companies really type them.
+
+Each function takes one non-empty text and returns the normalised value, or ``None`` where it is not valid. Nothing
+here guesses: a wrong address would show one person another person's debt.
+"""
+
+import re
+from functools import lru_cache
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from phonenumbers import NumberParseException, PhoneNumberType
+from validate_docbr import CNPJ, CPF
+
+STATES = frozenset(
+    "AC AL AM AP BA CE DF ES GO MA MG MS MT PA PB PE PI PR RJ RN RO RR RS SC SE SP TO".split()
+)  # fmt: skip
+
+_NOT_PERSONAL = {
+    PhoneNumberType.TOLL_FREE,
+    PhoneNumberType.PREMIUM_RATE,
+    PhoneNumberType.SHARED_COST,
+    PhoneNumberType.UAN,
+    PhoneNumberType.VOICEMAIL,
+}
+_CPF, _CNPJ = CPF(), CNPJ()
+
+
+@lru_cache(maxsize=100_000)
+def tax_id(text: str) -> str | None:
+    """CPF (11 digits) or CNPJ (14 of ``0-9A-Z``, alphanumeric since July 2026), without punctuation."""
+    plain = re.sub(r"[\s./-]", "", text.upper())
+    if re.fullmatch(r"\d{11}", plain):
+        return plain if len(set(plain)) > 1 and _CPF.validate(plain) else None
+    if re.fullmatch(r"[0-9A-Z]{12}\d{2}", plain):
+        return plain if len(set(plain)) > 1 and _CNPJ.validate(plain) else None
+    return None
+
+
+@lru_cache(maxsize=100_000)
+def first_email(text: str) -> str | None:
+    """The first valid address of a field that may hold several, separated by ``;``, ``,`` or blanks."""
+    for part in re.split(r"[;,\s]+", text):
+        try:
+            return validate_email(part, check_deliverability=False, allow_smtputf8=False).normalized
+        except EmailNotValidError:
+            continue
+    return None
+
+
+@lru_cache(maxsize=100_000)
+def first_phone(text: str) -> str | None:
+    """The first valid phone in E.164; Brazilian unless it starts with ``+``.
+
+    An old eight-digit mobile gets its ninth digit and is validated again. A number without area code, and one that
+    belongs to no person (0800, 0300, 4004), is refused.
+    """
+    for part in re.split(r"[;,/|\n]+|\s+(?:ou|e)\s+", text):
+        number = _phone(part)
+        if number is not None:
+            return number
+    return None
+
+
+def _phone(text: str) -> str | None:
+    try:
+        number = phonenumbers.parse(re.sub(r"(?i)\b(?:ramal|r\.)\s*\d+\s*$", "", text), "BR")
+    except NumberParseException:
+        return None
+    national = str(number.national_number)
+    if number.country_code == 55 and len(national) == 10 and national[2] in "6789":
+        number.national_number = int(f"{national[:2]}9{national[2:]}")
+    if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) in _NOT_PERSONAL:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def state(text: str) -> str | None:
+    """Two-letter federal unit."""
+    return text.upper() if text.upper() in STATES else None
