@@ -1,0 +1,127 @@
+"""The counts and totals beside the checks, for the quality page: plain numbers, opaque keys, nobody's data."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from validate_docbr import CNPJ, CPF
+
+from cobranca.manifest import Manifest
+
+if TYPE_CHECKING:
+    from cobranca.quality.runner import Files
+    from cobranca.quality.suites.arrivals import Arrival
+
+KEYS_SHOWN = 20
+HIDDEN = "(oculta)"
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/\-]{0,39}")
+
+
+def arrivals_facts(files: "Files", arrivals: list["Arrival"], previous: Manifest | None) -> dict:
+    """Rows and totals per source and entity beside the previous landing, and the quarantine by reason."""
+    return {
+        "previous_date": previous.business_date.isoformat() if previous else None,
+        "arrivals": [_arrival(files, arrival) for arrival in arrivals if arrival.view in files.tables],
+        "quarantine": [
+            group
+            for arrival in arrivals
+            if arrival.quarantine_view in files.tables
+            for group in _quarantine(files, arrival.quarantine_view)
+        ],
+    }
+
+
+def plan_facts(files: "Files", landing_batch: str | None) -> dict:
+    """Open receivables by decision and reason, messages and calls, and the landing from which they were made."""
+    return {
+        "landing_batch": landing_batch,
+        "decisions": _texts(
+            files,
+            {"fct_decisions"},
+            """
+            select decision, currency, count(*) as receivables, count(distinct customer_key) as customers,
+                   sum(open_amount) as open_amount, sum(amount_due) as amount_due
+            from fct_decisions group by decision, currency order by decision, currency
+            """,
+        ),
+        "reasons": _texts(
+            files,
+            {"fct_decisions"},
+            """
+            select reason, count(*) as receivables
+            from fct_decisions where decision = 'none' group by reason order by receivables desc, reason
+            """,
+        ),
+        "messages": _texts(files, {"out_reminders"}, "select count(distinct message_key) as messages from out_reminders"),
+        "calls": _texts(files, {"out_call_queue"}, "select count(*) as calls from out_call_queue"),
+    }
+
+
+def _arrival(files: "Files", arrival: "Arrival") -> dict:
+    unread = 0
+    if arrival.quarantine_view in files.tables:
+        unread = files.rows(f"select count(*) as rows from {arrival.quarantine_view}")[0]["rows"]
+    return {
+        "source": arrival.source,
+        "entity": arrival.entity,
+        "rows": files.rows(f"select count(*) as rows from {arrival.view}")[0]["rows"],
+        "previous_rows": arrival.previous_rows,
+        "quarantined": unread,
+        "totals": {
+            name: [str(total), _text(arrival.previous_totals.get(name))] for name, total in sorted(arrival.declared.items())
+        },
+    }
+
+
+def _quarantine(files: "Files", view: str) -> list[dict]:
+    groups = files.rows(
+        f"""
+        select source, entity, column_name, reason, count(*) as rows, count(record_key) as with_key,
+               list(record_key order by record_key) filter (where record_key is not null)[1:{KEYS_SHOWN}] as keys
+        from {view} group by source, entity, column_name, reason order by rows desc, entity, column_name, reason
+        """
+    )
+    amounts = files.rows(
+        f"""
+        select column_name, reason, currency, sum(amount) as amount from {view}
+        where amount is not null group by column_name, reason, currency order by currency
+        """
+    )
+    return [
+        group
+        | {
+            "keys": [shown_key(key) for key in group["keys"] or []],
+            "more_keys": group["with_key"] - len(group["keys"] or []),
+            "amounts": [
+                {"currency": row["currency"], "amount": str(row["amount"])}
+                for row in amounts
+                if (row["column_name"], row["reason"]) == (group["column_name"], group["reason"])
+            ],
+        }
+        for group in groups
+    ]
+
+
+def shown_key(key: str) -> str:
+    """A record's key as it may be shown: not when it is no plain code, nor when it is somebody's CPF or CNPJ."""
+    digits = re.sub(r"\D", "", key)
+    personal = len(digits) in (11, 14) and (CPF().validate(digits) or CNPJ().validate(digits))
+    return key if _PLAIN_KEY.fullmatch(key) and not personal else HIDDEN
+
+
+def _texts(files: "Files", needs: set[str], query: str) -> list[dict]:
+    """Rows as JSON can hold them; amounts as text. Nothing where a table is missing or lacks a column."""
+    import duckdb
+
+    if not needs <= files.tables:
+        return []
+    try:
+        rows = files.rows(query)
+    except duckdb.Error:
+        return []
+    return [{name: _text(value) for name, value in row.items()} for row in rows]
+
+
+def _text(value):
+    return str(value) if isinstance(value, (Decimal, date)) else value

@@ -1,0 +1,224 @@
+"""The two gates of a night: on what the sources sent, and on the plan made of it.
+
+Each judges files, stores its verdict under ``quality/<date>``, draws the page anew and only then raises.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cobranca.errors import PartitionError
+from cobranca.manifest import FileEntry, Manifest, batch_id_of, read_manifest
+from cobranca.policy import load_policy
+from cobranca.quality.verdict import ARRIVALS, CRITICAL, PLAN, WARNING, Check, Verdict, write_verdict
+from cobranca.schema import ENTITIES, POLICY
+from cobranca.settings import Settings
+
+if TYPE_CHECKING:
+    from cobranca.landing import LandingDraft
+    from cobranca.quality.runner import Files
+
+QUARANTINE_SUFFIX = "__quarantine"
+MONEY_COLUMNS = ("amount", "open_amount", "fine", "interest", "amount_due", "open_overdue_amount")
+
+
+def check_arrivals(settings: Settings, draft: "LandingDraft") -> Verdict:
+    """Judge everything that the sources sent for one date, before it is published.
+
+    Raises:
+        GateFailed: a critical check failed; the verdict and the page are written first.
+        ConfigError: the policy's limits cannot be read.
+    """
+    from cobranca.quality.facts import arrivals_facts
+    from cobranca.quality.runner import open_files, run
+    from cobranca.quality.suites.arrivals import arrivals_suite
+
+    limits = load_policy(settings.config, draft.business_date).limits.arrivals
+    arrivals = _arrivals(draft)
+    views = {arrival.view: [draft.folder / arrival.source / f"{arrival.entity}.parquet"] for arrival in arrivals} | {
+        arrival.quarantine_view: [draft.folder / arrival.source / f"{arrival.entity}{QUARANTINE_SUFFIX}.parquet"]
+        for arrival in arrivals
+        if arrival.quarantine_view
+    }
+    with open_files(views) as files:
+        suite = arrivals_suite(arrivals, draft.business_date, limits.minimum_share_of_previous, limits.maximum_quarantine_share)
+        checks = [*_completeness(draft, arrivals), *run(files, suite)]
+        facts = arrivals_facts(files, arrivals, draft.previous)
+    verdict = Verdict.of(draft.business_date, batch_id_of(list(draft.entries)), ARRIVALS, checks, facts)
+    return _conclude(settings, verdict)
+
+
+def check_plan(settings: Settings, business_date: date, candidate: Manifest) -> Verdict:
+    """Judge the candidate plan of one date: decisions, messages, call queue and the facts behind them.
+
+    Raises:
+        GateFailed: a critical check failed; the verdict and the page are written first.
+        ConfigError: the policy's limits cannot be read.
+    """
+    from cobranca.quality.facts import plan_facts
+    from cobranca.quality.runner import open_files, run
+    from cobranca.quality.suites.plan import TABLES, plan_suite
+
+    limits = load_policy(settings.config, business_date).limits
+    views = {Path(entry.name).stem: [candidate.folder / entry.name] for entry in candidate.files}
+    payments = _landed_payments(settings, business_date)
+    with open_files(views | payments | _landed(settings, business_date)) as files:
+        numbers = {table: _numbers(files, table) for table in TABLES}
+        checks = [
+            _right_date(business_date, candidate),
+            _rows_as_declared(files, candidate),
+            *run(files, plan_suite(business_date, limits.volume.maximum_messages, numbers, sorted(payments))),
+        ]
+        facts = plan_facts(files, _landing_batch(settings, business_date))
+    return _conclude(settings, Verdict.of(business_date, candidate.batch_id, PLAN, checks, facts))
+
+
+def _conclude(settings: Settings, verdict: Verdict) -> Verdict:
+    from cobranca.quality.page import write_page
+
+    write_verdict(settings, verdict)
+    verdict.require(write_page(settings, verdict.business_date))
+    return verdict
+
+
+def _arrivals(draft: "LandingDraft") -> list:
+    from cobranca.quality.suites.arrivals import Arrival
+
+    entries = {entry.name: entry for entry in draft.entries}
+    previous = {entry.name: entry for entry in draft.previous.files} if draft.previous else {}
+    found = []
+    for name in sorted(entries):
+        source, _, entity = name.removesuffix(".parquet").rpartition("/")
+        if entity not in ENTITIES:
+            continue
+        before = previous.get(name)
+        has_quarantine = f"{source}/{entity}{QUARANTINE_SUFFIX}.parquet" in entries
+        found.append(
+            Arrival(
+                source=source,
+                entity=entity,
+                view=f"{entity}_of_{source}",
+                quarantine_view=f"{entity}_unread_of_{source}" if has_quarantine else "",
+                rows_declared=entries[name].rows,
+                declared=control_totals(entries[name]),
+                previous_rows=before.rows if before else None,
+                previous_totals=control_totals(before) if before else {},
+            )
+        )
+    return found
+
+
+def control_totals(entry: FileEntry) -> dict[str, Decimal]:
+    """The totals of money among an entry's totals (``amount BRL``), exact."""
+    found = {}
+    for name, text in entry.totals.items():
+        if name.split(" ")[0] == "amount":
+            try:
+                found[name] = Decimal(text)
+            except InvalidOperation:
+                raise PartitionError(
+                    f"{entry.name} declares the control total '{name}', which is no number; land it again."
+                ) from None
+    return found
+
+
+def _completeness(draft: "LandingDraft", arrivals: list) -> list[Check]:
+    """Each source brings customers and receivables (or payments only), and what it brought before."""
+    came = {(arrival.source, arrival.entity) for arrival in arrivals}
+    before = (
+        {tuple(entry.name.removesuffix(".parquet").split("/")) for entry in draft.previous.files} if draft.previous else set()
+    )
+    before = {pair for pair in before if len(pair) == 2 and pair[1] in ENTITIES}
+    sources = sorted({source for source, _ in came})
+    checks = [
+        _check(
+            "receivables_came", "landing", "Chegaram títulos de alguma fonte", any(entity == "receivables" for _, entity in came),
+            f"fontes: {', '.join(sources) or 'nenhuma'}", "pelo menos uma fonte com títulos",
+        )
+    ]  # fmt: skip
+    for source in sources:
+        missing = {entity for other, entity in before if other == source} - {e for s, e in came if s == source}
+        if (source, "receivables") in came and (source, "customers") not in came:
+            missing.add("customers")
+        checks.append(
+            _check("entities_complete", source, "Chegaram todos os arquivos da fonte", not missing,
+                   f"faltam: {', '.join(sorted(missing))}" if missing else "nenhum falta", "nenhum arquivo faltando")
+        )  # fmt: skip
+    gone = sorted({source for source, _ in before} - set(sources))
+    checks.append(
+        _check("sources_complete", "landing", "Chegaram as mesmas fontes da noite anterior", not gone,
+               f"faltam: {', '.join(gone)}" if gone else "nenhuma falta", "nenhuma fonte faltando", severity=WARNING)
+    )  # fmt: skip
+    return checks
+
+
+def _right_date(business_date: date, candidate: Manifest) -> Check:
+    return _check(
+        "batch_of_this_date", "batch", "O lote é desta data", candidate.business_date == business_date,
+        candidate.business_date.strftime("%d/%m/%Y"), business_date.strftime("%d/%m/%Y"),
+    )  # fmt: skip
+
+
+def _rows_as_declared(files: "Files", candidate: Manifest) -> Check:
+    """Every file of the batch is readable and holds the rows that its manifest names."""
+    wrong = []
+    for entry in candidate.files:
+        table = Path(entry.name).stem
+        counted = files.rows(f"select count(*) as rows from {table}")[0]["rows"] if table in files.tables else None
+        if counted != entry.rows:
+            wrong.append(table)
+    return _check(
+        "rows_as_declared", "batch", "Os arquivos do lote têm as linhas declaradas no manifesto", not wrong,
+        f"diferem: {', '.join(sorted(wrong))}" if wrong else "nenhum difere", "nenhum arquivo diferente",
+    )  # fmt: skip
+
+
+def _check(name: str, subject: str, title: str, passed: bool, observed: str, expected: str, severity: str = CRITICAL) -> Check:
+    return Check(name=name, subject=subject, severity=severity, passed=passed, observed=observed, expected=expected, title=title)
+
+
+def _landed(settings: Settings, business_date: date) -> dict[str, list[Path]]:
+    """Views of what the plan was made from; an absent partition has no views, and the checks that need it say so."""
+    views = {}
+    sources = _partition(settings, business_date, "sources")
+    for entity in ENTITIES:
+        views[f"landed_{entity}"] = [path for path in sources if path.stem == entity]
+    for path in _partition(settings, business_date, "policy"):
+        if path.stem in POLICY:
+            views[path.stem] = [path]
+    return views
+
+
+def _landed_payments(settings: Settings, business_date: date) -> dict[str, list[Path]]:
+    return {
+        f"payments_of_{path.parent.name}": [path]
+        for path in _partition(settings, business_date, "sources")
+        if path.stem == "payments"
+    }
+
+
+def _landing_batch(settings: Settings, business_date: date) -> str | None:
+    try:
+        return read_manifest(settings.folder("landing", business_date, "sources")).batch_id
+    except PartitionError:
+        return None
+
+
+def _partition(settings: Settings, business_date: date, name: str) -> Iterable[Path]:
+    try:
+        manifest = read_manifest(settings.folder("landing", business_date, name))
+    except PartitionError:
+        return []
+    return [manifest.folder / entry.name for entry in manifest.files if entry.name.endswith(".parquet")]
+
+
+def _numbers(files: "Files", table: str) -> tuple[int, str]:
+    """How many money columns are not decimal, and the condition under which a row holds NaN or an infinite figure."""
+    if table not in files.tables:
+        return 0, "false"
+    columns = files.columns(table)
+    inexact = sum(1 for name, kind in columns.items() if name in MONEY_COLUMNS and not kind.startswith("DECIMAL"))
+    floating = [name for name, kind in columns.items() if kind in ("DOUBLE", "FLOAT")]
+    return inexact, " or ".join(f"not isfinite({name})" for name in floating) or "false"

@@ -1,0 +1,165 @@
+"""The quality page of a night: one offline file in Portuguese, drawn from the stored verdicts alone."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from cobranca.errors import PartitionError
+from cobranca.manifest import write_atomically
+from cobranca.money import format_money, format_number
+from cobranca.quality.verdict import ARRIVALS, CRITICAL, PLAN, WARNING, Verdict, read_verdict
+from cobranca.settings import Settings
+
+WEEKDAYS = ("segunda-feira", "terça-feira", "quarta-feira", "quinta-feira", "sexta-feira", "sábado", "domingo")
+NAMES = {
+    "arrivals": "Chegadas",
+    "plan": "Plano",
+    "customers": "clientes",
+    "receivables": "títulos",
+    "payments": "pagamentos",
+    "remind": "lembrete por e-mail",
+    "call": "ligação",
+    "escalate": "decisão de uma pessoa",
+    "none": "sem ação hoje",
+    "landing": "todas as fontes",
+    "batch": "lote do plano",
+    "fct_receivables": "títulos em aberto",
+    "fct_aging": "aging (faixas de atraso)",
+    "fct_decisions": "decisões",
+    "dim_payer_ranking": "ranking de pagadores",
+    "out_reminders": "lembretes",
+    "out_call_queue": "fila de ligações",
+    "out_escalations": "casos para decisão",
+    "out_benefits": "benefícios",
+    "out_surveys": "pesquisas",
+}
+REASONS = {
+    # why a row could not be read
+    "missing": "não preenchido",
+    "negative": "valor negativo",
+    "not_positive": "valor zero ou negativo",
+    "out_of_range": "data fora do período",
+    "due_before_issue": "vencimento antes da emissão",
+    "not_finite": "não é um número",
+    "invalid": "inválido",
+    "unreadable": "ilegível",
+    "duplicate_key": "código repetido",
+    "unknown_currency": "moeda desconhecida",
+    "unknown_status": "situação desconhecida",
+    "unknown_kind": "tipo desconhecido",
+    # why an open receivable has no action
+    "not_due": "ainda não vence",
+    "within_grace": "em prazo de compensação bancária",
+    "waiting_next_step": "aguarda o próximo passo da régua",
+    "waiting_interval": "intervalo mínimo entre contatos",
+    "frequency_cap": "limite de contatos no período",
+    "below_minimum": "abaixo do valor mínimo",
+    "no_contact_day": "hoje não é dia de contato",
+    "preventive_not_needed": "costuma pagar em dia: não precisa de lembrete",
+    "awaiting_delivery": "aguarda a confirmação do último envio",
+    "no_contact_data": "sem e-mail ou telefone válido",
+    "opted_out": "pediu para não ser contatado",
+    "holdout": "grupo de comparação",
+    "end_of_regua": "fim da régua",
+    "hold_dispute": "suspenso: contestado",
+    "hold_promise": "suspenso: promessa de pagamento",
+    "hold_agreement": "suspenso: acordo",
+    "hold_legal": "suspenso: processo judicial",
+    "hold_deceased": "suspenso: falecimento",
+    "hold_hardship": "suspenso: dificuldade financeira",
+    "hold_opt_out": "suspenso: pediu para não ser contatado",
+}
+
+
+def write_page(settings: Settings, business_date: date) -> Path:
+    """Draw ``quality/<date>/index.html`` from whatever verdicts there are; returns its path."""
+    path = settings.folder("quality", business_date) / "index.html"
+    arrivals, plan = (_stored(settings, business_date, subject) for subject in (ARRIVALS, PLAN))
+    write_atomically(path, render(business_date, arrivals, plan))
+    return path
+
+
+def render(business_date: date, arrivals: Verdict | None, plan: Verdict | None) -> str:
+    """The page as HTML."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("cobranca.quality", "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {
+        "count": lambda number: "—" if number is None else f"{number:,}".replace(",", "."),
+        "day": lambda day: f"{day:%d/%m/%Y}",
+        "iso_day": lambda text: f"{date.fromisoformat(text):%d/%m/%Y}",
+        "money": lambda text, currency: "—" if text is None else format_money(Decimal(text), currency),
+        "named": lambda name: NAMES.get(name, name),
+        "subject": _subject,
+        "reason": lambda code: REASONS.get(code, code),
+        "change": _change,
+    }
+    return environment.get_template("quality.html.j2").render(
+        business_date=business_date,
+        weekday=WEEKDAYS[business_date.weekday()],
+        headline=headline(arrivals, plan),
+        arrivals=arrivals,
+        plan=plan,
+        is_plan_of_these_arrivals=bool(arrivals and plan and plan.facts.get("landing_batch") == arrivals.batch_id),
+        verdicts=[verdict for verdict in (arrivals, plan) if verdict],
+        critical=CRITICAL,
+        warning=WARNING,
+    )
+
+
+def headline(arrivals: Verdict | None, plan: Verdict | None) -> dict[str, str]:
+    """What the page says first: ``tone`` (good, fair, bad), a title and a sentence."""
+    verdicts = [verdict for verdict in (arrivals, plan) if verdict]
+    for verdict in verdicts:
+        if not verdict.passed:
+            count = len(verdict.failures())
+            what = "O que chegou das fontes" if verdict.subject == ARRIVALS else "O plano de contatos"
+            return {
+                "tone": "bad",
+                "title": "Noite retida",
+                "text": f"{what} não passou em {count} {_plural(count, 'conferência crítica', 'conferências críticas')}. "
+                "Ninguém será contatado, e os últimos resultados bons continuam valendo.",
+            }
+    warnings = sum(len(verdict.failures(WARNING)) for verdict in verdicts)
+    noted = f" {warnings} {_plural(warnings, 'aviso', 'avisos')} abaixo." if warnings else ""
+    if any(verdict.degraded for verdict in verdicts):
+        return {
+            "tone": "fair",
+            "title": "Aprovada com ressalva",
+            "text": "Os pagamentos recebidos não estão em dia: os lembretes ficam retidos para não cobrar quem já pagou; "
+            f"filas e relatórios são feitos.{noted}",
+        }
+    if plan is None:
+        return {"tone": "fair", "title": "Chegadas aprovadas", "text": f"O plano de contatos ainda não foi conferido.{noted}"}
+    return {
+        "tone": "fair" if warnings else "good",
+        "title": "Noite aprovada",
+        "text": f"Tudo o que é crítico foi conferido e está certo.{noted or ' Nenhum aviso.'}",
+    }
+
+
+def _stored(settings: Settings, business_date: date, subject: str) -> Verdict | None:
+    try:
+        return read_verdict(settings, business_date, subject)
+    except PartitionError:
+        return None
+
+
+def _subject(name: str) -> str:
+    source, dot, entity = name.partition(".")
+    return f"{source} · {NAMES.get(entity, entity)}" if dot else NAMES.get(name, name)
+
+
+def _change(now: str | int, before: str | int | None) -> str:
+    """``+2,5 %`` against the previous landing."""
+    if before is None or Decimal(before) == 0:
+        return "—"
+    share = (Decimal(now) - Decimal(before)) * 100 / Decimal(before)
+    return f"{'+' if share > 0 else ''}{format_number(share)} %".replace("-", "−")
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many
