@@ -1,0 +1,419 @@
+"""The contact state machine: who may be contacted by whom, and what became of it.
+
+``planned → claimed → sending → sent | rejected | unknown``. A claim is a lease by the database's clock and belongs to one
+owner; ``sending`` is committed before the first byte leaves. What a dead owner had claimed returns to ``planned`` when the
+lease runs out; what it was sending becomes ``unknown`` and is never sent again. The triggers of the database append
+every change to ``contact_history``.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import wraps
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from cobranca.errors import CobrancaError
+from cobranca.ledger.tables import ENGAGED_STATES, contact_items, contacts, runs, switches, utc_now
+
+# Reasons are read by agents and finance people, so they are in Portuguese.
+STEP_ALREADY_DONE = "etapa já realizada para esta dívida"
+NOT_IN_NEWEST_PLAN = "fora do plano mais recente desta data"
+LATER_DATE_PLANNED = "uma data posterior foi planejada antes do envio"
+WAITS_FOR_APPROVAL = "aguarda aprovação de uma pessoa"
+WORKER_LOST = "o processo parou durante o envio; não se sabe se saiu"
+
+_CHUNK = 1000
+_PLANNED_COLUMNS = (
+    "message_key", "business_date", "batch_id", "customer_key", "episode_key", "step", "step_offset", "channel",
+    "template", "policy_version", "requires_approval",
+)  # fmt: skip
+
+
+class PlanConflict(CobrancaError):
+    """The plan holds two messages for one customer, channel and day."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of one message that was being sent."""
+
+    message_key: str
+    state: str
+    reason: str | None = None
+    provider_message_id: str | None = None
+
+
+def _survives_restart(method: Callable) -> Callable:
+    """Repeat a transaction while the database is restarting. Only for methods that give the same result when repeated."""
+
+    @wraps(method)
+    def repeated(self, *args, **kwargs):
+        deadline = time.monotonic() + self.patience_seconds
+        while True:
+            try:
+                return method(self, *args, **kwargs)
+            except (sa.exc.OperationalError, sa.exc.InterfaceError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+    return repeated
+
+
+class ContactLedger:
+    """All that the sender does with the ledger; each method is one transaction.
+
+    ``patience_seconds`` is how long a restarting database is waited for.
+    """
+
+    def __init__(self, engine: sa.Engine, patience_seconds: float = 30):
+        self.engine = engine
+        self.patience_seconds = patience_seconds
+
+    # Planning
+
+    def plan(self, business_date: date, batch_id: str, messages: Iterable[Sequence[tuple[dict, list[dict]]]]) -> int:
+        """Bring the planned contacts of ``business_date`` in line with one approved batch; returns how many are new.
+
+        ``messages`` gives chunks of (contact, items). What is already claimed or ended is left as it is; what was
+        planned but is no longer chosen becomes ``superseded``; a step already done for a debt becomes ``suppressed``;
+        what earlier dates left planned becomes ``expired``. The same batch a second time changes nothing.
+
+        Raises:
+            PlanConflict: two messages for one customer, channel and day.
+        """
+        try:
+            with self.engine.begin() as connection:
+                inserted = sum(self._plan_chunk(connection, batch_id, chunk) for chunk in messages)
+                self._retire(connection, business_date, batch_id)
+            return inserted
+        except sa.exc.IntegrityError:
+            raise PlanConflict(
+                f"the plan of {business_date} (batch {batch_id}) gives one customer two messages by one channel; "
+                "nothing was planned. Look for the doubled customer_key in out_reminders."
+            ) from None
+
+    def _plan_chunk(self, connection: sa.Connection, batch_id: str, chunk: Sequence[tuple[dict, list[dict]]]) -> int:
+        by_key = {contact["message_key"]: (contact, items) for contact, items in chunk}
+        found = connection.execute(
+            sa.select(contacts.c.message_key, contacts.c.state, contacts.c.batch_id).where(contacts.c.message_key.in_(by_key))
+        ).all()
+        known = {row.message_key for row in found}
+        new = [by_key[key] for key in by_key if key not in known]
+        if new:
+            insert = _insert(connection, contacts).on_conflict_do_nothing(index_elements=[contacts.c.message_key])
+            connection.execute(insert, [_contact(contact) for contact, _ in new])
+            self._put_items(connection, new)
+        changed = [row.message_key for row in found if row.state in ("planned", "superseded") and row.batch_id != batch_id]
+        for key in changed:
+            self._replan(connection, *by_key[key])
+        return len(new)
+
+    def _replan(self, connection: sa.Connection, contact: dict, items: list[dict]) -> None:
+        values = {name: value for name, value in _contact(contact).items() if name != "message_key"}
+        # A worker may have claimed it since it was read: then it is that worker's.
+        updated = connection.execute(
+            contacts.update()
+            .where(contacts.c.message_key == contact["message_key"], contacts.c.state.in_(("planned", "superseded")))
+            .values(**values, approved_by=None)
+        )
+        if updated.rowcount:
+            connection.execute(contact_items.delete().where(contact_items.c.message_key == contact["message_key"]))
+            self._put_items(connection, [(contact, items)])
+
+    def _put_items(self, connection: sa.Connection, messages: Sequence[tuple[dict, list[dict]]]) -> None:
+        rows = [
+            {"message_key": contact["message_key"], **{name: item[name] for name in contact_items.c.keys()[1:]}}
+            for contact, items in messages
+            for item in items
+        ]
+        if rows:
+            connection.execute(_insert(connection, contact_items).on_conflict_do_nothing(), rows)
+
+    def _retire(self, connection: sa.Connection, business_date: date, batch_id: str) -> None:
+        planned = contacts.c.state == "planned"
+        connection.execute(
+            contacts.update()
+            .where(planned, contacts.c.business_date == business_date, contacts.c.batch_id != batch_id)
+            .values(state="superseded", state_reason=NOT_IN_NEWEST_PLAN)
+        )
+        connection.execute(
+            contacts.update()
+            .where(planned, contacts.c.business_date < business_date)
+            .values(state="expired", state_reason=LATER_DATE_PLANNED)
+        )
+        connection.execute(
+            contacts.update()
+            .where(planned, contacts.c.business_date == business_date, _step_is_done())
+            .values(state="suppressed", state_reason=STEP_ALREADY_DONE)
+        )
+
+    def approve(self, business_date: date, author: str, steps: Sequence[str] | None = None) -> int:
+        """Let the planned contacts that ask for a person's approval be sent; returns how many."""
+        query = contacts.update().where(
+            contacts.c.business_date == business_date,
+            contacts.c.state == "planned",
+            contacts.c.requires_approval,
+            contacts.c.approved_by.is_(None),
+        )
+        if steps is not None:
+            query = query.where(contacts.c.step.in_(steps))
+        with self.engine.begin() as connection:
+            return connection.execute(query.values(approved_by=author, state_reason=None)).rowcount
+
+    # Working
+
+    def recover(self) -> int:
+        """End the leases that ran out: ``claimed`` returns to ``planned``, ``sending`` becomes ``unknown``.
+
+        Returns how many returned to ``planned``.
+        """
+        ran_out = contacts.c.lease_expires_at < utc_now()
+        with self.engine.begin() as connection:
+            connection.execute(
+                contacts.update()
+                .where(contacts.c.state == "sending", ran_out)
+                # The owner stays: if it is only slow, it may still say what happened.
+                .values(state="unknown", state_reason=WORKER_LOST, lease_expires_at=None)
+            )
+            returned = connection.execute(
+                contacts.update()
+                .where(contacts.c.state == "claimed", ran_out)
+                .values(state="planned", owner=None, lease_expires_at=None)
+            )
+            return returned.rowcount
+
+    @_survives_restart
+    def claim(self, business_date: date, batch_id: str, owner: str, *, limit: int, after: str, lease_seconds: float) -> list[str]:
+        """Take up to ``limit`` planned contacts whose key follows ``after``, in key order.
+
+        Contacts whose step was meanwhile done for the same debt become ``suppressed`` instead.
+        """
+        with self.engine.begin() as connection:
+            if self._is_paused(connection):
+                return []
+            keys = list(
+                connection.scalars(
+                    sa.select(contacts.c.message_key)
+                    .where(
+                        contacts.c.business_date == business_date,
+                        contacts.c.state == "planned",
+                        contacts.c.batch_id == batch_id,
+                        contacts.c.message_key > after,
+                        sa.or_(~contacts.c.requires_approval, contacts.c.approved_by.is_not(None)),
+                    )
+                    .order_by(contacts.c.message_key)
+                    .limit(limit)
+                    .with_for_update(skip_locked=True)
+                )
+            )
+            if not keys:
+                return []
+            done = set(
+                connection.scalars(
+                    contacts.update()
+                    .where(contacts.c.message_key.in_(keys), _step_is_done())
+                    .values(state="suppressed", state_reason=STEP_ALREADY_DONE)
+                    .returning(contacts.c.message_key)
+                )
+            )
+            return self._engage(connection, [key for key in keys if key not in done], owner, lease_seconds)
+
+    def _engage(self, connection: sa.Connection, keys: list[str], owner: str, lease_seconds: float) -> list[str]:
+        if not keys:
+            return []
+        engage = contacts.update().values(
+            state="claimed", state_reason=None, owner=owner, lease_expires_at=utc_now(lease_seconds)
+        )
+        try:
+            with connection.begin_nested():
+                connection.execute(engage.where(contacts.c.message_key.in_(keys)))
+            return keys
+        except sa.exc.IntegrityError:
+            return [key for key in keys if self._engage_one(connection, engage, key)]
+
+    def _engage_one(self, connection: sa.Connection, engage, key: str) -> bool:
+        """The unique index on (debt, step, channel) is the last word when another date claims the same step."""
+        try:
+            with connection.begin_nested():
+                connection.execute(engage.where(contacts.c.message_key == key))
+            return True
+        except sa.exc.IntegrityError:
+            connection.execute(
+                contacts.update()
+                .where(contacts.c.message_key == key)
+                .values(state="suppressed", state_reason=STEP_ALREADY_DONE)
+            )
+            return False
+
+    @_survives_restart
+    def advance(self, owner: str, *, ended: Sequence[Ended], start: Sequence[str], lease_seconds: float) -> list[str]:
+        """Record what ended and commit ``sending`` for what starts now; returns the keys that may really be sent.
+
+        A key that this owner lost (its lease ran out) is not returned. ``start`` may hold only keys of which no byte
+        has left, so repeating the call is harmless.
+        """
+        with self.engine.begin() as connection:
+            for result in ended:
+                self._end(connection, owner, result)
+            if not start or self._is_paused(connection):
+                return []
+            may_send = set(
+                connection.scalars(
+                    contacts.update()
+                    .where(
+                        contacts.c.message_key.in_(start),
+                        contacts.c.owner == owner,
+                        contacts.c.state.in_(("claimed", "sending")),
+                        contacts.c.lease_expires_at > utc_now(),
+                    )
+                    .values(state="sending", lease_expires_at=utc_now(lease_seconds))
+                    .returning(contacts.c.message_key)
+                )
+            )
+            return [key for key in start if key in may_send]
+
+    def _end(self, connection: sa.Connection, owner: str, result: Ended) -> None:
+        # Also from 'unknown': another worker may have given this one up for dead too early. Never from anything else.
+        before = ("sending", "unknown") if result.state in ("sent", "rejected", "unknown") else ("sending", "claimed")
+        connection.execute(
+            contacts.update()
+            .where(contacts.c.message_key == result.message_key, contacts.c.owner == owner, contacts.c.state.in_(before))
+            .values(
+                state=result.state,
+                state_reason=result.reason,
+                provider_message_id=result.provider_message_id,
+                lease_expires_at=None,
+                owner=None if result.state == "planned" else owner,
+            )
+        )
+
+    @_survives_restart
+    def renew(self, owner: str, lease_seconds: float) -> None:
+        """Lengthen every lease that this owner still holds."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                contacts.update()
+                .where(
+                    contacts.c.owner == owner,
+                    contacts.c.state.in_(("claimed", "sending")),
+                    contacts.c.lease_expires_at > utc_now(),
+                )
+                .values(lease_expires_at=utc_now(lease_seconds))
+            )
+
+    @_survives_restart
+    def release(self, owner: str, keys: Sequence[str], state: str = "planned", reason: str | None = None) -> None:
+        """Give up claimed contacts of which no byte has left: back to ``planned``, or to an end state with its reason."""
+        with self.engine.begin() as connection:
+            for chunk in _chunks(keys):
+                connection.execute(
+                    contacts.update()
+                    .where(contacts.c.message_key.in_(chunk), contacts.c.owner == owner, contacts.c.state == "claimed")
+                    .values(
+                        state=state,
+                        state_reason=reason,
+                        lease_expires_at=None,
+                        owner=None if state == "planned" else owner,
+                    )
+                )
+
+    def hold_back(self, business_date: date, state: str, reason: str) -> int:
+        """Move everything still planned for a date to ``state`` with its reason; returns how many."""
+        with self.engine.begin() as connection:
+            return connection.execute(
+                contacts.update()
+                .where(contacts.c.business_date == business_date, contacts.c.state == "planned")
+                .values(state=state, state_reason=reason)
+            ).rowcount
+
+    def confirm_unknown(self, business_date: date, was_accepted: Callable[[str], bool]) -> int:
+        """Turn ``unknown`` into ``sent`` where the channel knows that it accepted the message; returns how many."""
+        with self.engine.connect() as connection:
+            keys = list(
+                connection.scalars(
+                    sa.select(contacts.c.message_key).where(
+                        contacts.c.business_date == business_date, contacts.c.state == "unknown"
+                    )
+                )
+            )
+        accepted = [key for key in keys if was_accepted(key)]
+        with self.engine.begin() as connection:
+            for chunk in _chunks(accepted):
+                connection.execute(
+                    contacts.update()
+                    .where(contacts.c.message_key.in_(chunk), contacts.c.state == "unknown")
+                    .values(state="sent", state_reason=None)
+                )
+        return len(accepted)
+
+    # Asking
+
+    def counts(self, business_date: date) -> dict[str, int]:
+        """How many contacts of a date are in each state."""
+        query = sa.select(contacts.c.state, sa.func.count()).where(contacts.c.business_date == business_date)
+        with self.engine.connect() as connection:
+            return {state: number for state, number in connection.execute(query.group_by(contacts.c.state))}
+
+    def waiting_for_others(self, business_date: date, owner: str) -> int:
+        """How many contacts of a date other owners hold at this moment."""
+        query = sa.select(sa.func.count()).where(
+            contacts.c.business_date == business_date,
+            contacts.c.state.in_(("claimed", "sending")),
+            contacts.c.owner != owner,
+        )
+        with self.engine.connect() as connection:
+            return connection.scalar(query)
+
+    def is_paused(self) -> bool:
+        with self.engine.connect() as connection:
+            return self._is_paused(connection)
+
+    def _is_paused(self, connection: sa.Connection) -> bool:
+        return bool(connection.scalar(sa.select(switches.c.is_on).where(switches.c.name == "paused")))
+
+    def pause(self, is_on: bool, author: str, reason: str) -> None:
+        """Stop (or allow again) all sending at once, in every process; what is in flight ends normally."""
+        values = {"is_on": is_on, "author": author, "reason": reason}
+        with self.engine.begin() as connection:
+            connection.execute(
+                _insert(connection, switches)
+                .values(name="paused", **values)
+                .on_conflict_do_update(index_elements=[switches.c.name], set_={**values, "updated_at": utc_now()})
+            )
+
+    def record_run(self, run_id: str, business_date: date, stage: str, batch_id: str, counts: dict) -> None:
+        row = {"run_id": run_id, "business_date": business_date, "stage": stage, "batch_id": batch_id, "counts": counts}
+        with self.engine.begin() as connection:
+            connection.execute(runs.insert(), row)
+
+
+def _contact(row: dict) -> dict:
+    values = {name: row[name] for name in _PLANNED_COLUMNS}
+    return {**values, "state": "planned", "state_reason": WAITS_FOR_APPROVAL if row["requires_approval"] else None}
+
+
+def _step_is_done() -> sa.ColumnElement[bool]:
+    other = contacts.alias("other")
+    return (
+        sa.select(1)
+        .where(
+            other.c.episode_key == contacts.c.episode_key,
+            other.c.step == contacts.c.step,
+            other.c.channel == contacts.c.channel,
+            other.c.state.in_(ENGAGED_STATES),
+            other.c.message_key != contacts.c.message_key,
+        )
+        .exists()
+    )
+
+
+def _insert(connection: sa.Connection, table: sa.Table):
+    return {"postgresql": postgresql, "sqlite": sqlite}[connection.dialect.name].insert(table)
+
+
+def _chunks(keys: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))

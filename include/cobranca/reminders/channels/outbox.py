@@ -1,0 +1,109 @@
+"""The safe channel: letters become files in ``outbox/<D>`` and reach nobody.
+
+A letter counts as accepted once its ``.eml`` file, flushed to disk, has its final name.
+"""
+
+import html
+from datetime import date
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser
+from pathlib import Path
+
+from cobranca.manifest import write_atomically
+from cobranca.reminders.channels.protocol import Letter, Outcome
+
+KEY_HEADER = "X-Cobranca-Message-Key"
+TEMPLATE_HEADER = "X-Cobranca-Template"
+
+
+class Outbox:
+    """Writes ``<message_key>.eml`` (the whole mail), ``<message_key>.html`` (for a browser) and, at the end, ``index.html``."""
+
+    name = "outbox"
+    is_real = False
+    threads = 4
+
+    def __init__(self, folder: Path, business_date: date):
+        self.folder = folder
+        self.business_date = business_date
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def send(self, letter: Letter) -> Outcome:
+        try:
+            mail = compose(letter).as_bytes()
+        except ValueError:
+            return Outcome("rejected", "endereço ou cabeçalho inválido")
+        try:
+            write_atomically(self.folder / f"{letter.message_key}.html", letter.html)
+            write_atomically(self._mail(letter.message_key), mail)
+        except OSError as error:
+            # The final name appears only after everything was written.
+            accepted = self.was_accepted(letter.message_key)
+            return Outcome("sent") if accepted else Outcome("halt", f"outbox: {error.strerror} ({self.folder})")
+        return Outcome("sent", provider_message_id=f"outbox:{letter.message_key}")
+
+    def was_accepted(self, message_key: str) -> bool:
+        return self._mail(message_key).exists()
+
+    def close(self) -> None:
+        write_atomically(self.folder / "index.html", _index(self.folder, self.business_date))
+
+    def _mail(self, message_key: str) -> Path:
+        return self.folder / f"{message_key}.eml"
+
+
+def compose(letter: Letter) -> EmailMessage:
+    """The mail with its text and HTML parts.
+
+    Raises:
+        ValueError: an address or a header value cannot stand in a mail.
+    """
+    mail = EmailMessage(policy=policy.SMTP)
+    mail["Subject"] = letter.subject
+    mail["From"] = Address(letter.sender.name, addr_spec=letter.sender.address)
+    mail["To"] = Address(letter.to_name, addr_spec=letter.to_address)
+    mail["Reply-To"] = letter.sender.reply_to
+    mail[KEY_HEADER] = letter.message_key
+    mail[TEMPLATE_HEADER] = letter.template
+    mail.set_content(letter.text)
+    mail.add_alternative(letter.html, subtype="html")
+    return mail
+
+
+def _index(folder: Path, business_date: date) -> str:
+    parser = BytesHeaderParser(policy=policy.default)
+    rows = []
+    for path in sorted(folder.glob("*.eml")):
+        with path.open("rb") as handle:
+            mail = parser.parse(handle)
+        rows.append((str(mail[TEMPLATE_HEADER]), str(mail["To"]), str(mail["Subject"]), path.stem))
+    cells = "\n".join(
+        f'<tr><td><a href="{html.escape(key)}.html">{html.escape(subject)}</a></td><td>{html.escape(to)}</td>'
+        f'<td>{html.escape(template)}</td><td><a href="{html.escape(key)}.eml">eml</a></td></tr>'
+        for template, to, subject, key in sorted(rows)
+    )
+    day = business_date.strftime("%d/%m/%Y")
+    return _PAGE.format(day=day, number=len(rows), cells=cells)
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="pt-BR"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Caixa de saída de {day}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; }}
+h1 {{ font-size: 1.5rem; margin-bottom: .25rem; }}
+p {{ margin-top: 0; opacity: .75; }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ text-align: left; padding: .5rem .75rem; border-bottom: 1px solid #8884; }}
+</style></head><body>
+<h1>Caixa de saída de {day}</h1>
+<p>{number} mensagens escritas em arquivo; nenhuma foi enviada a clientes.</p>
+<table><thead><tr><th>Assunto</th><th>Para</th><th>Modelo</th><th>Arquivo</th></tr></thead>
+<tbody>
+{cells}
+</tbody></table>
+</body></html>
+"""

@@ -1,0 +1,72 @@
+"""Compile the MJML sources of the messages to the HTML that is shipped.
+
+Run ``python -m cobranca.reminders.compile_templates`` after a change under ``templates/mjml``; needs ``mrml``, which is
+not needed to send. Each ``<name>.mjml`` fills the blocks of ``layout.mjml``; what belongs to the build is written
+``[% … %]``, what is filled for each message ``{{ … }}``. The plain-text templates take the same title, introduction
+and closing, so that the two versions of a message never say different things.
+"""
+
+import re
+from pathlib import Path
+
+import jinja2
+
+TEMPLATES = Path(__file__).parent / "templates"
+SOURCES = TEMPLATES / "mjml"
+SHARED = ("layout", "items")
+
+
+def names() -> list[str]:
+    """The templates that a step of the régua may name."""
+    return sorted(path.stem for path in SOURCES.glob("*.mjml") if path.stem not in SHARED)
+
+
+def compile_template(name: str) -> dict[str, str]:
+    """``{"<name>.html": …, "<name>.txt": …}``.
+
+    Raises:
+        ValueError: the MJML compiler warned about the source.
+    """
+    import mrml
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(SOURCES),
+        block_start_string="[%",
+        block_end_string="%]",
+        variable_start_string="[[",
+        variable_end_string="]]",
+        comment_start_string="[#",
+        comment_end_string="#]",
+        undefined=jinja2.StrictUndefined,
+    )
+    source = environment.get_template(f"{name}.mjml")
+    output = mrml.to_html(source.render())
+    if output.warnings:
+        raise ValueError(f"{SOURCES / name}.mjml: {[str(warning.kind) for warning in output.warnings]}")
+    return {f"{name}.html": _tidy(output.content), f"{name}.txt": _plain_text(source)}
+
+
+def _tidy(html: str) -> str:
+    """One line a table row, so that a change can be read in a diff."""
+    return re.sub(r"\n\s*\n+", "\n", html.replace("</tr>", "</tr>\n")).strip() + "\n"
+
+
+def _plain_text(source: jinja2.Template) -> str:
+    context = source.new_context()
+    blocks = []
+    for block in ("subject", "title", "intro", "closing"):
+        text = " ".join("".join(source.blocks[block](context)).split())
+        text = re.sub(r"<[^>]+>", "", text).strip()
+        blocks.append(f"{{% block {block} %}}{text}{{% endblock %}}")
+    return "\n".join(['{% extends "layout.txt" %}', *blocks]) + "\n"
+
+
+def main() -> None:
+    for name in names():
+        for file, content in compile_template(name).items():
+            (TEMPLATES / file).write_text(content, encoding="utf-8")
+            print(TEMPLATES / file)
+
+
+if __name__ == "__main__":
+    main()

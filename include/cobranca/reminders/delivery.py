@@ -1,0 +1,285 @@
+"""Delivery: each planned contact is claimed, looked at for the last time, committed as ``sending``, and only then sent."""
+
+import logging
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from cobranca.connections import get_connection
+from cobranca.errors import CobrancaError
+from cobranca.ledger import open_ledger
+from cobranca.ledger.contacts import ContactLedger, Ended
+from cobranca.policy import load_policy
+from cobranca.reminders.channels import Channel, Letter, Outcome
+from cobranca.reminders.counts import Counts, balance
+from cobranca.reminders.last_look import PAID_MEANWHILE, LastLook, Seen
+from cobranca.reminders.letters import LetterWriter, Unsendable
+from cobranca.reminders.messages import FILE, Message, PlanFile
+from cobranca.reminders.planning import approved_batch, enter
+from cobranca.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TIME_ZONE = ZoneInfo("America/Sao_Paulo")
+PAST_DATE = "data de referência passada: só a caixa de saída recebe mensagens atrasadas"
+STALE_PAYMENTS = "pagamentos desatualizados: não se sabe quem já pagou"
+
+
+class DeliveryHalted(CobrancaError):
+    """The provider refuses everything, so nothing more was tried; all that had not left is planned again."""
+
+
+class DeliveryRefused(CobrancaError):
+    """The business date may not be sent through a real channel yet."""
+
+
+def deliver(
+    settings: Settings,
+    business_date: date,
+    *,
+    today: date | None = None,
+    channel: Channel | None = None,
+    last_look: Callable[[list[Message]], Seen] | None = None,
+    lease_seconds: float = 60,
+    patience_seconds: float = 300,
+    claim_size: int = 200,
+) -> Counts:
+    """Send what is planned for ``business_date``, each message at most once, and return the balanced counts.
+
+    Safe to repeat and to run twice at a time. ``today`` (in São Paulo; the clock's when absent) is compared by real
+    channels only: a past date is not sent but recorded as ``expired``. ``patience_seconds`` bounds all waiting for a
+    provider that limits or refuses connections, and for another worker's messages; what is left then stays ``planned``
+    and counts as held.
+
+    Raises:
+        PartitionError: no batch of that date was approved.
+        DeliveryRefused: a real channel and a date in the future.
+        DeliveryHalted: the provider refuses the credentials.
+        Unbalanced: contacts were lost.
+    """
+    engine = open_ledger(settings.ledger, pool_pre_ping=True)
+    channel = channel or open_channel(settings, business_date)
+    try:
+        batch = approved_batch(settings, business_date)
+        with PlanFile(batch.path(FILE)) as plan_file:
+            ledger = ContactLedger(engine)
+            planned = enter(ledger, batch, plan_file)
+            ledger.recover()
+            ledger.confirm_unknown(business_date, channel.was_accepted)
+            delivery = _Delivery(
+                ledger=ledger,
+                business_date=business_date,
+                batch_id=batch.batch_id,
+                plan_file=plan_file,
+                channel=channel,
+                last_look=last_look or LastLook(settings),
+                writer=LetterWriter(load_policy(settings.config, business_date).creditor, business_date),
+                lease_seconds=lease_seconds,
+                patience_seconds=patience_seconds,
+                claim_size=claim_size,
+            )
+            if channel.is_real and not _is_today(business_date, today):
+                ledger.hold_back(business_date, "expired", PAST_DATE)
+            elif _payments_are_stale(settings, business_date):
+                ledger.hold_back(business_date, "planned", STALE_PAYMENTS)
+            else:
+                delivery.run()
+            counts = balance(
+                business_date,
+                batch.batch_id,
+                planned.planned,
+                ledger.counts(business_date),
+                new=delivery.sent,
+                already=planned.sent + planned.delivered + planned.bounced,
+            )
+            ledger.record_run(uuid.uuid4().hex, business_date, "deliver", batch.batch_id, counts.as_dict())
+    finally:
+        channel.close()
+        engine.dispose()
+    log.info("reminders of %s: %s", business_date, counts)
+    return counts
+
+
+def open_channel(settings: Settings, business_date: date) -> Channel:
+    """The channel that the settings name; the outbox unless production was asked for."""
+    if settings.delivery == "sendgrid":
+        from cobranca.reminders.channels.sendgrid_mail import SendGrid
+
+        return SendGrid(get_connection(load_policy(settings.config, business_date).creditor.sendgrid_connection))
+    from cobranca.reminders.channels.outbox import Outbox
+
+    return Outbox(settings.folder("outbox", business_date), business_date)
+
+
+def _payments_are_stale(settings: Settings, business_date: date) -> bool:
+    """The plan may pass while its payments are too old to know who has paid: then people are not written to."""
+    from cobranca.quality import read_verdict
+
+    return read_verdict(settings, business_date, "plan").degraded
+
+
+def _is_today(business_date: date, today: date | None) -> bool:
+    today = today or datetime.now(TIME_ZONE).date()
+    if business_date > today:
+        raise DeliveryRefused(
+            f"{business_date} is in the future (today is {today} in São Paulo): nothing was sent. "
+            "Run that date when it comes, or use COBRANCA_DELIVERY=outbox to look at the messages."
+        )
+    return business_date == today
+
+
+class _Delivery:
+    """One worker's run over one business date."""
+
+    def __init__(
+        self,
+        *,
+        ledger: ContactLedger,
+        business_date: date,
+        batch_id: str,
+        plan_file: PlanFile,
+        channel: Channel,
+        last_look: Callable[[list[Message]], Seen],
+        writer: LetterWriter,
+        lease_seconds: float,
+        patience_seconds: float,
+        claim_size: int,
+    ):
+        self.ledger, self.plan_file, self.channel, self.last_look, self.writer = ledger, plan_file, channel, last_look, writer
+        self.business_date, self.batch_id = business_date, batch_id
+        self.lease_seconds, self.patience_seconds, self.claim_size = lease_seconds, patience_seconds, claim_size
+        self.owner = uuid.uuid4().hex
+        self.sent = 0
+        self._cursor = ""
+        self._renewed = 0.0
+        self._refusals = 0
+        self._broken: Exception | None = None
+
+    def run(self) -> None:
+        with ThreadPoolExecutor(self.channel.threads, thread_name_prefix="send") as pool:
+            while True:
+                self._send_all(pool)
+                if not self._take_over():
+                    return
+
+    def _send_all(self, pool: ThreadPoolExecutor) -> None:
+        self._cursor = ""
+        while keys := self.ledger.claim(
+            self.business_date,
+            self.batch_id,
+            self.owner,
+            limit=self.claim_size,
+            after=self._cursor,
+            lease_seconds=self.lease_seconds,
+        ):
+            self._renewed = time.monotonic()
+            setback = self._work(pool, keys)
+            if setback is None:
+                self._cursor = keys[-1]
+                continue
+            if setback.result == "halt":
+                raise DeliveryHalted(
+                    f"{self.channel.name} refuses messages of {self.business_date}: {setback.reason}. All that had not left is "
+                    "planned again; correct the credentials or the channel and run the delivery again."
+                )
+            if not self._pause(setback):
+                log.error("%s: %s; the rest of %s is held", self.channel.name, setback.reason, self.business_date)
+                return
+
+    def _work(self, pool: ThreadPoolExecutor, keys: list[str]) -> Outcome | None:
+        """Send one claim; the first setback stops it, and what had not left is planned again."""
+        messages = [message for chunk in self.plan_file.messages(keys) for message in chunk]
+        seen = self.last_look(messages)
+        self.ledger.release(self.owner, [m.message_key for m in seen.paid], "cancelled_paid", PAID_MEANWHILE)
+        for reason in set(seen.held.values()):
+            self.ledger.release(self.owner, [key for key, why in seen.held.items() if why == reason], reason=reason)
+        setback = self._pump(pool, self._letters(seen.ready))
+        if setback or self._broken or self.ledger.is_paused():
+            self.ledger.release(self.owner, keys)
+        if self._broken:
+            raise self._broken
+        return setback
+
+    def _letters(self, messages: list[Message]) -> Iterator[Letter]:
+        for message in messages:
+            try:
+                yield self.writer.write(message)
+            except Unsendable as why:
+                self.ledger.release(self.owner, [message.message_key], "rejected", str(why))
+            except Exception as error:
+                # Raised only after what is in flight has been recorded: else that would end as unknown.
+                self._broken = error
+                return
+
+    def _pump(self, pool: ThreadPoolExecutor, letters: Iterator[Letter]) -> Outcome | None:
+        """Keep the threads busy. One transaction records what ended and commits what starts, so that never more
+        messages are ``sending`` than there are threads."""
+        flying: dict[Future, str] = {}
+        ended: list[Ended] = []
+        setback: Outcome | None = None
+        waiting: deque[Letter] = deque()
+        while True:
+            free = self.channel.threads - len(flying)
+            while setback is None and len(waiting) < free and (letter := next(letters, None)):
+                waiting.append(letter)
+            start = [waiting.popleft() for _ in range(min(free, len(waiting)))] if setback is None else []
+            if not (flying or ended or start):
+                return setback
+            allowed = set(
+                self.ledger.advance(
+                    self.owner, ended=ended, start=[letter.message_key for letter in start], lease_seconds=self._sending_lease()
+                )
+            )
+            self._renew()
+            for letter in start:
+                if letter.message_key in allowed:
+                    flying[pool.submit(self.channel.send, letter)] = letter.message_key
+            done, _ = wait(flying, timeout=self.lease_seconds / 3, return_when=FIRST_COMPLETED)
+            ended = []
+            for future in done:
+                outcome = future.result()
+                ended.append(self._ended(flying.pop(future), outcome))
+                if outcome.result in ("retry", "halt") and (setback is None or setback.result == "retry"):
+                    setback = outcome
+
+    def _ended(self, key: str, outcome: Outcome) -> Ended:
+        if outcome.result == "sent":
+            self.sent += 1
+            self._refusals = 0
+        # A retry or a halt is certain not to have been accepted, so the contact may be planned again.
+        state = "planned" if outcome.result in ("retry", "halt") else outcome.result
+        return Ended(key, state, outcome.reason, outcome.provider_message_id)
+
+    def _sending_lease(self) -> float:
+        return self.lease_seconds
+
+    def _renew(self) -> None:
+        if time.monotonic() - self._renewed > self.lease_seconds / 3:
+            self.ledger.renew(self.owner, self.lease_seconds)
+            self._renewed = time.monotonic()
+
+    def _pause(self, setback: Outcome) -> bool:
+        """Wait as the provider asks, or ever longer; ``False`` when patience would run out."""
+        self._refusals += 1
+        seconds = setback.wait_seconds if setback.wait_seconds is not None else min(30.0, 0.25 * 2**self._refusals)
+        seconds = max(seconds, 0.05)
+        if seconds > self.patience_seconds:
+            return False
+        self.patience_seconds -= seconds
+        log.warning("%s: %s; waiting %.1f s", self.channel.name, setback.reason, seconds)
+        time.sleep(seconds)
+        return True
+
+    def _take_over(self) -> bool:
+        """Wait for what other workers hold: they finish it, or their lease runs out and it is taken over."""
+        while self.ledger.waiting_for_others(self.business_date, self.owner) and self.patience_seconds > 0:
+            if self.ledger.recover():
+                return True
+            pause = min(1.0, self.lease_seconds / 4)
+            self.patience_seconds -= pause
+            time.sleep(pause)
+        return bool(self.ledger.recover())

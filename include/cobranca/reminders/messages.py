@@ -1,0 +1,146 @@
+"""Messages as the approved plan holds them: rows of ``out_reminders.parquet`` grouped by message."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from cobranca.errors import PartitionError
+
+FILE = "out_reminders.parquet"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One receivable of a message. Money in ``currency``; rates are fractions; days are calendar days."""
+
+    source: str
+    receivable_id: str
+    receivable_key: str
+    section: str
+    is_carrier: bool
+    document_number: str | None
+    installment: str | None
+    currency: str
+    issue_date: date | None
+    due_date: date
+    effective_due_date: date
+    days_past_due: int
+    amount: Decimal
+    open_amount: Decimal
+    fine: Decimal
+    interest: Decimal
+    amount_due: Decimal
+    fine_rate: Decimal | None
+    monthly_interest_rate: Decimal | None
+    interest_start: str | None
+    boleto_line: str | None
+    pix_code: str | None
+    payment_url: str | None
+    contract_type: str | None
+
+    @property
+    def paid(self) -> Decimal:
+        """What the plan knew to be paid."""
+        return self.amount - self.open_amount
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message to one payer with all items. Holds personal data: never log one."""
+
+    message_key: str
+    business_date: date
+    customer_key: str
+    customer_name: str
+    email: str | None
+    channel: str
+    step: str
+    step_offset: int
+    template: str
+    requires_approval: bool
+    policy_version: str
+    episode_key: str
+    items: tuple[Item, ...]
+
+    def __repr__(self) -> str:
+        return f"Message({self.message_key})"
+
+    @property
+    def overdue(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if item.section == "overdue")
+
+    @property
+    def upcoming(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if item.section == "upcoming")
+
+
+_ITEM_COLUMNS = tuple(field.name for field in fields(Item))
+_MESSAGE_COLUMNS = tuple(field.name for field in fields(Message) if field.name != "items")
+
+
+class PlanFile:
+    """Reads messages from one immutable file without ever holding all of them. Not shared between threads."""
+
+    def __init__(self, path: Path):
+        import duckdb
+
+        self.path = path
+        self._duckdb = duckdb.connect(":memory:", config={"threads": 1})
+        held = {row[0] for row in self._duckdb.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()}
+        missing = [name for name in (*_MESSAGE_COLUMNS, *_ITEM_COLUMNS) if name not in held]
+        if missing:
+            raise PartitionError(f"{path} lacks the columns {', '.join(missing)}; build that date's plan again.")
+
+    def __enter__(self) -> "PlanFile":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._duckdb.close()
+
+    def count(self) -> int:
+        """How many messages the plan holds."""
+        query = "select count(distinct message_key) from read_parquet(?)"
+        return self._duckdb.execute(query, [str(self.path)]).fetchone()[0]
+
+    def messages(self, keys: list[str] | None = None, chunk_size: int = 1000) -> Iterator[list[Message]]:
+        """Chunks of messages in key order; all of them or those with the given keys."""
+        columns = ", ".join((*_MESSAGE_COLUMNS, *_ITEM_COLUMNS))
+        query, parameters = f"select {columns} from read_parquet(?)", [str(self.path)]
+        if keys is not None:
+            if not keys:
+                return
+            # The range lets the reader skip row groups of a file that is sorted by message.
+            query += " where message_key between ? and ? and message_key in (select unnest(?::varchar[]))"
+            parameters += [min(keys), max(keys), keys]
+        query += " order by message_key, section, due_date, receivable_key"
+        cursor = self._duckdb.cursor().execute(query, parameters)
+        chunk, rows = [], []
+        while batch := cursor.fetchmany(5000):
+            for row in batch:
+                if rows and rows[-1][0] != row[0]:
+                    chunk.append(_message(rows))
+                    rows = []
+                    if len(chunk) == chunk_size:
+                        yield chunk
+                        chunk = []
+                rows.append(row)
+        if rows:
+            chunk.append(_message(rows))
+        if chunk:
+            yield chunk
+
+
+def _message(rows: list[tuple]) -> Message:
+    width = len(_MESSAGE_COLUMNS)
+    head = dict(zip(_MESSAGE_COLUMNS, rows[0][:width], strict=True))
+    for row in rows[1:]:
+        if row[:width] != rows[0][:width]:
+            changed = [name for name, a, b in zip(_MESSAGE_COLUMNS, rows[0], row, strict=False) if a != b]
+            raise PartitionError(
+                f"message {head['message_key']} of {FILE} differs between its rows in {', '.join(changed)}; "
+                "one message has one payer, one address and one step."
+            )
+    items = tuple(Item(**dict(zip(_ITEM_COLUMNS, row[width:], strict=True))) for row in rows)
+    return Message(**head, items=items)

@@ -1,0 +1,92 @@
+"""Planning: the approved plan's messages become contacts in the ledger, each exactly once."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date
+
+from cobranca.errors import PartitionError
+from cobranca.ledger import open_ledger
+from cobranca.ledger.contacts import ContactLedger
+from cobranca.manifest import Manifest
+from cobranca.reminders.counts import Counts, balance
+from cobranca.reminders.messages import FILE, Message, PlanFile
+from cobranca.settings import Settings
+
+
+def plan(settings: Settings, business_date: date) -> Counts:
+    """Enter the messages of the approved batch of ``business_date`` in the ledger.
+
+    Inserts what is absent, so a rerun changes nothing; sends nothing.
+
+    Raises:
+        PartitionError: there is no batch whose own verdict passed.
+        PlanConflict: two messages for one customer and channel.
+        Unbalanced: the ledger holds fewer contacts than the plan.
+    """
+    engine = open_ledger(settings.ledger)
+    try:
+        batch = approved_batch(settings, business_date)
+        with PlanFile(batch.path(FILE)) as plan_file:
+            return enter(ContactLedger(engine), batch, plan_file)
+    finally:
+        engine.dispose()
+
+
+def approved_batch(settings: Settings, business_date: date) -> Manifest:
+    """The batch of that date that its own verdict let pass.
+
+    Raises:
+        PartitionError: there is none, or it is of another date.
+    """
+    from cobranca.outbound import read_batch
+
+    batch = read_batch(settings, business_date)
+    if batch.business_date != business_date:
+        raise PartitionError(f"{batch.folder} is of {batch.business_date}, not of {business_date}; build that date again.")
+    return batch
+
+
+def enter(ledger: ContactLedger, batch: Manifest, plan_file: PlanFile) -> Counts:
+    """Plan into an open ledger; see :func:`plan`."""
+    before = sum(ledger.counts(batch.business_date).values())
+    new = ledger.plan(batch.business_date, batch.batch_id, _contacts(batch, plan_file))
+    return balance(
+        batch.business_date,
+        batch.batch_id,
+        plan_file.count(),
+        ledger.counts(batch.business_date),
+        new=new,
+        already=before,
+    )
+
+
+def _contacts(batch: Manifest, plan_file: PlanFile) -> Iterator[list[tuple[dict, list[dict]]]]:
+    for chunk in plan_file.messages():
+        for message in chunk:
+            _check(message, batch)
+        yield [(_contact(message, batch), [asdict(item) for item in message.items]) for message in chunk]
+
+
+def _check(message: Message, batch: Manifest) -> None:
+    carriers = [item.receivable_key for item in message.items if item.is_carrier]
+    if message.business_date != batch.business_date or carriers != [message.episode_key]:
+        raise PartitionError(
+            f"message {message.message_key} of {batch.folder.name}/{FILE} is of {message.business_date} with "
+            f"{len(carriers)} carrying receivables; it must be of {batch.business_date} with exactly the one of its episode."
+        )
+
+
+def _contact(message: Message, batch: Manifest) -> dict:
+    return {
+        "message_key": message.message_key,
+        "business_date": message.business_date,
+        "batch_id": batch.batch_id,
+        "customer_key": message.customer_key,
+        "episode_key": message.episode_key,
+        "step": message.step,
+        "step_offset": message.step_offset,
+        "channel": message.channel,
+        "template": message.template,
+        "policy_version": message.policy_version,
+        "requires_approval": bool(message.requires_approval),
+    }

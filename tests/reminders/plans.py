@@ -1,0 +1,112 @@
+"""Small approved plans: one row a receivable, published and judged as the night does it."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from hashlib import sha256
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cobranca.manifest import FileEntry, Manifest, draft_folder, publish
+from cobranca.payments import boleto, pix
+from cobranca.quality.verdict import Check, Verdict, write_verdict
+from cobranca.schema import COUNT, DATE, FLAG, MONEY, RATE, TEXT
+from cobranca.settings import Settings
+
+TONIGHT = date(2026, 11, 18)
+
+SCHEMA = pa.schema(
+    [
+        ("business_date", DATE), ("message_key", TEXT), ("customer_key", TEXT), ("customer_name", TEXT), ("email", TEXT),
+        ("channel", TEXT), ("step", TEXT), ("step_offset", COUNT), ("template", TEXT), ("requires_approval", FLAG),
+        ("policy_version", TEXT), ("episode_key", TEXT), ("is_carrier", FLAG), ("section", TEXT), ("source", TEXT),
+        ("receivable_id", TEXT), ("receivable_key", TEXT), ("document_number", TEXT), ("installment", TEXT),
+        ("currency", TEXT), ("issue_date", DATE), ("due_date", DATE), ("effective_due_date", DATE),
+        ("days_past_due", COUNT), ("amount", MONEY), ("open_amount", MONEY), ("fine", MONEY), ("interest", MONEY),
+        ("amount_due", MONEY), ("fine_rate", RATE), ("monthly_interest_rate", RATE), ("interest_start", TEXT),
+        ("boleto_line", TEXT), ("pix_code", TEXT), ("payment_url", TEXT), ("contract_type", TEXT), ("payer_class", TEXT),
+        ("reason", TEXT), ("state", TEXT),
+    ]
+)  # fmt: skip
+
+
+def item(receivable_id: str, *, days: int = 1, amount: str = "1000.00", night: date = TONIGHT, **changes) -> dict:
+    """One receivable, ``days`` past due on ``night`` (negative: due in the future), with all ways to pay."""
+    due, money = night - timedelta(days=days), Decimal(amount)
+    late = max(days, 0)
+    fine = (money * Decimal("0.02")).quantize(Decimal("0.01")) if late else Decimal(0)
+    interest = (money * Decimal("0.01") / 30 * late).quantize(Decimal("0.01"))
+    row = {
+        "section": "overdue" if late else "upcoming",
+        "source": "erp",
+        "receivable_id": receivable_id,
+        "document_number": f"NF-{receivable_id}",
+        "installment": "1/3",
+        "currency": "BRL",
+        "issue_date": due - timedelta(days=30),
+        "due_date": due,
+        "effective_due_date": due,
+        "days_past_due": days,
+        "amount": money,
+        "open_amount": money,
+        "fine": fine,
+        "interest": interest,
+        "amount_due": money + fine + interest,
+        "fine_rate": Decimal("0.02"),
+        "monthly_interest_rate": Decimal("0.01"),
+        "interest_start": "effective_due",
+        "boleto_line": boleto.build("237", due, money, "3381286000782713695000063").line,
+        "pix_code": pix.build(name="Ipê Amarelo", city="São Paulo", key="pix@example.com.br", amount=money, txid="R1"),
+        "payment_url": f"https://pagar.example.com.br/{receivable_id}",
+        "contract_type": "consumer",
+        **changes,
+    }
+    row["receivable_key"] = f"{row['source']}:{row['receivable_id']}"
+    return row
+
+
+def message(number: int, items: list[dict] | None = None, *, night: date = TONIGHT, **changes) -> list[dict]:
+    """The rows of one message; the first item carries the episode."""
+    items = items or [item(f"R{number:05d}", night=night)]
+    head = {
+        "business_date": night,
+        "customer_key": f"C{number:020x}",
+        "customer_name": f"Maria das Dores {number}",
+        "email": f"maria.{number:05d}@example.com",
+        "channel": "email",
+        "step": "d+1",
+        "step_offset": 1,
+        "template": "first_notice",
+        "requires_approval": False,
+        "policy_version": "2026-01",
+        "episode_key": items[0]["receivable_key"],
+        "payer_class": "novo",
+        "reason": "primeiro aviso",
+        "state": "SP",
+        **changes,
+    }
+    head.setdefault("message_key", sha256(f"{night}|{head['customer_key']}|{head['channel']}".encode()).hexdigest()[:32])
+    return [{**row, **head, "is_carrier": row["receivable_key"] == head["episode_key"]} for row in items]
+
+
+def publish_plan(settings: Settings, messages: list[list[dict]], *, night: date = TONIGHT) -> Manifest:
+    """Publish the messages as the approved batch of ``night``, with the gate's verdict on it."""
+    root = settings.folder("outbound", night)
+    draft = draft_folder(root, "plan")
+    rows = [row for rows in messages for row in rows]
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), draft / "out_reminders.parquet")
+    entry = FileEntry.of(draft, "out_reminders.parquet", len(rows))
+    batch = publish(root, draft, kind="outbound", business_date=night, files=[entry])
+    judge(settings, batch)
+    return batch
+
+
+def judge(settings: Settings, batch: Manifest, *, batch_id: str | None = None, failed: str | None = None) -> None:
+    """Write the plan's verdict; ``failed`` names a critical check that did not pass."""
+    checks = [Check(failed or "plan_is_not_empty", "out_reminders", "critical", failed is None, "1", "1")]
+    write_verdict(settings, Verdict.of(batch.business_date, batch_id or batch.batch_id, "plan", checks, {}))
+
+
+def nobody_paid(settings: Settings, source: str, receivable_ids: list[str]) -> dict[str, Decimal]:
+    """Stands for ``cobranca.landing.paid_now`` where a test is not about payments."""
+    return dict.fromkeys(receivable_ids, Decimal(0))
