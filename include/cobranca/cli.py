@@ -1,0 +1,112 @@
+"""The ``cobranca`` command. Exit 0 done, 1 a gate or a run failed, 2 bad configuration or arguments."""
+
+import logging
+import sys
+import time
+from datetime import date
+
+import click
+
+from cobranca.errors import CobrancaError, ConfigError
+from cobranca.settings import Settings, parse_business_date
+
+
+class _BusinessDate(click.ParamType):
+    name = "YYYY-MM-DD"
+
+    def convert(self, value, param, ctx) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return parse_business_date(value)
+        except ConfigError as error:
+            self.fail(str(error), param, ctx)
+
+
+business_date_option = click.option(
+    "--business-date", required=True, type=_BusinessDate(), help="The night to work on, such as 2026-11-18."
+)
+
+
+@click.group()
+def commands() -> None:
+    """Collections pipeline: receivables in; reminders, call queues and finance reports out."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+
+
+@commands.command()
+@business_date_option
+@click.option("--until", metavar="STAGE", help="Stop after feedback, land, build, gate, reminders, queues or reports.")
+def night(business_date: date, until: str | None) -> None:
+    """Run a whole night without Airflow. Running a date again sends nothing twice."""
+    from cobranca.night import run
+
+    started = time.monotonic()
+
+    def tell(stage: str, result: str) -> None:
+        click.echo(f"{time.monotonic() - started:6.1f} s  {stage:<10} {result}")
+
+    run(Settings.from_environment(), business_date, until=until, tell=tell)
+
+
+@commands.command()
+@business_date_option
+def rebuild(business_date: date) -> None:
+    """Build a past night again from its landing and compare it with what was approved then. Contacts nobody."""
+    from cobranca.night import rebuild
+
+    candidate, approved = rebuild(Settings.from_environment(), business_date)
+    if approved is None:
+        click.echo(f"{business_date}: rebuilt as batch {candidate.batch_id}; no batch of that date was ever approved.")
+    elif approved.batch_id == candidate.batch_id:
+        click.echo(f"{business_date}: identical to the approved batch {approved.batch_id}.")
+    else:
+        before = {entry.name: entry.sha256 for entry in approved.files}
+        changed = [entry.name for entry in candidate.files if before.get(entry.name) != entry.sha256]
+        raise CobrancaError(
+            f"{business_date}: batch {candidate.batch_id} differs from the approved {approved.batch_id} in: {', '.join(changed)}."
+            " Its landing, its policy or the models have changed since."
+        )
+
+
+@commands.command()
+@click.option("--business-date", type=_BusinessDate(), default=None, help="Check the policy in force on this date (default: today).")
+def check(business_date: date | None) -> None:
+    """Validate the configuration, reach every source and print what each query returns."""
+    from cobranca.policy import load_policy
+    from cobranca.sources import check as check_sources
+
+    settings = Settings.from_environment()
+    # Only a check may ask the clock: it works on no night.
+    policy = load_policy(settings.config, business_date or date.today())
+    click.echo(f"policy {policy.version}: valid")
+    rows = check_sources(settings)
+    for row in rows:
+        state = f"{row.sampled_rows} rows sampled, {len(row.columns)} columns" if row.problem is None else f"{row.problem} {row.cure or ''}"
+        click.echo(f"{row.source:<14} {row.entity:<12} {state.strip()}")
+    if any(row.problem for row in rows):
+        raise ConfigError("some sources cannot be read as configured; see above.")
+
+
+@commands.command()
+@click.option("--customer", required=True, metavar="KEY", help="A customer key (C…) or a receivable such as erp:1234.")
+@business_date_option
+def why(customer: str, business_date: date) -> None:
+    """Tell, in Portuguese, what was decided about one payer on one night, and why."""
+    from cobranca.why import explain
+
+    click.echo(explain(Settings.from_environment(), business_date, customer))
+
+
+def main() -> None:
+    """Entry point: every error of our own becomes one readable message and an exit code, never a traceback."""
+    try:
+        commands.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except CobrancaError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,143 @@
+"""One night, stage by stage, in plain Python: the DAGs' tasks and ``cobranca night`` call the same functions."""
+
+from collections.abc import Callable
+from datetime import date
+
+from cobranca import outbound
+from cobranca.errors import ConfigError
+from cobranca.manifest import Manifest
+from cobranca.settings import Settings
+
+
+def feedback(settings: Settings, business_date: date) -> str:
+    """Read what agents returned, then land the ledger as it stood before this date."""
+    from cobranca.ledger.feedback import publish_feedback
+    from cobranca.queues import read_outcomes
+
+    outcomes = read_outcomes(settings, business_date)
+    landed = publish_feedback(settings, business_date)
+    contacts = landed.entry("contacts.parquet").rows
+    return f"{contacts} earlier contacts, {outcomes}"
+
+
+def land(settings: Settings, business_date: date) -> str:
+    """Freeze the policy, read every source, check what arrived and publish it.
+
+    Raises:
+        ConfigError: the policy or a source's file is wrong; nothing was read.
+        SourceError: a source could not be read completely; the previous landing stays.
+        GateFailed: what arrived is not fit to be used; the previous landing stays.
+    """
+    from cobranca import landing
+    from cobranca.policy import publish_policy
+
+    publish_policy(settings, business_date)
+    run_key = f"night-{business_date}"
+    for source in landing.sources(settings):
+        landing.land_source(settings, business_date, source, run_key)
+    return _counted(accept_landing(settings, business_date, run_key))
+
+
+def accept_landing(settings: Settings, business_date: date, run_key: str) -> Manifest:
+    """Check the drafts that ``land_source`` left for this run and publish them as the date's landing."""
+    from cobranca import landing
+    from cobranca.quality import check_arrivals
+
+    return landing.accept(settings, business_date, run_key, lambda draft: check_arrivals(settings, draft))
+
+
+def build(settings: Settings, business_date: date) -> str:
+    """Build the warehouse from the landing and freeze a candidate plan."""
+    from cobranca import warehouse
+
+    return f"candidate batch {warehouse.build(settings, business_date).batch_id}"
+
+
+def approve(settings: Settings, business_date: date) -> Manifest:
+    """Judge the candidate plan; publish it when no critical check fails.
+
+    Raises:
+        GateFailed: a critical check failed; the last approved plan stays and nobody is contacted.
+    """
+    from cobranca.quality import check_plan
+
+    candidate = outbound.read_candidate(settings, business_date)
+    check_plan(settings, business_date, candidate)
+    return outbound.approve(settings, business_date, candidate)
+
+
+def gate(settings: Settings, business_date: date) -> str:
+    return f"approved batch {approve(settings, business_date).batch_id}"
+
+
+def reminders(settings: Settings, business_date: date) -> str:
+    """Write the plan into the ledger and deliver what is still to be delivered."""
+    from cobranca import reminders as sending
+
+    sending.plan(settings, business_date)
+    return str(sending.deliver(settings, business_date))
+
+
+def queues(settings: Settings, business_date: date) -> str:
+    from cobranca.queues import write_queues
+
+    return str(write_queues(settings, business_date))
+
+
+def reports(settings: Settings, business_date: date) -> str:
+    from cobranca.reports import write_reports
+
+    return str(write_reports(settings, business_date))
+
+
+STAGES: dict[str, Callable[[Settings, date], str]] = {
+    "feedback": feedback,
+    "land": land,
+    "build": build,
+    "gate": gate,
+    "reminders": reminders,
+    "queues": queues,
+    "reports": reports,
+}
+
+
+def run(
+    settings: Settings,
+    business_date: date,
+    *,
+    until: str | None = None,
+    tell: Callable[[str, str], None] = lambda stage, what: None,
+) -> None:
+    """Run the stages in order, up to and including ``until``; ``tell(stage, result)`` is called after each.
+
+    Raises:
+        ConfigError: there is no stage of that name.
+        CobrancaError: a stage failed; those after it did not run.
+    """
+    if until is not None and until not in STAGES:
+        raise ConfigError(f"there is no stage '{until}'; use one of: {', '.join(STAGES)}.")
+    for name, stage in STAGES.items():
+        tell(name, stage(settings, business_date))
+        if name == until:
+            return
+
+
+def rebuild(settings: Settings, business_date: date) -> tuple[Manifest, Manifest | None]:
+    """Build a past date again from its landing, contacting nobody and replacing nothing.
+
+    Returns:
+        The rebuilt candidate and the approved batch of that date, if there is one; equal ids mean equal bytes.
+    """
+    from cobranca import warehouse
+    from cobranca.errors import PartitionError
+    from cobranca.manifest import read_manifest
+
+    candidate = warehouse.build(settings, business_date)
+    try:
+        return candidate, read_manifest(settings.folder("outbound", business_date))
+    except PartitionError:
+        return candidate, None
+
+
+def _counted(landed: Manifest) -> str:
+    return f"{sum(entry.rows for entry in landed.files):,} rows in {len(landed.files)} files"
