@@ -1,0 +1,54 @@
+# Everything a newcomer needs. `make` alone lists the verbs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DATE ?= 2026-11-18
+
+.PHONY: help setup demo airflow test lint format bench templates lock clean
+
+help:  ## list the verbs
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## install everything into .venv, from the lock file; nothing global
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 with venv was found. Install one (Debian: apt-get install python3-venv) or run: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
+	@echo "Installing into $(VENV) with $$($(PYTHON) --version); this takes a minute or two the first time."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) setuptools
+	@# uv does not read pip's own settings: where a company mirror is configured only for pip, pip does the work
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)  ## run one whole night of a made-up company under Airflow (DATE=2026-11-19 runs the next)
+	@$(BIN)/python -m cobranca.local.demo --date $(DATE)
+
+airflow: $(READY)  ## start Airflow's pages with the DAGs, until Ctrl-C
+	@$(BIN)/python -m cobranca.local.airflow
+
+test: $(READY)  ## run the whole test suite
+	@$(BIN)/python -m pytest
+
+lint: $(READY)  ## check style
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: $(READY)  ## mend style
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+bench: $(READY)  ## measure speed and memory (SIZES="100000 1000000 10000000")
+	@$(BIN)/python -m tests.benchmarks $(SIZES)
+
+lock: $(READY)  ## resolve the dependencies of pyproject.toml anew
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --all-extras --python-version 3.11 \
+		--output-file requirements.lock pyproject.toml
+
+clean:  ## remove the environment and the demo's data
+	@rm -rf $(VENV) var
