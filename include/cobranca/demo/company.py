@@ -113,8 +113,7 @@ def _with_driver(url: sa.URL | str) -> sa.URL:
 
 def erp_rows(history: History, day: int) -> dict[str, list[tuple]]:
     """Rows of ``clientes``, ``titulos`` and ``baixas`` as of a day, in the order of :data:`ERP_TABLES`' columns."""
-    known = sorted((payer for payer in history.payers if payer.in_erp and payer.since <= day), key=lambda p: (p.since, p.number))
-    clients = [_client(payer, day) for payer in known]
+    clients = [_client(payer, day) for payer in _known_payers(history, day) if payer.in_erp]
     rows = {
         "clientes": clients,
         "titulos": list(_erp_titles(history, day)),
@@ -279,6 +278,11 @@ def _invoice_payments(history: History, day: int) -> Iterator[tuple]:
 
 
 # Shared pieces --------------------------------------------------------------------------------------------------------
+
+
+def _known_payers(history: History, day: int) -> list[Payer]:
+    """Who was a customer by that day, the oldest first."""
+    return sorted((payer for payer in history.payers if payer.since <= day), key=lambda payer: (payer.since, payer.number))
 
 
 def _columns(table) -> Iterator[dict[str, Any]]:
