@@ -267,7 +267,7 @@ class OutcomeCode(_Frozen):
     is_effective_contact: Flag
     is_right_party: Flag
     effect: Effect
-    pause_days: Annotated[int, Field(ge=0, le=365)]
+    pause_days: Annotated[int, Field(ge=0, le=3650)]
 
 
 class LegalRate(_Frozen):

@@ -1,0 +1,190 @@
+"""The columns of the call queue as people see them, and the names by which their answers are found again."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from cobranca.money import format_money
+
+SHEET = "Fila"
+KEY = "message_key"
+RESULT = "Resultado"
+DELAY_REASON = "Motivo do atraso"
+PROMISED_ON = "Data prometida"
+AMOUNT = "Valor prometido"
+INSTALLMENTS = "Parcelas"
+NOTE = "Observação"
+CALLED_ON = "Data da ligação"
+ANSWERS = (RESULT, DELAY_REASON, PROMISED_ON, AMOUNT, INSTALLMENTS, NOTE)
+
+DELAY_REASONS = {
+    "ESQUECEU": "Esqueceu a data",
+    "NAO_RECEBEU": "Não recebeu o boleto ou a cobrança",
+    "SEM_CAIXA": "Falta de dinheiro no momento",
+    "PERDA_DE_RENDA": "Desemprego ou perda de renda",
+    "SAUDE": "Doença ou problema na família",
+    "DISCORDA": "Discorda do valor ou dos encargos",
+    "ENTREGA": "Problema com o produto ou o serviço",
+    "BANCO": "Problema com o banco ou o meio de pagamento",
+    "OUTRO": "Outro motivo",
+}
+
+CHANNELS = {"email": "e-mail", "phone": "telefone"}
+CONTACT_STATES = {
+    "planned": "planejado",
+    "claimed": "em envio",
+    "sending": "em envio",
+    "sent": "enviado",
+    "rejected": "recusado",
+    "unknown": "sem confirmação",
+    "delivered": "entregue",
+    "bounced": "endereço inválido",
+}
+PAYER_CLASSES = {"pontual": "Pontual", "viciado": "Habitual", "irregular": "Irregular", "critico": "Crítico", "novo": "Novo"}
+SCRIPT_NAMES = {"call": "Lembrete", "call_offer": "Proposta"}
+OTHER_SCRIPT = "Contato"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the workbook: its heading, width in characters and kind (text, wrap, centre, date, money, count)."""
+
+    heading: str
+    width: float
+    kind: str
+
+    def value(self, row: dict) -> Any:
+        return _VALUES[self.heading](row)
+
+
+COLUMNS = (
+    Column("Nº", 4.5, "centre"),
+    Column("Cliente", 30, "wrap"),
+    Column("CPF/CNPJ", 18.5, "text"),
+    Column("Telefone", 16, "text"),
+    Column("Cidade/UF", 17, "wrap"),
+    Column("Ligar entre", 11, "wrap_centre"),
+    Column("Roteiro", 10, "wrap_centre"),
+    Column("Dias", 6, "count"),
+    Column("Vencido desde", 11, "date"),
+    Column("Títulos", 7.5, "count"),
+    Column("Em aberto", 14, "money"),
+    Column("Com encargos", 14, "money"),
+    Column("Por que ligar", 36, "wrap"),
+    Column("Último contato", 16, "wrap"),
+    Column("Alçada", 13, "wrap"),
+)
+
+ANSWER_COLUMNS = (
+    Column(RESULT, 17, "answer"),
+    Column(DELAY_REASON, 16, "answer"),
+    Column(PROMISED_ON, 12, "answer_date"),
+    Column(AMOUNT, 14, "answer_money"),
+    Column(INSTALLMENTS, 8.5, "answer_count"),
+    Column(NOTE, 30, "answer_wrap"),
+)
+
+
+def normalised(text: object) -> str:
+    """``" Não atende "`` → ``NAO_ATENDE``: what two people type for the same thing becomes the same."""
+    plain = unicodedata.normalize("NFKD", str(text)).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Z0-9]+", "_", plain.upper()).strip("_")
+
+
+def format_phone(phone: str | None) -> str:
+    """``+5511987654321`` → ``(11) 98765-4321``; anything else as it is."""
+    digits = re.sub(r"\D", "", phone or "")
+    if len(digits) in (12, 13) and digits.startswith("55"):
+        return f"({digits[2:4]}) {digits[4:-4]}-{digits[-4:]}"
+    return phone or ""
+
+
+def masked(tax_id: str | None) -> str:
+    """A masked tax id as it came; one that is not masked never leaves whole."""
+    text = tax_id or ""
+    if len(re.sub(r"[^0-9A-Za-z]", "", text)) > 10 and "*" not in text:
+        return "***"
+    return text
+
+
+def format_rate(rate: Decimal) -> str:
+    """``Decimal('0.05')`` → ``5 %``."""
+    return f"{(rate * 100).normalize():f}".replace(".", ",") + "\u00a0%"
+
+
+def limits_text(row: dict) -> str:
+    """The negotiation limits of a row in a few words."""
+    if row["max_discount_rate"] is None or row["max_installments"] is None:
+        return "com o supervisor"
+    return f"até {format_rate(row['max_discount_rate'])}\naté {row['max_installments']} parcelas"
+
+
+def step_name(step: str) -> str:
+    return step.upper() if step else ""
+
+
+def _script(row: dict) -> str:
+    return f"{SCRIPT_NAMES.get(row['template'], OTHER_SCRIPT)}\n{step_name(row['step'])}"
+
+
+def _place(row: dict) -> str:
+    return "/".join(part for part in (row["city"], row["state"]) if part)
+
+
+def _reason(row: dict) -> str:
+    parts = [row["priority_reason"] or ""]
+    parts[0] = parts[0][:1].upper() + parts[0][1:]
+    if row["other_currencies"]:
+        parts.append(f"também deve {row['other_currencies']}")
+    return "; ".join(part for part in parts if part)
+
+
+def _last_contact(row: dict) -> str:
+    if row["last_contact_on"] is None:
+        return "nenhum"
+    channel = CHANNELS.get(row["last_contact_channel"], row["last_contact_channel"] or "")
+    state = CONTACT_STATES.get(row["last_contact_state"], (row["last_contact_state"] or "").replace("_", " ").lower())
+    return f"{row['last_contact_on']:%d/%m/%Y}\n{channel} {state}".strip()
+
+
+_VALUES = {
+    "Nº": lambda row: row["queue_position"],
+    "Cliente": lambda row: row["customer_name"],
+    "CPF/CNPJ": lambda row: masked(row["tax_id_masked"]),
+    "Telefone": lambda row: format_phone(row["phone"]),
+    "Cidade/UF": _place,
+    "Ligar entre": lambda row: (row["calling_window"] or "").replace("–", " –\n"),
+    "Roteiro": _script,
+    "Dias": lambda row: row["days_past_due"],
+    "Vencido desde": lambda row: row["oldest_due_date"],
+    "Títulos": lambda row: row["receivables"],
+    "Em aberto": lambda row: row["open_amount"],
+    "Com encargos": lambda row: row["amount_due"],
+    "Por que ligar": _reason,
+    "Último contato": _last_contact,
+    "Alçada": limits_text,
+}
+
+
+def totals(rows: list[dict], column: str) -> dict[str, Decimal]:
+    """Sum of one money column by currency; currencies are never added."""
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        sums[row["currency"]] = sums.get(row["currency"], Decimal("0.00")) + row[column]
+    return dict(sorted(sums.items()))
+
+
+def totals_text(rows: list[dict], column: str) -> str:
+    return " + ".join(format_money(amount, currency) for currency, amount in totals(rows, column).items()) or format_money(
+        Decimal(0)
+    )
+
+
+def long_date(day: date) -> str:
+    """``quarta-feira, 18 de novembro de 2026``."""
+    from babel.dates import format_date
+
+    return format_date(day, format="full", locale="pt_BR")

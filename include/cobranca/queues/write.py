@@ -1,0 +1,189 @@
+"""Writing the call queues of one night: a workbook an agent, one list of all, replaced as one set or not at all."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from cobranca import manifest, outbound
+from cobranca.errors import PartitionError
+from cobranca.money import format_number
+from cobranca.policy import Policy, load_policy
+from cobranca.queues.columns import (
+    ANSWERS,
+    KEY,
+    PAYER_CLASSES,
+    format_phone,
+    format_rate,
+    masked,
+    totals,
+)
+from cobranca.queues.workbook import Workbook, write_workbook
+from cobranca.settings import Settings
+
+QUEUE = "out_call_queue.parquet"
+RESERVE = "reserva"
+# A spreadsheet program runs what begins like this.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_queues(settings: Settings, business_date: date) -> dict:
+    """Write ``queues/<date>`` from the approved plan and return its counts, totals and files.
+
+    A night without calls still publishes its (empty) list, so that yesterday's is not mistaken for today's.
+
+    Raises:
+        PartitionError: the plan of the date is missing or not approved; what was there before stays.
+        ConfigError: a policy file is wrong.
+    """
+    batch = outbound.read_batch(settings, business_date)
+    policy = load_policy(settings.config, business_date)
+    rows = read_queue(batch.path(QUEUE))
+    root = settings.folder("queues", business_date)
+    draft = manifest.draft_folder(root, batch.batch_id)
+    books = _workbooks(rows, business_date, policy)
+    entries = []
+    for book in books:
+        name = workbook_name(book.agent_id, business_date)
+        write_workbook(draft / name, book)
+        entries.append(manifest.FileEntry.of(draft, name, len(book.rows), _control_totals(book.rows)))
+    name = f"fila_{business_date.isoformat()}.csv"
+    _write_list(draft / name, rows)
+    entries.append(manifest.FileEntry.of(draft, name, len(rows), _control_totals(rows)))
+    _balance(books, rows, batch.entry(QUEUE).rows)
+    published = manifest.publish(
+        root,
+        draft,
+        kind="queues",
+        business_date=business_date,
+        files=entries,
+        inputs={"outbound": batch.batch_id, "regua": policy.version},
+    )
+    return {
+        "business_date": business_date.isoformat(),
+        "batch_id": published.batch_id,
+        "folder": str(published.folder),
+        "list": str(published.path(name)),
+        "payers": len(rows),
+        "totals": _control_totals(rows),
+        "workbooks": {
+            book.agent_id: {
+                "name": book.agent_name,
+                "file": str(published.path(workbook_name(book.agent_id, business_date))),
+                "payers": len(book.rows),
+                "totals": _control_totals(book.rows),
+            }
+            for book in books
+        },
+    }
+
+
+def workbook_name(agent_id: str, business_date: date) -> str:
+    """``fila_ana_2026-11-18.xlsx``."""
+    return f"fila_{re.sub(r'[^A-Za-z0-9_-]+', '_', agent_id)}_{business_date.isoformat()}.xlsx"
+
+
+def read_queue(path: Path) -> list[dict]:
+    """The rows of ``out_call_queue``, in the order in which each agent calls."""
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(path).to_pylist()
+    for row in rows:
+        row["agent_id"] = row["agent_id"] or RESERVE
+        for column in ("open_amount", "amount_due"):
+            row[column] = Decimal(row[column])
+    return sorted(rows, key=lambda row: (row["agent_id"] == RESERVE, row["agent_id"], row["queue_position"], row[KEY]))
+
+
+def _workbooks(rows: list[dict], business_date: date, policy: Policy) -> list[Workbook]:
+    by_agent: dict[str, list[dict]] = {}
+    for row in rows:
+        by_agent.setdefault(row["agent_id"], []).append(row)
+    return [
+        Workbook(
+            agent_id=agent_id,
+            agent_name="Reserva" if agent_id == RESERVE else own[0]["agent_name"] or agent_id,
+            business_date=business_date,
+            company=policy.creditor.trade_name,
+            rows=own,
+            codes=policy.outcome_codes,
+        )
+        for agent_id, own in by_agent.items()
+    ]
+
+
+def _control_totals(rows: list[dict]) -> dict[str, str]:
+    return {
+        f"{column} {currency}": str(amount)
+        for column in ("amount_due", "open_amount")
+        for currency, amount in totals(rows, column).items()
+    }
+
+
+def _balance(books: list[Workbook], rows: list[dict], planned: int) -> None:
+    """Every payer of the plan is in exactly one workbook."""
+    keys = [row[KEY] for book in books for row in book.rows]
+    if len(rows) != planned or len(keys) != planned or len(set(keys)) != planned:
+        raise PartitionError(
+            f"the call queue has {len(set(keys))} different payers in its workbooks and {planned} in the plan; "
+            "build the plan of that date again."
+        )
+
+
+def _write_list(path: Path, rows: list[dict]) -> None:
+    import pandas as pd
+
+    columns = [*_LIST, *ANSWERS]
+    frame = pd.DataFrame(
+        [{heading: _as_text(value(row)) for heading, value in _LIST.items()} for row in rows], columns=columns, dtype=object
+    )
+    frame.to_csv(path, sep=";", index=False, encoding="utf-8-sig", lineterminator="\r\n")
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, date):
+        return f"{value:%d/%m/%Y}"
+    return neutral(" ".join(str(value).split()))
+
+
+def neutral(text: str) -> str:
+    """Text that a spreadsheet program would run gets an apostrophe before it."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _number(column: str):
+    return lambda row: None if row[column] is None else format_number(row[column])
+
+
+_LIST = {
+    KEY: lambda row: row[KEY],
+    "Agente": lambda row: row["agent_id"],
+    "Nº": lambda row: row["queue_position"],
+    "Prioridade": _number("priority"),
+    "Por que ligar": lambda row: row["priority_reason"],
+    "Cliente": lambda row: row["customer_name"],
+    "CPF/CNPJ": lambda row: masked(row["tax_id_masked"]),
+    "Telefone": lambda row: format_phone(row["phone"]),
+    "Discagem": lambda row: re.sub(r"\D", "", row["phone"] or ""),
+    "Cidade": lambda row: row["city"],
+    "UF": lambda row: row["state"],
+    "Segmento": lambda row: row["segment"],
+    "Classe": lambda row: PAYER_CLASSES.get(row["payer_class"], row["payer_class"]),
+    "Moeda": lambda row: row["currency"],
+    "Títulos": lambda row: row["receivables"],
+    "Em aberto": _number("open_amount"),
+    "Com encargos": _number("amount_due"),
+    "Outras moedas": lambda row: row["other_currencies"],
+    "Vencido desde": lambda row: row["oldest_due_date"],
+    "Dias": lambda row: row["days_past_due"],
+    "Faixa": lambda row: row["aging_band"],
+    "Passo": lambda row: row["step"],
+    "Roteiro": lambda row: row["template"],
+    "Ligar entre": lambda row: row["calling_window"],
+    "Desconto máximo": lambda row: (
+        None if row["max_discount_rate"] is None else format_rate(row["max_discount_rate"]).replace("\u00a0", " ")
+    ),
+    "Parcelas máximas": lambda row: row["max_installments"],
+}
