@@ -16,7 +16,7 @@ task; building a date again gives the same batch.
 from airflow.sdk import PartitionedAssetTimetable, chain, dag, task
 
 from cobranca.orchestration.assets import feedback_landed, plan_approved, receivables_landed
-from cobranca.orchestration.dates import START, tonight
+from cobranca.orchestration.dates import tonight
 from cobranca.orchestration.defaults import DEFAULT_ARGS, WAREHOUSE_POOL
 
 LAYERS = ("staging", "intermediate", "marts", "finance", "outbound")
@@ -24,7 +24,6 @@ LAYERS = ("staging", "intermediate", "marts", "finance", "outbound")
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=feedback_landed & receivables_landed),
-    start_date=START,
     max_active_runs=1,
     default_args=DEFAULT_ARGS | {"owner": "data", "pool": WAREHOUSE_POOL},
     tags=["night", "warehouse"],

@@ -8,20 +8,19 @@ business date (contacts, outcomes, promises, agreements) in `landing/<date>/feed
 
 **For whom** `build_warehouse`: last night's contacts and yesterday's answers decide tonight's steps.
 
-**When it breaks** A bad row of a workbook is set aside with its reason and stops nothing. An unreachable ledger is
-tried again; afterwards clear the failed task. Nobody is contacted before it has succeeded.
+**When it breaks** A bad row of a workbook is set aside with its reason and stops nothing. When the ledger cannot
+be opened, mend it and clear the failed task. Nobody is contacted before it has succeeded.
 """
 
 from airflow.sdk import dag, task
 
 from cobranca.orchestration.assets import feedback_landed
-from cobranca.orchestration.dates import START, every_night_at, tonight
+from cobranca.orchestration.dates import every_night_at, tonight
 from cobranca.orchestration.defaults import DEFAULT_ARGS
 
 
 @dag(
     schedule=every_night_at(1, 30),
-    start_date=START,
     max_active_runs=1,
     default_args=DEFAULT_ARGS | {"owner": "collections"},
     tags=["night", "ledger"],

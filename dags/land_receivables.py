@@ -16,13 +16,12 @@ A mistake in `include/config` names its file and line: mend it and clear this ru
 from airflow.sdk import dag, task
 
 from cobranca.orchestration.assets import receivables_landed
-from cobranca.orchestration.dates import START, every_night_at, tonight
+from cobranca.orchestration.dates import every_night_at, tonight
 from cobranca.orchestration.defaults import DEFAULT_ARGS, SOURCES_POOL
 
 
 @dag(
     schedule=every_night_at(2, 0),
-    start_date=START,
     max_active_runs=1,
     default_args=DEFAULT_ARGS | {"owner": "data"},
     tags=["night", "landing"],
@@ -51,12 +50,10 @@ def land_receivables():
 
     @task(outlets=[receivables_landed])
     def accept() -> str:
-        from cobranca.landing import accept
-        from cobranca.quality import check_arrivals
+        from cobranca.night import accept_landing
 
         night = tonight()
-        check = lambda draft: check_arrivals(night.settings, draft)  # noqa: E731
-        return accept(night.settings, night.business_date, night.run_key, check).batch_id
+        return accept_landing(night.settings, night.business_date, night.run_key).batch_id
 
     names = list_sources()
     publish_policy() >> names

@@ -14,13 +14,12 @@ stop it: the message names both numbers.
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 
 from cobranca.orchestration.assets import plan_approved, reports_published
-from cobranca.orchestration.dates import START, tonight
+from cobranca.orchestration.dates import tonight
 from cobranca.orchestration.defaults import DEFAULT_ARGS
 
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=plan_approved),
-    start_date=START,
     max_active_runs=1,
     default_args=DEFAULT_ARGS | {"owner": "finance"},
     tags=["night", "finance"],

@@ -17,13 +17,12 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import PartitionedAssetTimetable, chain, dag, task
 
 from cobranca.orchestration.assets import plan_approved, reminders_sent
-from cobranca.orchestration.dates import START, tonight
+from cobranca.orchestration.dates import tonight
 from cobranca.orchestration.defaults import DEFAULT_ARGS, SENDGRID_POOL
 
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=plan_approved),
-    start_date=START,
     max_active_runs=1,
     default_args=DEFAULT_ARGS | {"owner": "collections"},
     tags=["night", "people"],

@@ -14,13 +14,12 @@ the previous files stay as they are.
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 
 from cobranca.orchestration.assets import plan_approved, queues_written
-from cobranca.orchestration.dates import START, tonight
+from cobranca.orchestration.dates import tonight
 from cobranca.orchestration.defaults import DEFAULT_ARGS
 
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=plan_approved),
-    start_date=START,
     max_active_runs=1,
     default_args=DEFAULT_ARGS | {"owner": "collections"},
     tags=["night", "people"],

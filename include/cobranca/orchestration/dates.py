@@ -1,18 +1,18 @@
 """Which night a task works for: the one place that turns a DAG run into a business date."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
-from airflow.sdk import CronPartitionTimetable, get_current_context
+from airflow.sdk import CronPartitionTimetable, PartitionedAtRuntime, get_current_context
 
 from cobranca.errors import ConfigError
 from cobranca.orchestration.connections import use_airflow_connections
 from cobranca.settings import Settings, parse_business_date
 
 TIME_ZONE = "America/Sao_Paulo"
-START = datetime(2026, 1, 1, tzinfo=ZoneInfo(TIME_ZONE))
+NIGHTS = ("by_clock", "by_hand")
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,20 @@ class Night:
     run_key: str
 
 
-def every_night_at(hour: int, minute: int) -> CronPartitionTimetable:
-    """A run each calendar day at that time in São Paulo; its partition key is that day."""
+def every_night_at(hour: int, minute: int) -> CronPartitionTimetable | PartitionedAtRuntime:
+    """A run each calendar day at that time in São Paulo; its partition key is that day.
+
+    With ``COBRANCA_NIGHTS=by_hand`` there is no clock: a night begins when somebody gives its date. A DAG of these has
+    no start date, or Airflow would run the latest past night as soon as it is installed.
+
+    Raises:
+        ConfigError: ``COBRANCA_NIGHTS`` is neither of the two.
+    """
+    nights = os.environ.get("COBRANCA_NIGHTS") or NIGHTS[0]
+    if nights not in NIGHTS:
+        raise ConfigError(f"COBRANCA_NIGHTS={nights}; use one of: {', '.join(NIGHTS)}.")
+    if nights == "by_hand":
+        return PartitionedAtRuntime()
     return CronPartitionTimetable(f"{minute} {hour} * * *", timezone=TIME_ZONE, key_format="%Y-%m-%d")
 
 

@@ -1,6 +1,7 @@
 """Is tonight's number of messages unusual? Then a person decides whether they leave."""
 
 from datetime import date
+from decimal import Decimal
 from statistics import median
 
 import sqlalchemy as sa
@@ -37,7 +38,7 @@ def unusual_volume(settings: Settings, business_date: date) -> str | None:
     day = f"{business_date:%d/%m/%Y}"
     if tonight > limits.maximum_messages:
         return f"Há {tonight} mensagens planejadas para {day}; o máximo de uma noite é {limits.maximum_messages}. Enviar?"
-    usual = median(earlier) if earlier else None
+    usual = Decimal(median(earlier)) if earlier else None
     if usual is not None and tonight > limits.times_median * usual:
         return (
             f"Há {tonight} mensagens planejadas para {day}; a mediana das últimas {len(earlier)} noites com envio é "

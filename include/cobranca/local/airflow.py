@@ -1,0 +1,560 @@
+"""Airflow on one machine: every component started, watched and ended by this process.
+
+``LocalAirflow`` is a context manager. Whatever way it is left, by its end, an exception, Ctrl-C, SIGTERM or a closed
+terminal, no process of it stays; after a ``kill -9`` the next start on the same home removes what was left.
+"""
+
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from cobranca.errors import CobrancaError
+from cobranca.local.postgres import HOST, free_port
+from cobranca.settings import PROJECT_ROOT
+
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+# What must have reported itself alive before work is given out.
+HEALTHY = ("metadatabase", "scheduler", "dag_processor")
+# Marks every process of ours, also those that leave their parent's group.
+MARK = "COBRANCA_LOCAL_AIRFLOW"
+USER = "admin"
+START_SECONDS = 180
+STOP_SECONDS = 15
+# The DAGs of one night; the first two begin it.
+BEGINNING = ("collect_feedback", "land_receivables")
+CHAIN = (*BEGINNING, "build_warehouse", "send_reminders", "write_call_queues", "publish_reports")
+
+
+class AirflowFailed(CobrancaError):
+    """Airflow did not start, or does not answer."""
+
+
+class NightFailed(CobrancaError):
+    """A DAG of the night failed, or did not end in time."""
+
+
+@dataclass(frozen=True)
+class TaskEvent:
+    """A task entered a state. ``seconds`` is its run time so far, ``message`` why it failed."""
+
+    dag: str
+    task: str
+    state: str
+    seconds: float | None = None
+    message: str | None = None
+
+
+class LocalAirflow:
+    """One private Airflow in ``home``; its metadata lives in the PostgreSQL database of ``metadata_url``.
+
+    ``environment`` is what tasks see besides the caller's own: settings and ``AIRFLOW_CONN_*``. The log of each
+    component is ``home/logs/<component>.log``.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        metadata_url: str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        dags: Path = PROJECT_ROOT / "dags",
+        plugins: Path = PROJECT_ROOT / "plugins",
+        components: tuple[str, ...] = COMPONENTS,
+        parallelism: int = 2,
+    ) -> None:
+        self.home = Path(home).absolute()
+        self.port = 0
+        self._metadata_url = metadata_url
+        self._given = dict(environment or {})
+        self._dags, self._plugins = Path(dags).absolute(), Path(plugins).absolute()
+        self._components = components
+        self._parallelism = parallelism
+        self._processes: dict[str, subprocess.Popen] = {}
+        self._token = ""
+
+    def __enter__(self) -> "LocalAirflow":
+        return self.start()
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def password(self) -> str:
+        """The password of the user ``admin``, made once for this home."""
+        return self._secrets()["password"]
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    def start(self) -> "LocalAirflow":
+        """Start every component and return when all report themselves healthy and every DAG file was read.
+
+        Raises:
+            AirflowFailed: one does not come up; the message names its log.
+        """
+        self.logs.mkdir(parents=True, exist_ok=True)
+        end_leftovers(self.home)
+        try:
+            self._migrate()
+            self._launch()
+            self._wait_until_healthy()
+            self._make_pools()
+            self._wait_for_dags()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End every process of this Airflow; safe to call twice and not to be interrupted."""
+        with _undisturbed():
+            for name in reversed(self._processes):
+                _signal(self._processes[name], signal.SIGTERM)
+            deadline = time.monotonic() + STOP_SECONDS
+            for process in self._processes.values():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.1, deadline - time.monotonic()))
+            end_leftovers(self.home)
+            for process in self._processes.values():
+                process.wait()
+            self._processes.clear()
+
+    def trigger(self, dag_id: str, business_date: date) -> str:
+        """Start a run for a business date; returns the run's id.
+
+        Raises:
+            AirflowFailed: Airflow refuses it.
+        """
+        body = {"logical_date": None, "partition_key": business_date.isoformat()}
+        return self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
+
+    def run(
+        self, dag_id: str, business_date: date, *, progress: Callable[[TaskEvent], None] | None = None, timeout: float = 900
+    ) -> None:
+        """Trigger one DAG and wait until its run succeeded.
+
+        Raises:
+            NightFailed: it failed or took longer than ``timeout`` seconds.
+        """
+        since = self._newest_run()
+        self.trigger(dag_id, business_date)
+        self.wait(business_date, dags=(dag_id,), since=since, progress=progress, timeout=timeout)
+
+    def run_night(
+        self, business_date: date, *, progress: Callable[[TaskEvent], None] | None = None, timeout: float = 1800
+    ) -> None:
+        """Begin the night of a date and follow the chain of DAGs to its end.
+
+        Raises:
+            NightFailed: a DAG failed, or the chain took longer than ``timeout`` seconds.
+        """
+        since = self._newest_run()
+        for dag_id in BEGINNING:
+            self.trigger(dag_id, business_date)
+        self.wait(business_date, dags=CHAIN, since=since, progress=progress, timeout=timeout)
+
+    def wait(
+        self,
+        business_date: date,
+        *,
+        dags: tuple[str, ...],
+        since: datetime,
+        progress: Callable[[TaskEvent], None] | None = None,
+        timeout: float = 1800,
+    ) -> None:
+        """Follow the runs of ``dags`` for a date that were queued after ``since`` until each succeeded.
+
+        Raises:
+            NightFailed: one failed, or ``timeout`` seconds passed.
+        """
+        told: set[tuple] = set()
+        deadline = time.monotonic() + timeout
+        while True:
+            runs = self._runs(business_date, dags, since)
+            for run in runs.values():
+                self._tell(business_date, run, told, progress or (lambda event: None))
+            failed = [dag_id for dag_id, run in runs.items() if run["state"] == "failed"]
+            if failed:
+                raise NightFailed(self._why(business_date, runs[failed[0]]))
+            if len(runs) == len(dags) and all(run["state"] == "success" for run in runs.values()):
+                return
+            self._check_alive()
+            if time.monotonic() > deadline:
+                open_ = [d for d in dags if d not in runs or runs[d]["state"] != "success"]
+                raise NightFailed(
+                    f"the night of {business_date} did not end within {timeout:.0f} s; still open: {', '.join(open_)}. "
+                    f"Logs: {self.logs}."
+                )
+            time.sleep(0.5)
+
+    def call(self, method: str, path: str, body: Mapping | None = None, *, refused: tuple[int, ...] = ()) -> dict:
+        """One request to the REST API; ``refused`` lists status codes that are answered with ``{}``.
+
+        Raises:
+            AirflowFailed: no answer, or a refusal.
+        """
+        import httpx
+
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        for attempt in range(5):
+            try:
+                answer = self._client.request(method, self.url + path, json=body, headers=headers)
+            except httpx.ConnectError as error:
+                reason = type(error).__name__
+            except httpx.HTTPError as error:
+                # The request may have been carried out: asking again is only harmless when reading.
+                reason = type(error).__name__
+                if method != "GET":
+                    break
+            else:
+                if answer.status_code in refused:
+                    return {}
+                if answer.is_success:
+                    return answer.json() if answer.content else {}
+                reason = f"{answer.status_code} {answer.text[:300]}"
+                if answer.status_code == 401 and self._token and attempt == 0:
+                    self._log_in()
+                    headers = {"Authorization": f"Bearer {self._token}"}
+                    continue
+                if answer.status_code < 500 or method != "GET":
+                    break
+            self._check_alive()
+            time.sleep(0.5 * (attempt + 1))
+        raise AirflowFailed(f"Airflow at {self.url} refused {method} {path}: {reason}. Log: {self.logs / 'api-server.log'}.")
+
+    def environment(self) -> dict[str, str]:
+        """The environment of every component and, through them, of every task."""
+        known = self._secrets()
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW__") and k != "PYTHONDONTWRITEBYTECODE"}
+        return {
+            **inherited,
+            MARK: str(self.home),
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__HOST": HOST,
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__SECRET_KEY": known["api_secret"],
+            "AIRFLOW__API_AUTH__JWT_SECRET": known["jwt_secret"],
+            "AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME": str(24 * 3600),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self._dags),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__FERNET_KEY": known["fernet_key"],
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": str(self._parallelism),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(self._plugins),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._metadata_url.replace("postgresql://", "postgresql+psycopg2://", 1),
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs / "tasks"),
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+            # A task that ends between two looks of its supervisor is noticed after this many seconds.
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "DO_NOT_TRACK": "1",
+            "PYTHONUNBUFFERED": "1",
+            "SCARF_ANALYTICS": "false",
+            **self._given,
+        }
+
+    def _secrets(self) -> dict[str, str]:
+        """Keys and the password of this home, made once and readable by its owner alone."""
+        path = self.home / "secrets.json"
+        if not path.exists():
+            import base64
+
+            self.home.mkdir(parents=True, exist_ok=True)
+            made = {
+                "api_secret": secrets.token_hex(32),
+                "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+                "jwt_secret": secrets.token_hex(64),
+                "password": secrets.token_urlsafe(12),
+            }
+            _write_private(path, json.dumps(made))
+            _write_private(self.home / "passwords.json", json.dumps({USER: made["password"]}))
+        return json.loads(path.read_text())
+
+    def _migrate(self) -> None:
+        """Bring the metadata database to this Airflow's form; skipped when it is known to be there."""
+        from importlib.metadata import version
+
+        note, wanted = self.home / "migrated.json", version("apache-airflow-core")
+        known = json.loads(note.read_text()) if note.exists() else {}
+        if known.get("airflow") == wanted and known.get("revision") and known["revision"] == self._revision():
+            return
+        log = self.logs / "migrate.log"
+        with log.open("wb") as handle:
+            done = subprocess.run(
+                self._command("db", "migrate"), env=self.environment(), stdout=handle, stderr=handle, stdin=subprocess.DEVNULL
+            )
+        if done.returncode != 0:
+            raise AirflowFailed(f"Airflow's metadata database could not be prepared: {_last_line(log)} (log: {log}).")
+        note.write_text(json.dumps({"airflow": wanted, "revision": self._revision()}))
+
+    def _revision(self) -> str | None:
+        import psycopg
+
+        with psycopg.connect(self._metadata_url) as connection:
+            if connection.execute("select to_regclass('alembic_version')").fetchone()[0] is None:
+                return None
+            row = connection.execute("select version_num from alembic_version").fetchone()
+            return row[0] if row else None
+
+    def _launch(self) -> None:
+        self.port = free_port()
+        self._token = ""
+        environment = self.environment()
+        for name in self._components:
+            extra = ("--skip-serve-logs",) if name in ("scheduler", "triggerer") else ()
+            with (self.logs / f"{name}.log").open("wb") as log:
+                self._processes[name] = subprocess.Popen(
+                    self._command(name, *extra),
+                    env=environment,
+                    cwd=self.home,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "airflow", *arguments]
+
+    def _wait_until_healthy(self) -> None:
+        import httpx
+
+        deadline = time.monotonic() + START_SECONDS
+        ill = list(HEALTHY)
+        while time.monotonic() < deadline:
+            self._check_alive()
+            with contextlib.suppress(httpx.HTTPError, ValueError):
+                health = self._client.get(f"{self.url}/api/v2/monitor/health").json()
+                ill = [name for name in HEALTHY if health.get(name, {}).get("status") != "healthy"]
+                if not ill and self._log_in():
+                    return
+            time.sleep(0.25)
+        raise AirflowFailed(f"not healthy after {START_SECONDS} s: {', '.join(ill) or 'login'}. Logs: {self.logs}.")
+
+    @functools.cached_property
+    def _client(self):
+        import httpx
+
+        return httpx.Client(timeout=30, trust_env=False, verify=False)  # plain HTTP on loopback
+
+    def _log_in(self) -> bool:
+        """Get a token with our own password: only our own server knows it."""
+        answer = self._client.post(f"{self.url}/auth/token", json={"username": USER, "password": self.password})
+        if answer.status_code == 401:
+            raise AirflowFailed(f"another server answers at {self.url}; start again.")
+        self._token = answer.json()["access_token"] if answer.is_success else ""
+        return bool(self._token)
+
+    def _make_pools(self) -> None:
+        from cobranca.orchestration.defaults import POOLS
+
+        for name, (slots, description) in POOLS.items():
+            body = {"name": name, "slots": slots, "description": description}
+            self.call("POST", "/api/v2/pools", body, refused=(409,))
+
+    def _wait_for_dags(self) -> None:
+        """Wait until every DAG file was read by this start.
+
+        Raises:
+            AirflowFailed: a file cannot be imported, or none appears.
+        """
+        wanted = {path.stem for path in self._dags.glob("*.py")}
+        deadline = time.monotonic() + START_SECONDS
+        missing = wanted
+        while time.monotonic() < deadline:
+            self._check_alive()
+            broken = self.call("GET", "/api/v2/importErrors")["import_errors"]
+            if broken:
+                last = broken[0]["stack_trace"].strip().splitlines()[-1]
+                raise AirflowFailed(f"{broken[0]['filename']} cannot be imported: {last}")
+            known = {dag["dag_id"]: dag for dag in self.call("GET", "/api/v2/dags?limit=100")["dags"]}
+            missing = wanted - {name for name, dag in known.items() if not dag["is_stale"]}
+            if not missing:
+                return
+            time.sleep(0.5)
+        raise AirflowFailed(f"Airflow did not find the DAGs {', '.join(sorted(missing))} in {self._dags}; see {self.logs}.")
+
+    def _check_alive(self) -> None:
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                log = self.logs / f"{name}.log"
+                raise AirflowFailed(f"Airflow's {name} ended with code {process.returncode}: {_last_line(log)} (log: {log}).")
+
+    def _newest_run(self) -> datetime:
+        """When the newest run was queued, by the clock of Airflow itself."""
+        runs = self.call("GET", "/api/v2/dags/~/dagRuns?limit=1&order_by=-id")["dag_runs"]
+        return _moment(runs[0]["queued_at"] or runs[0]["run_after"]) if runs else datetime(1970, 1, 1, tzinfo=UTC)
+
+    def _runs(self, business_date: date, dags: tuple[str, ...], since: datetime) -> dict[str, dict]:
+        """The newest run of each DAG for a date."""
+        query = f"partition_key_pattern={business_date.isoformat()}&limit=100&order_by=-id"
+        found: dict[str, dict] = {}
+        for run in self.call("GET", f"/api/v2/dags/~/dagRuns?{query}")["dag_runs"]:
+            queued = run["queued_at"]
+            if run["dag_id"] in dags and queued and _moment(queued) > since:
+                found.setdefault(run["dag_id"], run)
+        return found
+
+    def _tasks(self, run: Mapping) -> list[dict]:
+        path = f"/api/v2/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances?limit=100&order_by=start_date"
+        return self.call("GET", path)["task_instances"]
+
+    def _tell(self, business_date: date, run: Mapping, told: set, progress: Callable[[TaskEvent], None]) -> None:
+        if run["dag_run_id"] in told:
+            return
+        for task in self._tasks(run):
+            name = task["task_id"] if task["map_index"] < 0 else f"{task['task_id']}[{task['rendered_map_index']}]"
+            state = task["state"]
+            mark = (run["dag_run_id"], task["task_id"], task["map_index"], task["try_number"], state)
+            if state in (None, "scheduled", "queued", "removed") or mark in told:
+                continue
+            told.add(mark)
+            message = None
+            if state in ("failed", "up_for_retry"):
+                message = self._failure(business_date, run, task)
+            progress(TaskEvent(run["dag_id"], name, state, task["duration"], message))
+        if run["state"] in ("success", "failed"):
+            told.add(run["dag_run_id"])
+
+    def _failure(self, business_date: date, run: Mapping, task: Mapping) -> str | None:
+        """What the failed task wrote down."""
+        data = self.environment().get("COBRANCA_DATA")
+        path = Path(data or PROJECT_ROOT / "var" / "data") / "failures" / f"{business_date}.jsonl"
+        if not path.exists():
+            return None
+        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        mine = [r for r in records if (r["run"], r["task"]) == (run["dag_run_id"], task["task_id"])]
+        return mine[-1]["message"] if mine else None
+
+    def _why(self, business_date: date, run: Mapping) -> str:
+        failed = [task for task in self._tasks(run) if task["state"] == "failed"]
+        lines = []
+        for task in failed:
+            log = self.logs / "tasks" / f"dag_id={run['dag_id']}" / f"run_id={run['dag_run_id']}" / f"task_id={task['task_id']}"
+            message = self._failure(business_date, run, task) or "no message was recorded"
+            lines.append(f"{run['dag_id']}.{task['task_id']} failed: {message} (log: {log})")
+        return "\n".join(lines) or f"{run['dag_id']} failed; see {self.url}."
+
+
+@contextlib.contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Hold a home for this process only; the hold ends with the process, however it ends.
+
+    Raises:
+        AirflowFailed: another process holds it.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise AirflowFailed(
+                f"process {lock.read().strip() or '?'} is already running in {home}; stop it first (Ctrl-C in its terminal)."
+            ) from None
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal leave through the same door as Ctrl-C, so that everything is stopped."""
+
+    def leave(number, frame):
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def processes_of(home: Path) -> list:
+    """Every living process that carries the mark of this home, as ``psutil.Process``."""
+    import psutil
+
+    mark, found = str(Path(home).absolute()), []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return [process for process in found if process.pid != os.getpid()]
+
+
+def end_leftovers(home: Path) -> None:
+    """End every process that carries the mark of this home: first asked, then killed."""
+    import psutil
+
+    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL):
+        left = processes_of(home)
+        if not left:
+            return
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(number)
+        psutil.wait_procs(left, timeout=5)
+    if left := processes_of(home):
+        raise AirflowFailed(f"these processes do not end: {', '.join(str(p.pid) for p in left)}.")
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM for the few seconds that stopping takes."""
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _signal(process: subprocess.Popen, number: int) -> None:
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+
+
+def _write_private(path: Path, text: str) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
+        handle.write(text)
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "it said nothing"
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
