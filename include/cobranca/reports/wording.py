@@ -1,0 +1,219 @@
+"""What finance people read, in pt-BR: labels of codes, names of columns, definitions with their sources."""
+
+import re
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+from cobranca.money import SYMBOLS, format_money
+
+BANDS = {
+    "not_due": "A vencer",
+    "1-30": "1 a 30 dias",
+    "31-60": "31 a 60 dias",
+    "61-90": "61 a 90 dias",
+    "91-180": "91 a 180 dias",
+    "181+": "Mais de 180 dias",
+    "settled": "Baixado",
+}
+BASES = {"effective": "vencimento efetivo", "original": "vencimento original"}
+CLASSES = {
+    "pontual": "Pontual",
+    "viciado": "Atraso habitual",
+    "irregular": "Irregular",
+    "critico": "Crítico",
+    "novo": "Novo",
+}
+DECISIONS = {"remind": "Mensagem", "call": "Ligação", "escalate": "Decisão de uma pessoa", "none": "Sem contato"}
+CHANNELS = {"email": "E-mail", "phone": "Telefone", "sms": "SMS", "whatsapp": "WhatsApp"}
+ARMS = {"reached": "Contatados", "not_reached": "Não alcançados", "holdout": "Grupo de controle"}
+REASONS = {
+    "step_due": "Passo da régua previsto para hoje",
+    "carried_by_other": "Vai junto com o título mais antigo do cliente",
+    "not_due": "Ainda não venceu",
+    "upcoming": "Vence nos próximos dias",
+    "within_grace": "Pagamento pode estar em compensação",
+    "waiting_next_step": "Aguarda o próximo passo da régua",
+    "waiting_interval": "Intervalo mínimo entre contatos",
+    "frequency_cap": "Limite de contatos do período atingido",
+    "preventive_not_needed": "Bom pagador: não precisa de lembrete",
+    "below_minimum": "Abaixo do valor mínimo",
+    "no_contact_day": "Fim de semana ou feriado",
+    "awaiting_delivery": "Aguarda confirmação da última mensagem",
+    "delivery_unknown": "Entrega da última mensagem não confirmada",
+    "end_of_regua": "Fim da régua: uma pessoa decide",
+    "holdout": "Grupo de controle",
+    "opted_out": "Cliente pediu para não ser contatado",
+    "no_contact_data": "Sem e-mail nem telefone válido",
+    "no_email": "Sem e-mail",
+    "invalid_email": "E-mail inválido",
+    "bounced_email": "E-mail recusado pelo provedor",
+    "no_phone": "Sem telefone",
+    "hold_dispute": "Contestação em análise",
+    "hold_promise": "Promessa de pagamento em aberto",
+    "hold_agreement": "Acordo em andamento",
+    "hold_legal": "Cobrança judicial ou suspensão legal",
+    "hold_deceased": "Cliente falecido",
+    "hold_hardship": "Dificuldade reconhecida",
+    "hold_opt_out": "Cliente pediu para não ser contatado",
+    "hold_pause": "Pausa pedida na última conversa",
+    "hold_schedule": "Retorno agendado",
+    "hold_review": "Em verificação",
+    "hold_stop": "Contato suspenso",
+}
+MONTHS = ("jan", "fev", "mar", "abr", "mai", "jun", "jul", "ago", "set", "out", "nov", "dez")
+DASH = "–"
+
+# (term, what it means here, where it comes from)
+DEFINITIONS: tuple[tuple[str, str, str], ...] = (
+    (
+        "Data de referência",
+        "Contam os títulos emitidos e os pagamentos efetuados até a data de referência, inclusive. Título que vence na própria "
+        "data não está vencido. Valores em moedas diferentes nunca são somados.",
+        "Regra deste relatório",
+    ),
+    (
+        "Saldo e valor devido",
+        "Saldo é o principal em aberto: valor do título menos pagamentos, notas de crédito, descontos e baixas. Valor devido é "
+        "o saldo com multa e juros calculados na data de referência.",
+        "Regra deste relatório",
+    ),
+    (
+        "Vencimento efetivo e original",
+        "O vencimento original é o do documento. O efetivo é o próprio dia ou, se não houver expediente bancário, o dia útil "
+        "seguinte. As faixas de atraso são mostradas pelas duas contagens.",
+        "Lei 7.089/1983; Resolução CMN 4.880/2020",
+    ),
+    (
+        "Evolução da carteira",
+        "A posição de cada fim de mês é refeita só com eventos datados até aquele dia. Títulos cancelados, e os encerrados na "
+        "origem sem um evento datado, ficam fora do histórico.",
+        "Regra deste relatório",
+    ),
+    (
+        "DSO simples (prazo médio de recebimento)",
+        "Saldo ÷ vendas a prazo × dias, com as vendas e os dias dos três últimos meses (o mês corrente até a data de referência).",
+        "Definição usual de análise de crédito",
+    ),
+    (
+        "DSO por contagem regressiva",
+        "O saldo é coberto pelas vendas dos meses mais recentes, um a um; cada mês inteiro conta os seus dias e o último, a "
+        "fração usada. Não se distorce quando as vendas oscilam.",
+        "Definição usual de análise de crédito (countback)",
+    ),
+    (
+        "Melhor DSO possível",
+        "Saldo a vencer ÷ vendas a prazo × dias, nos mesmos três meses: o prazo que haveria se todos pagassem em dia.",
+        "Definição usual de análise de crédito",
+    ),
+    (
+        "CEI (eficácia da cobrança)",
+        "(Saldo inicial + vendas − saldo final) ÷ (saldo inicial + vendas − saldo final a vencer) × 100, por mês. Notas de "
+        "crédito, descontos e baixas são descontados das vendas, porque reduzem o saldo sem que dinheiro entre. 100 é o máximo.",
+        "Collection Effectiveness Index, definição usual",
+    ),
+    (
+        "Rolagem entre faixas",
+        "Do saldo de cada faixa no fim do mês anterior, a parte que está em cada faixa agora, título a título. «Baixado» reúne "
+        "o que foi recebido, creditado ou baixado.",
+        "Roll rate, definição usual; calculado por título",
+    ),
+    (
+        "Índice de liquidez",
+        "Do valor que venceu em um mês (menos notas de crédito e descontos), a parte recebida em dinheiro até 0, 30, 60 e 90 "
+        "dias de cada vencimento, incluídos os pagamentos antecipados. O que excede o título não conta. Só aparece quando o "
+        "título mais novo do mês já teve o prazo inteiro.",
+        "Não há definição oficial; esta é a deste relatório",
+    ),
+    (
+        "PDD (perda estimada)",
+        "Matriz de provisão pelo histórico próprio: a taxa de cada faixa é o que não foi recebido até 180 dias após o vencimento "
+        "÷ o que chegou à faixa, nos doze meses de vencimentos que já completaram 180 dias. Mais de 180 dias: 100 %. Não inclui "
+        "ajuste prospectivo nem garantias, que cabem à contabilidade.",
+        "CPC 48 / IFRS 9, abordagem simplificada (5.5.15 e B5.5.35)",
+    ),
+    (
+        "Movimento da PDD",
+        "PDD final = PDD inicial − baixas do mês + provisão do mês (negativa quando há reversão).",
+        "CPC 48 / IFRS 7, item 35H",
+    ),
+    (
+        "Recuperação por faixa",
+        "Do saldo de cada faixa no início do mês, a parte recebida em dinheiro durante o mês. Acordos e promessas contam clientes, "
+        "na faixa da dívida mais antiga de cada um.",
+        "Regra deste relatório",
+    ),
+    (
+        "Efeito dos contatos",
+        "Títulos devidos no momento do contato e o que foi pago neles até 7 dias depois, incluído o próprio dia; só contatos que "
+        "já tiveram esses 7 dias. Pagar depois de um contato não prova que ele foi a causa: isso só a comparação com um grupo de "
+        "controle mostra.",
+        "Regra deste relatório",
+    ),
+    (
+        "Promessas cumpridas",
+        "Cumpridas ÷ (cumpridas + parciais + quebradas), por quantidade e por valor. As que ainda estão no prazo não contam.",
+        "Regra deste relatório",
+    ),
+    (
+        "Classes de pagadores",
+        "Pontual: paga em dia. Atraso habitual: atrasa poucos dias com frequência. Irregular: varia. Crítico: atraso longo. Novo: "
+        "menos de três títulos liquidados. A classe usa só o passado conhecido na data.",
+        "Régua de cobrança da empresa",
+    ),
+)
+
+_TAX_ID = re.compile(r"\d{2}\.?[\dA-Z]{3}\.?[\dA-Z]{3}/?[\dA-Z]{4}-?\d{2}|\d{3}\.?\d{3}\.?\d{3}-?\d{2}")
+_ADDRESS = re.compile(r"\S+@\S+")
+
+
+def person(name: str | None) -> str:
+    """A customer's name without the tax id or address that some registers append to it."""
+    cleaned = _ADDRESS.sub("", _TAX_ID.sub("", name or ""))
+    return re.sub(r"\s+", " ", cleaned).strip(" -–") or "(sem nome)"
+
+
+def reason(code: str) -> str:
+    return REASONS.get(code) or code.removeprefix("hold_").replace("_", " ").capitalize()
+
+
+def day(value: date | None) -> str:
+    return value.strftime("%d/%m/%Y") if value else DASH
+
+
+def month(value: date) -> str:
+    return f"{MONTHS[value.month - 1]}/{value.year}"
+
+
+def money(value: Decimal | None, currency: str) -> str:
+    return DASH if value is None else format_money(value, currency)
+
+
+def symbol(currency: str) -> str:
+    return SYMBOLS.get(currency, currency)
+
+
+def count(value: int | None) -> str:
+    return DASH if value is None else f"{value:,}".replace(",", ".")
+
+
+def number(value: Decimal | None, places: int = 1) -> str:
+    """``Decimal('73.71')`` → ``73,7``, halves away from zero."""
+    if value is None:
+        return DASH
+    rounded = Decimal(value).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    return f"{rounded:,}".translate(str.maketrans(",.", ".,"))
+
+
+def percent(share: Decimal | None, places: int = 1) -> str:
+    """A fraction as per cent: ``Decimal('0.087')`` → ``8,7 %``."""
+    return DASH if share is None else f"{number(Decimal(share) * 100, places)}\u00a0%"
+
+
+def short_money(value: Decimal | float, currency: str) -> str:
+    """For plots: ``R$ 1,2 mi``, ``R$ 340 mil``."""
+    value = Decimal(value)
+    for limit, unit in ((Decimal(10) ** 9, "bi"), (Decimal(10) ** 6, "mi"), (Decimal(10) ** 3, "mil")):
+        if abs(value) >= limit:
+            scaled = value / limit
+            return f"{symbol(currency)}\u00a0{number(scaled, 1 if abs(scaled) < 100 else 0)}\u00a0{unit}"
+    return f"{symbol(currency)}\u00a0{number(value, 0)}"

@@ -1,0 +1,54 @@
+"""Publishing the finance pack of one business date: all of it, proven, or nothing."""
+
+import hashlib
+import json
+from datetime import date
+
+from cobranca.manifest import write_atomically
+from cobranca.settings import Settings
+
+PAGE, WORKBOOK, MANIFEST = "financeiro.html", "financeiro.xlsx", "manifest.json"
+
+
+def write_reports(settings: Settings, business_date: date) -> dict:
+    """Write ``reports/<D>/financeiro.html``, ``financeiro.xlsx`` and ``manifest.json`` from the approved batch.
+
+    Everything is rendered before the first file is replaced, and the manifest is replaced last; the same batch gives the
+    same files. A night without contacts, without history or without any receivable has its reports too.
+
+    Returns:
+        ``{"folder", "page", "workbook", "manifest", "batch_id", "totals": {currency: {measure: text}}}``, free of personal data.
+
+    Raises:
+        PartitionError: the date has no approved batch.
+        CobrancaError: the batch's tables do not tie to the cent. In both cases the previous reports stay whole.
+    """
+    from cobranca.outbound import read_batch
+    from cobranca.reports.figures import read_pack, totals
+    from cobranca.reports.page import render_page
+    from cobranca.reports.workbook import render_workbook
+
+    pack = read_pack(read_batch(settings, business_date))
+    contents = {PAGE: render_page(pack).encode("utf-8"), WORKBOOK: render_workbook(pack)}
+    body = {
+        "kind": "reports",
+        "business_date": business_date.isoformat(),
+        "batch_id": pack.batch_id,
+        "totals": totals(pack),
+        "files": [
+            {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for name, content in sorted(contents.items())
+        ],
+    }
+    folder = settings.folder("reports", business_date)
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
+    write_atomically(folder / MANIFEST, json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+    return {
+        "folder": str(folder),
+        "page": str(folder / PAGE),
+        "workbook": str(folder / WORKBOOK),
+        "manifest": str(folder / MANIFEST),
+        "batch_id": pack.batch_id,
+        "totals": body["totals"],
+    }
