@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cobranca.quality.runner import Files
 
 QUARANTINE_SUFFIX = "__quarantine"
+LANDED = ("sources", "policy", "feedback")
 MONEY_COLUMNS = ("amount", "open_amount", "fine", "interest", "amount_due", "open_overdue_amount")
 
 
@@ -68,10 +69,11 @@ def check_plan(settings: Settings, business_date: date, candidate: Manifest) -> 
         numbers = {table: _numbers(files, table) for table in TABLES}
         checks = [
             _right_date(business_date, candidate),
+            _from_this_landing(settings, business_date, candidate),
             _rows_as_declared(files, candidate),
             *run(files, plan_suite(business_date, limits.volume.maximum_messages, numbers, sorted(payments))),
         ]
-        facts = plan_facts(files, _landing_batch(settings, business_date))
+        facts = plan_facts(files, candidate.inputs.get("sources"))
     return _conclude(settings, Verdict.of(business_date, candidate.batch_id, PLAN, checks, facts))
 
 
@@ -114,7 +116,7 @@ def control_totals(entry: FileEntry) -> dict[str, Decimal]:
     """The totals of money among an entry's totals (``amount BRL``), exact."""
     found = {}
     for name, text in entry.totals.items():
-        if name.split(" ")[0] == "amount":
+        if name.startswith("amount "):
             try:
                 found[name] = Decimal(text)
             except InvalidOperation:
@@ -161,6 +163,19 @@ def _right_date(business_date: date, candidate: Manifest) -> Check:
     )  # fmt: skip
 
 
+def _from_this_landing(settings: Settings, business_date: date, candidate: Manifest) -> Check:
+    """The plan was made of what is landed now, and not of a landing that was replaced since."""
+    stale = sorted(
+        part
+        for part, batch_id in candidate.inputs.items()
+        if part in LANDED and _landed_batch(settings, business_date, part) != batch_id
+    )
+    return _check(
+        "batch_of_this_landing", "batch", "O plano foi feito com os dados que estão na chegada de hoje", not stale,
+        f"mudou depois: {', '.join(stale)}" if stale else "os mesmos dados", "os mesmos dados",
+    )  # fmt: skip
+
+
 def _rows_as_declared(files: "Files", candidate: Manifest) -> Check:
     """Every file of the batch is readable and holds the rows that its manifest names."""
     wrong = []
@@ -199,9 +214,9 @@ def _landed_payments(settings: Settings, business_date: date) -> dict[str, list[
     }
 
 
-def _landing_batch(settings: Settings, business_date: date) -> str | None:
+def _landed_batch(settings: Settings, business_date: date, part: str) -> str | None:
     try:
-        return read_manifest(settings.folder("landing", business_date, "sources")).batch_id
+        return read_manifest(settings.folder("landing", business_date, part)).batch_id
     except PartitionError:
         return None
 

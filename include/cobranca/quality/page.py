@@ -44,6 +44,8 @@ REASONS = {
     "invalid": "inválido",
     "unreadable": "ilegível",
     "duplicate_key": "código repetido",
+    "unknown_customer": "cliente não encontrado",
+    "unknown_receivable": "título não encontrado",
     "unknown_currency": "moeda desconhecida",
     "unknown_status": "situação desconhecida",
     "unknown_kind": "tipo desconhecido",

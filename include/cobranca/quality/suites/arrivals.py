@@ -9,7 +9,7 @@ from cobranca.calendar import previous_bank_day
 from cobranca.money import to_cents
 from cobranca.quality.expectations import Measured, NoOffenders, filled, one_of, some_rows, unique
 from cobranca.quality.verdict import CRITICAL, WARNING
-from cobranca.schema import ALLOWED, ENTITIES, KEYS, REQUIRED
+from cobranca.schema import ALLOWED, KEYS, REQUIRED
 
 YEARS_BACK, YEARS_AHEAD = 30, 15
 DATES = {"customers": (), "receivables": ("due_date", "issue_date"), "payments": ("paid_on", "credited_on")}
@@ -62,7 +62,7 @@ class ExpectTotalAsDeclared(Measured):
     expected = "$declared"
     observed = "$found"
     measure = """
-        select (coalesce(sum($column), 0) <> $declared)::int as offenders, coalesce(sum($column), 0)::decimal(38, 2) as found
+        select (coalesce(sum(amount), 0) <> $declared)::int as offenders, coalesce(sum(amount), 0)::decimal(38, 2) as found
         from {batch} where $condition
     """
 
@@ -74,7 +74,7 @@ class ExpectTotalLikePreviously(Measured):
     expected = "pelo menos $minimum (a chegada anterior somou $previous)"
     observed = "$found"
     measure = """
-        select (coalesce(sum($column), 0) < $minimum)::int as offenders, coalesce(sum($column), 0)::decimal(38, 2) as found
+        select (coalesce(sum(amount), 0) < $minimum)::int as offenders, coalesce(sum(amount), 0)::decimal(38, 2) as found
         from {batch} where $condition
     """
 
@@ -238,15 +238,14 @@ def _size(arrival: Arrival, minimum_share: Decimal) -> list:
     return found
 
 
-def _summed(arrival: Arrival, name: str) -> dict[str, str]:
-    """``amount BRL`` → what to add up, and over which rows. Payments carry no currency of their own."""
-    column, _, currency = name.partition(" ")
-    of_currency = bool(currency) and "currency" in ENTITIES[arrival.entity].names
-    return {
-        "column": column,
-        "currency": currency or "todas as moedas",
-        "condition": f"currency = '{currency}'" if of_currency else "true",
-    }
+def _summed(arrival: Arrival, name: str) -> dict:
+    """``amount BRL`` → which rows to add up. A payment has the currency of its receivable."""
+    currency = name.partition(" ")[2]
+    condition, needs = f"currency = '{currency}'", ()
+    if arrival.entity == "payments":
+        receivables = f"receivables_of_{arrival.source}"
+        condition, needs = f"receivable_id in (select receivable_id from {receivables} where {condition})", (receivables,)
+    return {"currency": currency, "condition": condition, "needs": needs}
 
 
 def _quarantine(arrival: Arrival, maximum: Decimal) -> list:

@@ -222,6 +222,13 @@ class ExpectNobodyOnHold(NoOffenders):
     """
 
 
+class ExpectNoHeldContacts(NoOffenders):
+    """A decision that names a hold as its reason is no contact."""
+
+    title = "Nenhuma decisão suspensa vira contato"
+    offending = "select 1 from {batch} where decision in ('remind', 'call') and starts_with(reason, 'hold')"
+
+
 class ExpectUnpaidDebts(NoOffenders):
     """Nothing that the landed payments settle is charged."""
 
@@ -385,6 +392,7 @@ def _contacted(on_date: dict) -> list:
         ExpectOpenAtTheSource.on(table),
         ExpectWillingCustomers.on(table),
         ExpectNobodyOnHold.on(table, **on_date),
+        ExpectNoHeldContacts.on(table),
         ExpectUnpaidDebts.on(table, **on_date),
     ]
 

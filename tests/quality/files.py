@@ -136,7 +136,7 @@ def draft(settings: Settings, tables: Tables, previous: Manifest | None = None, 
                 total = f"amount {row['currency']}"
                 totals[total] = str(Decimal(totals.get(total, 0)) + (row["amount"] or 0))
         if entity == "payments":
-            totals = {"amount": str(sum((row["amount"] for row in rows), Decimal("0.00")))}
+            totals = {"amount BRL": str(sum((row["amount"] for row in rows), Decimal("0.00")))}
         entries.append(_write(folder, f"{name}.parquet", table, overrides.get(name, totals)))
     return Draft(folder, entries, previous, business_date)
 
@@ -159,7 +159,12 @@ def candidate(settings: Settings, tables: Tables, spoil: Callable[[str, pa.Table
         schema = pa.schema([(column, EMPTY.get(name, {}).get(column) or KINDS.get(column, TEXT)) for column in columns])
         table = pa.Table.from_pylist(rows, schema=schema)
         entries.append(_write(folder, f"{name}.parquet", spoil(name, table) if spoil else table))
-    return manifest.publish(root, folder, kind="outbound", business_date=D, files=entries)
+    inputs = {
+        part: manifest.read_manifest(settings.folder("landing", D, part)).batch_id
+        for part in ("sources", "policy")
+        if settings.folder("landing", D, part).exists()
+    }
+    return manifest.publish(root, folder, kind="candidate", business_date=D, files=entries, inputs=inputs)
 
 
 def _write(folder: Path, name: str, table: pa.Table, totals: dict | None = None) -> FileEntry:
