@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 KIND = "sources"
 ROW_GROUP = 131_072
-SORT_MEMORY = "512MB"
+SORT_MEMORY = "256MB"
 ABANDONED_SECONDS = 2 * 86_400
 IDS_AT_ONCE = 1_000
 # A row whose parent is not there cannot be dunned nor allotted: entity → (parent, the column that names it, reason).
@@ -406,8 +406,8 @@ def _settle_entity(
         )
     if good.rows + quarantine.rows != cleaner.rows_read:
         raise SourceError(
-            f"source '{source}', {entity}: {cleaner.rows_read} rows were read, but {good.rows} landed and {quarantine.rows} went to "
-            "quarantine; run this step again, and report it if it stays."
+            f"source '{source}', {entity}: of {cleaner.rows_read} rows read, {good.rows} landed and {quarantine.rows} went to "
+            "quarantine, which is not the same; run this step again, and report it if it stays."
         )
     log.info("%s %s: %d rows read, %d landed, %d in quarantine", source, entity, cleaner.rows_read, good.rows, quarantine.rows)
     return _entries(database, source, entity, cleaner, folder, good.rows, quarantine.rows)
@@ -429,7 +429,7 @@ def _entries(
         """
     if entity != "customers":
         totals |= {f"amount {currency}": str(total) for currency, total in database.execute(sums).fetchall()}
-        totals["amount_control"] = "compared" if cleaner.amount_exact and cleaner.amount_finite else "rows only"
+        totals["source_control"] = "compared" if cleaner.amount_exact and cleaner.amount_finite else "rows only"
     totals |= {f"note {name}": str(count) for name, count in sorted(cleaner.notes.items())}
     reasons = database.execute(f"select reason, count(*) from {_file(refused)} group by 1 order by 1").fetchall()
     entries = [

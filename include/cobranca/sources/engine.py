@@ -70,7 +70,8 @@ class Snapshot:
             SourceProblem: the database refuses the query, or fails while rows are read.
         """
         result = self._attempt(entity, lambda: self._run(query, stream_results=True, yield_per=CHUNK_ROWS))
-        return Stream(tuple(name.lower() for name in result.keys()), self._chunks(entity, result))
+        names = list(result.keys())
+        return Stream(tuple(name.lower() for name in names), self._chunks(entity, result))
 
     def rows(self, entity: str, query: str) -> list[Sequence]:
         """All rows of a small result."""

@@ -5,7 +5,6 @@ here guesses: a wrong address would show one person another person's debt.
 """
 
 import re
-from functools import lru_cache
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -13,7 +12,7 @@ from phonenumbers import NumberParseException, PhoneNumberType
 from validate_docbr import CNPJ, CPF
 
 STATES = frozenset(
-    "AC AL AM AP BA CE DF ES GO MA MG MS MT PA PB PE PI PR RJ RN RO RR RS SC SE SP TO".split()
+    "AC AL AM AP BA CE DF ES GO MA MG MS MT PA PB PE PI PR RJ RN RO RR RS SC SE SP TO".split()  # noqa: SIM905
 )  # fmt: skip
 
 _NOT_PERSONAL = {
@@ -26,7 +25,6 @@ _NOT_PERSONAL = {
 _CPF, _CNPJ = CPF(), CNPJ()
 
 
-@lru_cache(maxsize=100_000)
 def tax_id(text: str) -> str | None:
     """CPF (11 digits) or CNPJ (14 of ``0-9A-Z``, alphanumeric since July 2026), without punctuation."""
     plain = re.sub(r"[\s./-]", "", text.upper())
@@ -37,7 +35,6 @@ def tax_id(text: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=100_000)
 def first_email(text: str) -> str | None:
     """The first valid address of a field that may hold several, separated by ``;``, ``,`` or blanks."""
     for part in re.split(r"[;,\s]+", text):
@@ -48,7 +45,6 @@ def first_email(text: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=100_000)
 def first_phone(text: str) -> str | None:
     """The first valid phone in E.164; Brazilian unless it starts with ``+``.
 

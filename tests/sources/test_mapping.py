@@ -1,0 +1,132 @@
+"""A source file is right, or its error names file, line and cure."""
+
+from pathlib import Path
+
+import pytest
+
+from cobranca.errors import ConfigError
+from cobranca.settings import Settings
+from cobranca.sources.mapping import get_mapping, load_mapping, load_mappings
+
+GOOD = """\
+source: shop
+connection: shop_db
+entities:
+  customers:
+    query: select 1 as customer_id, 'x' as name
+  receivables:
+    query: select 1 as receivable_id
+    cents: [amount]
+    incremental: {column: updated_at, lookback_days: 3}
+  payments:
+    query: select 1 as payment_id
+"""
+
+
+def load(tmp_path: Path, text: str):
+    path = tmp_path / "shop.yml"
+    path.write_text(text, encoding="utf-8")
+    return load_mapping(path)
+
+
+def with_query(query: str) -> str:
+    return GOOD.replace("select 1 as payment_id", f"|\n      {query}")
+
+
+def test_a_good_file_is_read(tmp_path: Path):
+    mapping = load(tmp_path, GOOD)
+    assert (mapping.source, mapping.connection, mapping.statement_timeout_seconds) == ("shop", "shop_db", 900)
+    assert mapping.entities.receivables.cents == ("amount",)
+    assert mapping.entities.receivables.incremental.lookback_days == 3
+
+
+def test_the_shipped_sources_are_valid(settings: Settings):
+    assert list(load_mappings(settings)) == ["billing", "erp"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (GOOD.replace("connection: shop_db", "connection: [shop_db"), 3, "invalid YAML"),
+        (GOOD.replace("  payments:\n    query: select 1 as payment_id\n", ""), 3, "'entities.payments' is missing; add it"),
+        (GOOD.replace("source: shop\n", ""), 1, "'source' is missing"),
+        (GOOD.replace("source: shop", "source: Shop:1"), 1, "lower-case letters"),
+        (GOOD + "pasword: x\n", 12, "unknown key 'pasword'; use only: source, connection, entities"),
+        (GOOD.replace("    cents:", "    cent:"), 8, "unknown key 'entities.receivables.cent'; use only: query, cents"),
+        (GOOD + "  invoices:\n    query: select 1\n", 12, "unknown key 'entities.invoices'; use only: customers, receivables"),
+        (GOOD.replace("cents: [amount]", "cents: [fine_rate]"), 8, "'fine_rate' is no money column of receivables"),
+        (GOOD.replace("lookback_days: 3", "lookback_days: -1"), 9, "lookback_days"),
+        (GOOD.replace("source: shop", "source: shop\nsource: shop2"), 2, "'source' is written twice (also in line 1)"),
+        ("just text\n", 1, "must hold 'source'"),
+        ("", 1, "must hold 'source'"),
+        (GOOD.replace("query: select 1 as payment_id", "query: 5"), 11, "'entities.payments.query'"),
+        (GOOD.replace("source: shop", "source: sh\0p"), 1, "invalid YAML"),
+    ],
+)
+def test_an_error_names_the_file_the_line_and_the_cure(tmp_path: Path, text: str, line: int, words: str):
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, text)
+    assert f"{tmp_path / 'shop.yml'}:{line}: " in str(error.value)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select 1; delete from payments",
+        "select 1; select 2",
+        "delete from payments",
+        "with gone as (delete from payments returning id) select id from gone",
+        "select * into copy_of_it from payments",
+        "select id from payments for update",
+        "update payments set amount = 0",
+        "drop table payments",
+        "select 'unclosed",
+        "select 1 /* unclosed",
+        "select 1 /*! into outfile 'x' */",
+        "-- only a comment",
+        "call wipe()",
+    ],
+)
+def test_a_query_is_one_select_and_nothing_else(tmp_path: Path, query: str):
+    with pytest.raises(ConfigError, match=r"shop.yml:11: 'entities.payments.query' (is not|holds|has)"):
+        load(tmp_path, with_query(query))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select 1 as a;",
+        "SELECT 'a; delete from b' as a -- drop table c",
+        'select "update" as a, `insert` as b from t /* drop */',
+        "with a as (select 1 as x) select x from a",
+        "select replace(a, ';', '') as a, 10 % 3 as b, '12:30' as c from t",
+    ],
+)
+def test_harmless_queries_are_accepted(tmp_path: Path, query: str):
+    assert load(tmp_path, with_query(query)).entities.payments.query == query.rstrip(";")
+
+
+def test_all_problems_of_a_file_are_told_at_once(tmp_path: Path):
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, GOOD.replace("source: shop", "source: X").replace("select 1 as payment_id", "drop table x"))
+    assert [line.split(": ")[0].rsplit(":", 1)[1] for line in str(error.value).splitlines()] == ["1", "11"]
+
+
+def test_no_source_at_all_is_an_error(settings: Settings):
+    for path in (settings.config / "sources").iterdir():
+        path.unlink()
+    with pytest.raises(ConfigError, match="holds no source; add one file"):
+        load_mappings(settings)
+
+
+def test_two_files_may_not_share_a_name(settings: Settings):
+    folder = settings.config / "sources"
+    (folder / "second.yml").write_text((folder / "erp.yml").read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="source 'erp' is already defined in erp.yml"):
+        load_mappings(settings)
+
+
+def test_an_unknown_source_is_named_with_the_known_ones(settings: Settings):
+    with pytest.raises(ConfigError, match="no source 'crm'; it defines: billing, erp"):
+        get_mapping(settings, "crm")

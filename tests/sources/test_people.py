@@ -1,0 +1,59 @@
+import pytest
+
+from cobranca.sources import people
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("529.982.247-25", "52998224725"),
+        ("11.222.333/0001-81", "11222333000181"),
+        ("12.abc.345/01de-35", "12ABC34501DE35"),
+        ("111.111.111-11", None),
+        ("00.000.000/0000-00", None),
+        ("529.982.247-26", None),
+        ("5299822472", None),
+        ("ISENTO", None),
+    ],
+)
+def test_tax_ids(text: str, expected: str | None):
+    assert people.tax_id(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a@empresa.com.br", "a@empresa.com.br"),
+        ("nao tem; contas@empresa.com.br,outro@empresa.com.br", "contas@empresa.com.br"),
+        ("A.Silva@EMPRESA.COM.BR", "A.Silva@empresa.com.br"),
+        ("a@@empresa.com.br", None),
+        ("joão@empresa.com.br", None),
+        ("a@localhost", None),
+    ],
+)
+def test_emails(text: str, expected: str | None):
+    assert people.first_email(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(11) 98888-7777", "+5511988887777"),
+        ("11 8888-7777", "+5511988887777"),
+        ("011 3222-1111", "+551132221111"),
+        ("(11) 3222-1111 ramal 12", "+551132221111"),
+        ("98888-7777 / (21) 98888-7777", "+5521988887777"),
+        ("+1 415 555 2671", "+14155552671"),
+        ("0800 123 4567", None),
+        ("4004-1234", None),
+        ("98888-7777", None),
+        ("não tem", None),
+    ],
+)
+def test_phones(text: str, expected: str | None):
+    assert people.first_phone(text) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("sp", "SP"), ("DF", "DF"), ("XX", None), ("São Paulo", None)])
+def test_states(text: str, expected: str | None):
+    assert people.state(text) == expected
