@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def return_workbooks(settings: Settings, business_date: date, seed: int = 7) -> 
             sheet = _read(queues.path(entry.name))
             _answer(sheet, queue_date, chance)
             target = inbox / entry.name.replace(".xlsx", "_respondida.xlsx")
-            _write(target, sheet)
+            _write(target, sheet, queue_date)
             written.append(target)
     return written
 
@@ -115,12 +115,14 @@ def _one_call(due: Decimal, queue_date: date, chance: random.Random) -> Iterator
         yield NOTE, "cliente pediu retorno à tarde" if code == "RECADO" else "diz que devolveu a mercadoria"
 
 
-def _write(path: Path, sheet: _Sheet) -> None:
+def _write(path: Path, sheet: _Sheet, queue_date: date) -> None:
     """Saved by another program: the values stay, the looks do not."""
     import xlsxwriter
 
     options = {"strings_to_formulas": False, "strings_to_urls": False, "default_date_format": "dd/mm/yyyy"}
     with xlsxwriter.Workbook(path, options) as book:
+        # The same answers give the same bytes.
+        book.set_properties({"created": datetime.combine(queue_date, time(18))})
         page = book.add_worksheet(SHEET)
         for number, row in enumerate(sheet.rows):
             for index, value in enumerate(row):

@@ -281,7 +281,9 @@ def _load_legal_rates(path: Path, problems: Problems) -> tuple[LegalRate, ...]:
         elif previous is not None and row.month < previous:
             problems.add(path, line, f"month {row.month:%Y-%m} comes after {previous:%Y-%m}", "put the months in order")
         if row.monthly_rate > HIGHEST_LEGAL_RATE:
-            problems.add(path, line, f"{row.monthly_rate * 100:f} % a month", "check the decimal point: 0.006 is 0.6 %")
+            problems.add(
+                path, line, f"{(row.monthly_rate * 100).normalize():f} % a month", "check the decimal point: 0.006 is 0.6 %"
+            )
         previous = row.month
     return tuple(row for _, row in rows)
 

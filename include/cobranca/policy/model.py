@@ -44,7 +44,7 @@ def _rate(value: object) -> object:
 
 def _share(value: Decimal) -> Decimal:
     if not 0 <= value <= 1:
-        raise ValueError(f"{value * 100:f} % is not between 0 % and 100 %; write 2 % (or 0.02) for two per cent")
+        raise ValueError(f"{(value * 100).normalize():f} % is not between 0 % and 100 %; write 2 % (or 0.02) for two per cent")
     return value
 
 

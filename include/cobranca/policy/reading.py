@@ -24,7 +24,13 @@ class _Loader(yaml.SafeLoader):
     """Safe YAML whose fractions are exact."""
 
 
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: Decimal(loader.construct_scalar(node).replace("_", "")))
+def _exact(loader: yaml.Loader, node: yaml.Node) -> Decimal | str:
+    text = loader.construct_scalar(node)
+    # Whatever else YAML calls a float (.inf, 1:30.5) stays text, which no setting accepts.
+    return Decimal(text) if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)", text) else text
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", _exact)
 # 10:30 is a time of day here, never a number in base sixty.
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:int"]
@@ -148,6 +154,8 @@ def _explain(detail: dict, model: type[BaseModel]) -> tuple[str, str]:
     if kind == "value_error":
         what, _, cure = str(context["error"]).partition("; ")
         return (f"{name}: {what}" if name else what), cure or "correct it"
+    if detail["input"] is None:
+        return f"'{name}' is empty", "fill it in"
     if kind == "literal_error":
         return f"{name}: '{_short(detail['input'])}' is unknown", f"use one of: {context['expected']}"
     if kind in {"greater_than_equal", "greater_than", "less_than_equal", "less_than"}:
@@ -156,8 +164,6 @@ def _explain(detail: dict, model: type[BaseModel]) -> tuple[str, str]:
             kind
         ]
         return f"{name}: {_short(detail['input'])} is out of range", f"it must be {word} {bound}"
-    if detail["input"] is None:
-        return f"'{name}' is empty", "fill it in"
     if kind.startswith("date"):
         return f"{name}: not a date", "write it as YYYY-MM-DD, for example 2026-11-18"
     if kind.startswith(("decimal", "int")):

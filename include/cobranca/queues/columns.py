@@ -50,7 +50,7 @@ OTHER_SCRIPT = "Contato"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the workbook: its heading, width in characters and kind (text, wrap, centre, date, money, count)."""
+    """One column of the workbook: its heading, width in characters and kind (``lines``: first line bold)."""
 
     heading: str
     width: float
@@ -61,30 +61,24 @@ class Column:
 
 
 COLUMNS = (
-    Column("Nº", 4.5, "centre"),
-    Column("Cliente", 30, "wrap"),
-    Column("CPF/CNPJ", 18.5, "text"),
-    Column("Telefone", 16, "text"),
-    Column("Cidade/UF", 17, "wrap"),
-    Column("Ligar entre", 11, "wrap_centre"),
-    Column("Roteiro", 10, "wrap_centre"),
-    Column("Dias", 6, "count"),
-    Column("Vencido desde", 11, "date"),
-    Column("Títulos", 7.5, "count"),
-    Column("Em aberto", 14, "money"),
-    Column("Com encargos", 14, "money"),
-    Column("Por que ligar", 36, "wrap"),
+    Column("Nº", 5, "centre"),
+    Column("Cliente", 36, "lines"),
+    Column("Telefone", 18, "lines"),
+    Column("Roteiro", 11, "lines"),
+    Column("Vencido desde", 14, "lines"),
+    Column("Em aberto", 14.5, "money"),
+    Column("Com encargos", 14.5, "money_bold"),
+    Column("Por que ligar", 34, "wrap"),
     Column("Último contato", 16, "wrap"),
-    Column("Alçada", 13, "wrap"),
 )
 
 ANSWER_COLUMNS = (
-    Column(RESULT, 17, "answer"),
-    Column(DELAY_REASON, 16, "answer"),
-    Column(PROMISED_ON, 12, "answer_date"),
-    Column(AMOUNT, 14, "answer_money"),
-    Column(INSTALLMENTS, 8.5, "answer_count"),
-    Column(NOTE, 30, "answer_wrap"),
+    Column(RESULT, 18, "answer"),
+    Column(DELAY_REASON, 17, "answer"),
+    Column(PROMISED_ON, 12.5, "answer_date"),
+    Column(AMOUNT, 14.5, "answer_money"),
+    Column(INSTALLMENTS, 9, "answer_count"),
+    Column(NOTE, 28, "answer_wrap"),
 )
 
 
@@ -115,28 +109,30 @@ def format_rate(rate: Decimal) -> str:
     return f"{(rate * 100).normalize():f}".replace(".", ",") + "\u00a0%"
 
 
-def limits_text(row: dict) -> str:
-    """The negotiation limits of a row in a few words."""
-    if row["max_discount_rate"] is None or row["max_installments"] is None:
-        return "com o supervisor"
-    return f"até {format_rate(row['max_discount_rate'])}\naté {row['max_installments']} parcelas"
+def step_name(step: str | None) -> str:
+    """``d+7`` → ``D+7``."""
+    return (step or "").upper()
 
 
-def step_name(step: str) -> str:
-    return step.upper() if step else ""
+def _customer(row: dict) -> str:
+    place = "/".join(part for part in (row["city"], row["state"]) if part)
+    return f"{row['customer_name']}\n" + " · ".join(part for part in (masked(row["tax_id_masked"]), place) if part)
 
 
-def _script(row: dict) -> str:
-    return f"{SCRIPT_NAMES.get(row['template'], OTHER_SCRIPT)}\n{step_name(row['step'])}"
+def _phone(row: dict) -> str:
+    window = (row["calling_window"] or "").replace("–", " e ")
+    return format_phone(row["phone"]) + (f"\nentre {window}" if window else "")
 
 
-def _place(row: dict) -> str:
-    return "/".join(part for part in (row["city"], row["state"]) if part)
+def _due(row: dict) -> str:
+    days, receivables = row["days_past_due"], row["receivables"]
+    late = f"há {days} dia{'s' if days != 1 else ''}"
+    return f"{row['oldest_due_date']:%d/%m/%Y}\n{late}, {receivables} título{'s' if receivables != 1 else ''}"
 
 
 def _reason(row: dict) -> str:
-    parts = [row["priority_reason"] or ""]
-    parts[0] = parts[0][:1].upper() + parts[0][1:]
+    reason = row["priority_reason"] or ""
+    parts = [reason[:1].upper() + reason[1:]]
     if row["other_currencies"]:
         parts.append(f"também deve {row['other_currencies']}")
     return "; ".join(part for part in parts if part)
@@ -152,20 +148,14 @@ def _last_contact(row: dict) -> str:
 
 _VALUES = {
     "Nº": lambda row: row["queue_position"],
-    "Cliente": lambda row: row["customer_name"],
-    "CPF/CNPJ": lambda row: masked(row["tax_id_masked"]),
-    "Telefone": lambda row: format_phone(row["phone"]),
-    "Cidade/UF": _place,
-    "Ligar entre": lambda row: (row["calling_window"] or "").replace("–", " –\n"),
-    "Roteiro": _script,
-    "Dias": lambda row: row["days_past_due"],
-    "Vencido desde": lambda row: row["oldest_due_date"],
-    "Títulos": lambda row: row["receivables"],
+    "Cliente": _customer,
+    "Telefone": _phone,
+    "Roteiro": lambda row: f"{SCRIPT_NAMES.get(row['template'], OTHER_SCRIPT)}\n{step_name(row['step'])}".strip(),
+    "Vencido desde": _due,
     "Em aberto": lambda row: row["open_amount"],
     "Com encargos": lambda row: row["amount_due"],
     "Por que ligar": _reason,
     "Último contato": _last_contact,
-    "Alçada": limits_text,
 }
 
 

@@ -16,8 +16,11 @@ class Script:
     lines: tuple[tuple[str, str], ...]
 
 
-def scripts_for(rows: list[dict], agent_name: str, company: str) -> list[Script]:
-    """The scripts that these rows need, in the order of a call queue, with the manners that hold for all of them."""
+def scripts_for(rows: list[dict], agent_name: str | None, company: str) -> list[Script]:
+    """The scripts that these rows need, and the manners that hold for all of them.
+
+    ``agent_name`` is ``None`` for a list that whoever is free works on.
+    """
     names = {SCRIPT_NAMES.get(row["template"], OTHER_SCRIPT) for row in rows}
     opening = _opening(agent_name, company)
     found = []
@@ -32,7 +35,10 @@ def scripts_for(rows: list[dict], agent_name: str, company: str) -> list[Script]
 
 def _opening(agent_name: str, company: str) -> tuple[tuple[str, str], ...]:
     return (
-        ("Abertura", f"“Olá, meu nome é {agent_name}, falo em nome da {company}. Estou falando com [nome do cliente]?”"),
+        (
+            "Abertura",
+            f"“Olá, meu nome é {agent_name or '[seu nome]'}, falo em nome da {company}. Estou falando com [nome do cliente]?”",
+        ),
         (
             "Se for outra pessoa",
             "Não mencione a dívida. “Poderia pedir que me retorne? Vou deixar meu nome e telefone.” Registre RECADO; se o "
@@ -40,8 +46,8 @@ def _opening(agent_name: str, company: str) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Confirmação",
-            "“Para a sua segurança, pode me confirmar os números do meio do seu CPF ou CNPJ?” Compare com a coluna CPF/CNPJ "
-            "e só continue se conferirem.",
+            "“Para a sua segurança, pode me confirmar os números do meio do seu CPF ou CNPJ?” Compare com os números "
+            "mostrados abaixo do nome e só continue se conferirem.",
         ),
     )
 
@@ -126,7 +132,10 @@ _ANSWERS = Script(
 _MANNERS = Script(
     "Sempre e nunca",
     (
-        ("Sempre", "Ligue só dentro do horário da coluna Ligar entre. Trate por senhor ou senhora. Uma ligação por dia basta."),
+        (
+            "Sempre",
+            "Ligue só dentro do horário mostrado abaixo do telefone. Trate por senhor ou senhora. Uma ligação por dia basta.",
+        ),
         (
             "Nunca",
             "Não fale da dívida com outra pessoa, não ameace, não constranja, não ligue para o trabalho sem autorização e não "

@@ -19,6 +19,7 @@ from cobranca.queues.columns import (
     PROMISED_ON,
     RESULT,
     SHEET,
+    Column,
     format_rate,
     long_date,
     totals_text,
@@ -40,6 +41,7 @@ FONT = "Calibri"
 HEADER_ROW = 5
 # Headings of the columns that stay in sight while scrolling to the right.
 FROZEN_COLUMNS = 3
+LINE_HEIGHT = 14
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def write_workbook(path: Path, book: Workbook) -> None:
         file.set_size(2400, 1400)
         formats = _Formats(file)
         _write_queue(file, formats, book)
-        _write_scripts(file, formats, scripts_for(book.rows, book.agent_name, book.company), book)
+        scripts = scripts_for(book.rows, None if book.is_reserve else book.agent_name, book.company)
+        _write_scripts(file, formats, scripts)
         _write_codes(file, formats, book)
 
 
@@ -102,18 +105,17 @@ class _Formats:
         elif striped:
             base |= {"bg_color": PAPER}
         kind = kind.removeprefix("answer_")
-        if kind in {"wrap", "wrap_centre"}:
-            base |= {"text_wrap": True}
-        if kind in {"centre", "count", "date", "wrap_centre"}:
+        if kind in {"wrap", "lines"}:
+            base |= {"text_wrap": True, "indent": 1, "quote_prefix": True}
+        if kind in {"centre", "count", "date"}:
             base |= {"align": "center"}
         if kind == "date":
             base |= {"num_format": "dd/mm/yyyy"}
-        if kind == "money":
-            base |= {"num_format": f'"{symbol}" #,##0.00', "align": "right"}
+        if kind.startswith("money"):
+            # Locale 416 is Brazilian Portuguese.
+            base |= {"num_format": f"[${symbol}-416] #,##0.00", "align": "right", "bold": kind == "money_bold"}
         if kind == "count":
             base |= {"num_format": "0"}
-        if kind in {"text", "wrap"}:
-            base |= {"quote_prefix": True}
         return self(**base)
 
 
@@ -127,8 +129,8 @@ def _write_queue(file, formats: _Formats, book: Workbook) -> None:
     for index, column in enumerate(columns, 1):
         sheet.set_column(index, index, column.width)
     _write_heading(sheet, formats, book, last_column, first_row, last_row)
-    heading = formats(bold=True, font_color="#FFFFFF", bg_color=GREEN, text_wrap=True, align="center", font_size=9.5)
-    answer_heading = formats(bold=True, font_color=INK, bg_color="#F0DE8C", text_wrap=True, align="center", font_size=9.5)
+    heading = formats(bold=True, font_color="#FFFFFF", bg_color=GREEN, text_wrap=True, align="center")
+    answer_heading = formats(bold=True, font_color=INK, bg_color="#F0DE8C", text_wrap=True, align="center")
     sheet.set_row(HEADER_ROW, 32)
     sheet.write_string(HEADER_ROW, 0, KEY, heading)
     for index, column in enumerate(columns, 1):
@@ -148,20 +150,20 @@ def _write_heading(sheet, formats: _Formats, book: Workbook, last_column: int, f
     for row, height in ((0, 28), (1, 18)):
         sheet.set_row(row, height, band)
     title = "Fila de reserva" if book.is_reserve else f"Fila de ligações – {book.agent_name}"
-    sheet.write_string(0, 1, title, formats(bold=True, font_size=17, font_color="#FFFFFF", bg_color=GREEN))
+    sheet.write_string(0, 1, title, formats(bold=True, font_size=17, font_color="#FFFFFF", bg_color=GREEN, indent=1))
     day = long_date(book.business_date)
-    sheet.write_string(1, 1, f"{book.company} · {day}", formats(font_size=10.5, font_color="#DDEBE6", bg_color=GREEN))
-    label = formats(font_size=9, font_color=GREY, bg_color=LIGHT_GREEN, valign="bottom")
-    value = formats(bold=True, font_size=13, bg_color=LIGHT_GREEN, valign="top")
+    sheet.write_string(1, 1, f"{book.company} · {day}", formats(font_size=10.5, font_color="#DDEBE6", bg_color=GREEN, indent=1))
+    label = formats(font_size=9, font_color=GREY, bg_color=LIGHT_GREEN, valign="bottom", indent=1)
+    value = formats(bold=True, font_size=13, bg_color=LIGHT_GREEN, valign="top", indent=1)
     sheet.set_row(2, 17, formats(bg_color=LIGHT_GREEN))
     sheet.set_row(3, 21, formats(bg_color=LIGHT_GREEN))
     sheet.set_row(4, 6)
     answered = 1 + len(COLUMNS)
     facts = (
         (1, "Casos", str(len(book.rows))),
-        (3, "Total em aberto", totals_text(book.rows, "open_amount")),
-        (6, "Total com encargos hoje", totals_text(book.rows, "amount_due")),
-        (11, "Alçada", _limits(book)),
+        (2, "Total em aberto", totals_text(book.rows, "open_amount")),
+        (3, "Total com encargos hoje", totals_text(book.rows, "amount_due")),
+        (6, "Alçada", _limits(book)),
     )
     for column, name, text in facts:
         sheet.write_string(2, column, name, label)
@@ -175,7 +177,7 @@ def _write_heading(sheet, formats: _Formats, book: Workbook, last_column: int, f
         3,
         answered + 2,
         "Preencha as colunas amarelas, salve e devolva o arquivo.",
-        formats(font_size=10, bg_color=LIGHT_GREEN, valign="top"),
+        formats(font_size=10, bg_color=LIGHT_GREEN, valign="top", indent=1),
     )
 
 
@@ -187,21 +189,31 @@ def _limits(book: Workbook) -> str:
 
 
 def _write_row(sheet, formats: _Formats, line: int, row: dict, *, striped: bool) -> None:
-    sheet.set_row(line, 32)
+    sheet.set_row(line, LINE_HEIGHT * max(2, *(_lines(column, row) for column in COLUMNS)) + 6)
     sheet.write_string(line, 0, row[KEY], formats())
     for index, column in enumerate(COLUMNS, 1):
         value = column.value(row)
         style = formats.cell(column.kind, row["currency"], striped)
         if value is None or value == "":
             sheet.write_blank(line, index, None, style)
-        elif isinstance(value, date):
-            sheet.write_datetime(line, index, datetime.combine(value, time()), style)
+        elif column.kind == "lines" and "\n" in value:
+            first, rest = value.split("\n", 1)
+            bold, small = formats(bold=True), formats(font_size=9, font_color=GREY)
+            sheet.write_rich_string(line, index, bold, first, small, f"\n{rest}", style)
         elif isinstance(value, str):
             sheet.write_string(line, index, value, style)
         else:
             sheet.write_number(line, index, value, style)
     for index, column in enumerate(ANSWER_COLUMNS, 1 + len(COLUMNS)):
         sheet.write_blank(line, index, None, formats.cell(column.kind, row["currency"]))
+
+
+def _lines(column: Column, row: dict) -> int:
+    """How many lines a cell needs at its width."""
+    if column.kind not in {"wrap", "lines"}:
+        return 1
+    letters = column.width * (1.25 if column.kind == "lines" else 1.1)
+    return sum(1 + int(len(part) / letters) for part in str(column.value(row)).split("\n"))
 
 
 def _validate_answers(sheet, formats: _Formats, book: Workbook, first_row: int, last_row: int) -> None:
@@ -296,7 +308,7 @@ _CODES = "Tabulação"
 _CODES_ROW = 4
 
 
-def _write_scripts(file, formats: _Formats, scripts: list[Script], book: Workbook) -> None:
+def _write_scripts(file, formats: _Formats, scripts: list[Script]) -> None:
     sheet = file.add_worksheet("Roteiros")
     _sheet_title(sheet, formats, "Roteiros de conversa", "Frases de apoio: fale com as suas palavras e com respeito.", 1)
     sheet.set_column(0, 0, 24)
@@ -311,7 +323,7 @@ def _write_scripts(file, formats: _Formats, scripts: list[Script], book: Workboo
         )
         for name, text in script.lines:
             line += 1
-            sheet.set_row(line, 17 + 15 * (len(text) // 115))
+            sheet.set_row(line, 17 + 15 * (len(text) // 128))
             sheet.write_string(line, 0, name, moment)
             sheet.write_string(line, 1, text, words)
         line += 2
@@ -324,7 +336,7 @@ def _write_codes(file, formats: _Formats, book: Workbook) -> None:
     sheet.set_column(0, 0, 20)
     sheet.set_column(1, 1, 52)
     sheet.set_column(2, 3, 15)
-    sheet.set_column(4, 4, 40)
+    sheet.set_column(4, 4, 48)
     head = formats(bold=True, font_color="#FFFFFF", bg_color=GREEN, indent=1)
     code_style = formats(bold=True, indent=1, bottom=4, bottom_color="#C9D3CF")
     style = formats(bottom=4, bottom_color="#C9D3CF", indent=1)

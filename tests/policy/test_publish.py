@@ -1,0 +1,85 @@
+"""The policy of a night as tables: complete, typed, and the same bytes for the same files."""
+
+from datetime import date
+from decimal import Decimal
+
+import pyarrow.parquet as pq
+import pytest
+
+from cobranca.calendar import is_bank_day
+from cobranca.errors import ConfigError
+from cobranca.manifest import read_manifest
+from cobranca.policy import publish_policy
+from cobranca.schema import POLICY
+
+DAY = date(2026, 11, 18)
+
+
+def rows(published, name):
+    return pq.read_table(published.path(f"{name}.parquet")).to_pylist()
+
+
+def test_every_table_is_there_with_its_columns(settings):
+    published = publish_policy(settings, DAY)
+    assert {entry.name for entry in published.files} == {f"{name}.parquet" for name in POLICY}
+    for name, schema in POLICY.items():
+        table = pq.read_table(published.path(f"{name}.parquet"))
+        assert table.schema.equals(schema), name
+        assert table.num_rows == published.entry(f"{name}.parquet").rows
+    assert read_manifest(settings.folder("landing", DAY, "policy"), verify=True) == published
+    assert published.inputs["regua"] == "2026-01" and len(published.inputs["agents.csv"]) == 64
+
+
+def test_publishing_twice_gives_the_same_batch(settings):
+    first = publish_policy(settings, DAY)
+    assert publish_policy(settings, DAY) == first
+
+
+def test_steps_and_limits_say_what_the_files_say(settings):
+    published = publish_policy(settings, DAY)
+    steps = {row["step"]: row for row in rows(published, "policy_steps")}
+    assert steps["d-3"]["only_classes"] == "viciado,irregular,critico,novo" and steps["d+1"]["only_classes"] is None
+    assert (steps["d+10"]["channel"], steps["d+10"]["minimum_amount"], steps["d+10"]["is_entry"]) == (
+        "phone",
+        Decimal("50.00"),
+        True,
+    )
+    (limits,) = rows(published, "policy_limits")
+    assert (limits["policy_version"], limits["consumer_fine_cap"]) == ("2026-01", Decimal("0.020000"))
+    agents = {row["agent_id"]: row for row in rows(published, "policy_agents")}
+    assert (agents["carla"]["states"], agents["ana"]["states"]) == ("RJ,ES,MG", None)
+    hours = {(row["state"], row["day_kind"]): row for row in rows(published, "policy_calling_hours")}
+    assert (hours["SP", "weekday"]["starts_at"], hours["BR", "weekday"]["ends_at"]) == ("08:00", "18:00")
+
+
+def test_no_agreed_interest_is_null(settings):
+    path = settings.config / "limits.yml"
+    path.write_text(path.read_text().replace('default_monthly_interest_rate: "1 %"', "default_monthly_interest_rate: null"))
+    assert rows(publish_policy(settings, DAY), "policy_limits")[0]["default_monthly_interest_rate"] is None
+
+
+@pytest.mark.parametrize(("day", "held"), [("2026-11-09", 0), ("2026-11-10", 1), ("2026-11-18", 1), ("2026-11-19", 0)])
+def test_only_holds_in_force_are_published(settings, day, held):
+    with (settings.config / "holds.csv").open("a") as file:
+        file.write("customer;erp;9;dispute;maria;2026-11-10;2026-11-18\n")
+    assert len(rows(publish_policy(settings, date.fromisoformat(day)), "policy_holds")) == held
+
+
+def test_the_calendar_has_every_day_and_knows_when_to_rest(settings):
+    calendar = {row["day"]: row for row in rows(publish_policy(settings, DAY), "policy_calendar")}
+    assert (min(calendar), max(calendar)) == (date(2000, 1, 1), date(2078, 12, 31))
+    assert len(calendar) == (date(2079, 1, 1) - date(2000, 1, 1)).days
+    contact = [calendar[date(2026, 11, day)]["is_contact_day"] for day in (18, 19, 20, 21, 22, 23)]
+    assert contact == [True, True, False, False, False, True]
+    eve = calendar[date(2026, 12, 24)]
+    assert (eve["is_bank_day"], eve["is_contact_day"], eve["effective_date"]) == (True, False, date(2026, 12, 24))
+    assert all(is_bank_day(row["day"]) for row in calendar.values() if row["is_contact_day"])
+    assert calendar[date(2026, 9, 5)]["effective_date"] == date(2026, 9, 8)
+
+
+def test_a_wrong_file_leaves_the_published_policy_whole(settings):
+    before = publish_policy(settings, DAY)
+    (settings.config / "agents.csv").write_text("nonsense\n")
+    with pytest.raises(ConfigError):
+        publish_policy(settings, DAY)
+    assert read_manifest(settings.folder("landing", DAY, "policy"), verify=True) == before
