@@ -15,7 +15,8 @@ RUN set -eu; \
 FROM base AS environment
 RUN python3 -m venv /opt/venv
 COPY requirements.lock /tmp/requirements.lock
-RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
+# The lock is complete: nothing is resolved here, every file is checked against its hash.
+RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
         -r /tmp/requirements.lock
 
 FROM base

@@ -135,17 +135,23 @@ class LocalAirflow:
                 process.wait()
             self._processes.clear()
 
-    def trigger(self, dag_id: str, business_date: date) -> str:
-        """Start a run for a business date; returns the run's id.
+    def trigger(self, dag_id: str, business_date: date, conf: Mapping | None = None) -> str:
+        """Start a run for a business date, with values for the DAG's parameters; returns the run's id.
 
         Raises:
             AirflowFailed: Airflow refuses it.
         """
-        body = {"logical_date": None, "partition_key": business_date.isoformat()}
+        body = {"logical_date": None, "partition_key": business_date.isoformat(), "conf": dict(conf or {})}
         return self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
 
     def run(
-        self, dag_id: str, business_date: date, *, progress: Callable[[TaskEvent], None] | None = None, timeout: float = 900
+        self,
+        dag_id: str,
+        business_date: date,
+        *,
+        conf: Mapping | None = None,
+        progress: Callable[[TaskEvent], None] | None = None,
+        timeout: float = 900,
     ) -> None:
         """Trigger one DAG and wait until its run succeeded.
 
@@ -153,7 +159,7 @@ class LocalAirflow:
             NightFailed: it failed or took longer than ``timeout`` seconds.
         """
         since = self._newest_run()
-        self.trigger(dag_id, business_date)
+        self.trigger(dag_id, business_date, conf)
         self.wait(business_date, dags=(dag_id,), since=since, progress=progress, timeout=timeout)
 
     def run_night(
@@ -558,3 +564,31 @@ def _last_line(log: Path) -> str:
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def main() -> None:
+    """``make airflow``: the demo company's Airflow with its pages, until Ctrl-C."""
+    from cobranca.local.company import PAYERS, demo_company
+
+    first = date(2026, 11, 18)
+    try:
+        with demo_company() as company, company.airflow() as airflow:
+            if company.filled_for() is None:
+                print(f"Filling the demo sources for {first} ...", flush=True)
+                airflow.run("generate_demo_sources", first, conf={"payers": PAYERS})
+                company.note_filled(first)
+            print(f"Airflow is ready: {airflow.url}   user {USER}   password {airflow.password}")
+            print("A night begins when collect_feedback and land_receivables are triggered with the same partition key,")
+            print(f"for example {first}. Ctrl-C stops everything.", flush=True)
+            while True:
+                airflow._check_alive()
+                time.sleep(1)
+    except CobrancaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("\nstopped; nothing runs on.")
+
+
+if __name__ == "__main__":
+    main()
