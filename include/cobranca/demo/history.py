@@ -253,8 +253,8 @@ def _settled(
 
     movements = _movements(rng, titles, pay_day, delay, next_bank_day, pays_like is not None)
     left = titles.cents - _settled_cents(movements, count)
-    written_off = (left > 0) & ~cancelled & (rng.random(count) < 0.90)
-    titles.written_off_on = np.where(written_off, titles.due_on + rng.integers(185, 330, count), NEVER)
+    written_off = (left > 0) & ~cancelled & (rng.random(count) < 0.94)
+    titles.written_off_on = np.where(written_off, titles.due_on + rng.integers(150, 270, count), NEVER)
     # half of what is written off is also booked as a movement
     booked = np.flatnonzero(written_off & (rng.random(count) < 0.5) & (titles.system == ERP))
     day, other = titles.written_off_on[booked], np.full(len(booked), OTHER)

@@ -8,7 +8,7 @@ import numpy as np
 from cobranca.demo.documents import cnpj, cpf
 
 PROFILES = ("pontual", "habitual", "irregular", "seldom", "defaulter", "newcomer")
-_SHARES = (0.36, 0.24, 0.22, 0.05, 0.08, 0.05)
+_SHARES = (0.33, 0.28, 0.22, 0.05, 0.07, 0.05)
 # who pays badly buys less on credit
 _SIZES = {"pontual": 1.5, "habitual": 0.9, "irregular": 0.4, "seldom": 1.2, "defaulter": 0.4, "newcomer": 0.8}
 
