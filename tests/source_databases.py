@@ -24,8 +24,9 @@ CLIENT = {
     "canal_preferido": "email", "alterado_em": NOW,
 }  # fmt: skip
 TITLE = {
-    "id": 1, "cod_cliente": "C1", "numero": "NF-1", "parcela": "1/1", "emissao": date(2026, 10, 1), "vencimento": date(2026, 11, 3),
-    "valor": "1000.00", "moeda": "BRL", "situacao": "A", "contestado": False, "multa": "0.02", "juros_mes": "0.01",
+    "id": 1, "cod_cliente": "C1", "numero": "NF-1", "parcela": "1/1",
+    "emissao": date(2026, 10, 1), "vencimento": date(2026, 11, 3), "valor": "1000.00",
+    "moeda": "BRL", "situacao": "A", "contestado": False, "multa": "0.02", "juros_mes": "0.01",
     "alterado_em": NOW, "excluido": False,
 }  # fmt: skip
 SETTLEMENT = {

@@ -9,6 +9,7 @@ returned it in.
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -206,7 +207,7 @@ def _payments_of(snapshot: "Snapshot", mapping: "SourceMapping", receivable_ids:
         return
     ids: Sequence[str | int] = receivable_ids
     if isinstance(sample[0][columns.index("receivable_id")], int):
-        ids = [int(text) for text in receivable_ids if text.lstrip("-").isdecimal()]
+        ids = [int(text) for text in receivable_ids if re.fullmatch(r"-?\d{1,18}", text)]
     cleaner = Cleaner(mapping.source, "payments", columns, wanted.cents)
     newest: dict[str, dict] = {}
     for chunk in snapshot.where_in("payments", wanted.query, "receivable_id", ids):

@@ -107,8 +107,10 @@ class Snapshot:
 
         Whole numbers are compared as numbers, so that an index of the table below can serve.
         """
-        numeric = all(isinstance(value, int) for value in values)
-        left = sa.column(column) if numeric else sa.func.trim(sa.column(column))
+        if all(isinstance(value, int) for value in values):
+            left = sa.column(column, sa.BigInteger)
+        else:
+            left = sa.func.trim(sa.cast(sa.column(column), sa.String(200)))
         inner = sa.text(f"(\n{query.replace(':', chr(92) + ':')}\n) q")
         statement = sa.select(sa.text("*")).select_from(inner).where(left.in_(list(values)))
         result = self._attempt(entity, lambda: self._connection.execution_options(yield_per=CHUNK_ROWS).execute(statement))
@@ -151,12 +153,13 @@ def open_snapshot(mapping: SourceMapping) -> Iterator[Snapshot]:
         failure = _explain_connect(error, credentials, mapping)
     if failure is not None:
         if connection is not None:
-            _drop(connection)
+            _drop(connection, None)
         raise failure
+    driver_connection = connection.connection.driver_connection
     try:
         yield Snapshot(connection, mapping)
     except BaseException:
-        _drop(connection)
+        _drop(connection, driver_connection)
         raise
     else:
         with suppress(SQLAlchemyError, OSError):
@@ -165,8 +168,12 @@ def open_snapshot(mapping: SourceMapping) -> Iterator[Snapshot]:
         engine.dispose()
 
 
-def _drop(connection: sa.Connection) -> None:
+def _drop(connection: sa.Connection, driver_connection: object) -> None:
     """Cut the connection without reading the rest of an unfinished result, as a polite close would."""
+    # pymysql would otherwise try to read that rest when its cursor is collected, and complain on stderr.
+    unfinished = getattr(driver_connection, "_result", None)
+    if unfinished is not None:
+        unfinished.unbuffered_active = False
     with suppress(Exception):
         connection.invalidate()
         connection.close()
