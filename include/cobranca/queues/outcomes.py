@@ -304,11 +304,14 @@ def _contradicts(connection, table, row: dict | None) -> bool:
     return there is not None and dict(there) != row
 
 
-def _insert_once(connection, table, row: dict) -> int:
+def _insert_once(connection, table, row: dict) -> bool:
+    """Whether the row is new. The row count is no witness: drivers leave it out where a conflict was skipped."""
     from sqlalchemy.dialects import postgresql, sqlite
 
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return connection.execute(dialect.insert(table).values(**row).on_conflict_do_nothing()).rowcount
+    key = next(iter(table.primary_key.columns))
+    insert = dialect.insert(table).values(**row).on_conflict_do_nothing().returning(key)
+    return connection.execute(insert).first() is not None
 
 
 # ----------------------------------------------------------------------------------------------------------- files

@@ -18,6 +18,7 @@ _SPREADSHEET_DAYS = range(36_526, 73_051)  # 2000 to 2099
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _BRAZILIAN = re.compile(r"(\d{1,2})\s*[/.\-]\s*(\d{1,2})(?:\s*[/.\-]\s*(\d{4}|\d{2}))?")
 _MIDNIGHT = re.compile(r"[T\s]+00:00(:00(\.0+)?)?$")
+_LARGEST = Decimal(10) ** 15
 _THOUSANDS = re.compile(r"\d{1,3}(\.\d{3})+")
 
 
@@ -78,6 +79,8 @@ def read_amount(value: object) -> Decimal | None:
             number = Decimal(bare.replace(".", "")) if _THOUSANDS.fullmatch(bare) else parse_money(text)
         except ValueError:
             raise ValueError("não é um valor; escreva como 1.234,56") from None
+    if abs(number) >= _LARGEST:
+        raise ValueError("é grande demais; confira a vírgula")
     amount = to_cents(number)
     # A cell computed by the program may carry dust behind the cents; a person's third decimal is a slip.
     if abs(amount - number) > (Decimal("0.000001") if isinstance(value, float) else 0):
