@@ -32,6 +32,18 @@ _PLANNED_COLUMNS = (
 )  # fmt: skip
 
 
+_END = contacts.update().values(
+    state=sa.bindparam("new_state"),
+    state_reason=sa.bindparam("reason"),
+    provider_message_id=sa.bindparam("provider_id"),
+    owner=sa.bindparam("new_owner"),
+    lease_expires_at=None,
+)
+# What happened to a message is also taken from an owner that was given up for dead too early ('unknown'). What surely did
+# not leave may be planned again, but never once somebody called it unknown.
+_MAY_END_FROM = {("sent", "rejected", "unknown"): ("sending", "unknown"), ("planned",): ("sending",)}
+
+
 class PlanConflict(CobrancaError):
     """The plan holds two messages for one customer, channel and day."""
 
@@ -243,9 +255,7 @@ class ContactLedger:
             return True
         except sa.exc.IntegrityError:
             connection.execute(
-                contacts.update()
-                .where(contacts.c.message_key == key)
-                .values(state="suppressed", state_reason=STEP_ALREADY_DONE)
+                contacts.update().where(contacts.c.message_key == key).values(state="suppressed", state_reason=STEP_ALREADY_DONE)
             )
             return False
 
@@ -257,8 +267,7 @@ class ContactLedger:
         has left, so repeating the call is harmless.
         """
         with self.engine.begin() as connection:
-            for result in ended:
-                self._end(connection, owner, result)
+            self._end(connection, owner, ended)
             if not start or self._is_paused(connection):
                 return []
             may_send = set(
@@ -276,20 +285,23 @@ class ContactLedger:
             )
             return [key for key in start if key in may_send]
 
-    def _end(self, connection: sa.Connection, owner: str, result: Ended) -> None:
-        # Also from 'unknown': another worker may have given this one up for dead too early. Never from anything else.
-        before = ("sending", "unknown") if result.state in ("sent", "rejected", "unknown") else ("sending", "claimed")
-        connection.execute(
-            contacts.update()
-            .where(contacts.c.message_key == result.message_key, contacts.c.owner == owner, contacts.c.state.in_(before))
-            .values(
-                state=result.state,
-                state_reason=result.reason,
-                provider_message_id=result.provider_message_id,
-                lease_expires_at=None,
-                owner=None if result.state == "planned" else owner,
-            )
-        )
+    def _end(self, connection: sa.Connection, owner: str, ended: Sequence[Ended]) -> None:
+        for states, before in _MAY_END_FROM.items():
+            parameters = [
+                {
+                    "key": result.message_key,
+                    "new_state": result.state,
+                    "reason": result.reason,
+                    "provider_id": result.provider_message_id,
+                    "new_owner": None if result.state == "planned" else owner,
+                }
+                for result in ended
+                if result.state in states
+            ]
+            if parameters:
+                mine = contacts.c.message_key == sa.bindparam("key"), contacts.c.owner == owner
+                from_state = sa.or_(*(contacts.c.state == state for state in before))
+                connection.execute(_END.where(*mine, from_state), parameters)
 
     @_survives_restart
     def renew(self, owner: str, lease_seconds: float) -> None:

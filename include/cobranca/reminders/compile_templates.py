@@ -40,7 +40,8 @@ def compile_template(name: str) -> dict[str, str]:
         undefined=jinja2.StrictUndefined,
     )
     source = environment.get_template(f"{name}.mjml")
-    output = mrml.to_html(source.render())
+    # Without this the compiler adds web fonts, which would tell their host who opened the message.
+    output = mrml.to_html(source.render(), render_options=mrml.RenderOptions(fonts={}))
     if output.warnings:
         raise ValueError(f"{SOURCES / name}.mjml: {[str(warning.kind) for warning in output.warnings]}")
     return {f"{name}.html": _tidy(output.content), f"{name}.txt": _plain_text(source)}

@@ -87,8 +87,21 @@ class LetterWriter:
             "amount_due": item.amount_due,
             "currency": item.currency,
             "payment_url": item.payment_url,
-            "pix_code": item.pix_code,
-            "boleto_line": boleto.format_line(item.boleto_line) if item.boleto_line else None,
+            **self._codes(item),
+        }
+
+    def _codes(self, item: Item) -> dict:
+        """The codes to copy. One that asks for more than is due (it was issued before a part was paid) is left out;
+        one that asks for less says so."""
+        asked_by_boleto = boleto.parse(item.boleto_line, self.business_date).amount if item.boleto_line else None
+        asked_by_pix = pix.parse(item.pix_code).amount if item.pix_code else None
+        show_boleto = item.boleto_line and (asked_by_boleto is None or asked_by_boleto <= item.amount_due)
+        show_pix = item.pix_code and (asked_by_pix is None or asked_by_pix <= item.amount_due)
+        return {
+            "boleto_line": boleto.format_line(item.boleto_line) if show_boleto else None,
+            "boleto_note": _nominal(asked_by_boleto, item),
+            "pix_code": item.pix_code.strip() if show_pix else None,
+            "pix_note": _nominal(asked_by_pix, item),
         }
 
 
@@ -202,6 +215,12 @@ def _lines(item: Item, business_date: date) -> list[dict]:
     return lines
 
 
+def _nominal(asked: Decimal | None, item: Item) -> str | None:
+    if asked is None or asked >= item.amount_due:
+        return None
+    return f"Emitido com o valor de {format_money(asked, item.currency)}, sem a multa e os juros até hoje."
+
+
 def _interest_days(item: Item, business_date: date) -> int:
     start = item.due_date if item.interest_start == "original_due" else item.effective_due_date
     return (business_date - start).days
@@ -225,9 +244,7 @@ def _totals(message: Message) -> list[dict]:
             f"{n} {'documento' if n == 1 else 'documentos'} {one if n == 1 else many}" for n, one, many in parts if n
         )
         label = "Total" if len(by_currency) == 1 else f"Total em {currency}"
-        totals.append(
-            {"label": label, "detail": detail, "currency": currency, "amount": sum(item.amount_due for item in items)}
-        )
+        totals.append({"label": label, "detail": detail, "currency": currency, "amount": sum(item.amount_due for item in items)})
     return totals
 
 

@@ -81,9 +81,7 @@ class SendGrid:
             )
         self.threads = threads
         api = SendGridAPIClient(api_key=connection.password, host=_base_address(connection))
-        api.client = _Client(
-            host=api.host, request_headers=api._default_headers, version=3, timeout=timeout_seconds
-        )
+        api.client = _Client(host=api.host, request_headers=api._default_headers, version=3, timeout=timeout_seconds)
         self._api = api
 
     def send(self, letter: Letter) -> Outcome:
@@ -130,9 +128,11 @@ def compose(letter: Letter) -> Mail:
 
 
 def _accepted(status: int, headers) -> Outcome:
-    if status != 202:
-        return Outcome("unknown", f"resposta {status} do provedor")
-    return Outcome("sent", provider_message_id=headers.get("X-Message-Id"))
+    message_id = headers.get("X-Message-Id")
+    if status != 202 or not message_id:
+        # Without its id an acceptance cannot be looked up later: the answer was cut, or is not the provider's.
+        return Outcome("unknown", f"resposta {status} incompleta do provedor")
+    return Outcome("sent", provider_message_id=message_id)
 
 
 def _refused(status: int, headers) -> Outcome:

@@ -1,0 +1,127 @@
+"""A stand-in for SendGrid's mail endpoint on loopback that misbehaves by script.
+
+It speaks HTTP over plain sockets so that it can break it, and writes each mail that it accepts to a file, flushed to
+disk, before it answers: the file is the truth that the checker compares the ledger with.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+# What the sender cannot tell from a lost mail: it must end as unknown.
+AMBIGUOUS = ("drop", "accept_then_drop", "accept_then_late", "late", "accept_then_500", "500", "accept_then_cut", "302", "200")
+BEHAVIOURS = ("ok", "429", "400", "413", "401", *AMBIGUOUS)
+
+
+class StandInProvider:
+    """``script(number, message_key)`` names the behaviour for the n-th request (from 0).
+
+    ``late_seconds`` is how long a late answer takes; it must exceed the sender's timeout.
+    """
+
+    def __init__(self, log: Path, script: Callable[[int, str], str] = lambda number, key: "ok", late_seconds: float = 1.0):
+        self.log, self.script, self.late_seconds = log, script, late_seconds
+        self.behaved: Counter[str] = Counter()
+        self.paths: list[str] = []
+        self._number = 0
+        self._lock = threading.Lock()
+        self._server = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+        self._closing = False
+        log.touch()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def __enter__(self) -> "StandInProvider":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._closing = True
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+    def accepted(self) -> list[dict]:
+        """Every mail accepted so far."""
+        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+
+    def accepted_keys(self) -> list[str]:
+        return [key_of(mail) for mail in self.accepted()]
+
+    @property
+    def ambiguous(self) -> int:
+        """How many answers left the sender in doubt."""
+        return sum(self.behaved[name] for name in AMBIGUOUS)
+
+    def _serve(self) -> None:
+        while not self._closing:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(client,), daemon=True).start()
+
+    def _answer(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            path, mail = _read_request(client)
+            with self._lock:
+                self.paths.append(path)
+                behaviour = self.script(self._number, key_of(mail))
+                self._number += 1
+                self.behaved[behaviour] += 1
+                if behaviour == "ok" or behaviour.startswith("accept_then_"):
+                    self._accept(mail)
+            self._behave(client, behaviour)
+
+    def _accept(self, mail: dict) -> None:
+        with self.log.open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(mail) + "\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+
+    def _behave(self, client: socket.socket, behaviour: str) -> None:
+        if behaviour in ("drop", "accept_then_drop"):
+            return
+        if behaviour in ("late", "accept_then_late"):
+            time.sleep(self.late_seconds)
+        if behaviour == "accept_then_cut":
+            client.sendall(b"HTTP/1.1 202 Acc")
+            return
+        status = {"429": 429, "400": 400, "413": 413, "401": 401, "302": 302, "200": 200, "500": 500, "accept_then_500": 500}
+        code = status.get(behaviour, 202)
+        headers = ["Content-Length: 0", "Connection: close"]
+        if code == 202:
+            headers.append(f"X-Message-Id: stand-in-{time.monotonic_ns()}")
+        if code == 429:
+            headers.append(f"X-RateLimit-Reset: {int(time.time()) + 1}")
+        if code == 302:
+            headers.append(f"Location: {self.url}/elsewhere")
+        client.sendall("\r\n".join([f"HTTP/1.1 {code} Answer", *headers, "", ""]).encode())
+
+
+def key_of(mail: dict) -> str:
+    return mail["custom_args"]["message_key"]
+
+
+def _read_request(client: socket.socket) -> tuple[str, dict]:
+    client.settimeout(10)
+    data = b""
+    while b"\r\n\r\n" not in data:
+        chunk = client.recv(65536)
+        if not chunk:
+            raise OSError("the sender went away")
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    length = next(int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length:"))
+    while len(body) < length:
+        chunk = client.recv(65536)
+        if not chunk:
+            raise OSError("the sender went away")
+        body += chunk
+    return lines[0].split(" ")[1], json.loads(body)

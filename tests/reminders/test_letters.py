@@ -1,0 +1,205 @@
+"""The letters: what the law asks for is in them, what would hurt is not, and wrong ways to pay never leave."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from email import message_from_bytes, policy
+
+import pytest
+
+from cobranca.errors import PartitionError
+from cobranca.money import format_money
+from cobranca.policy import load_policy
+from cobranca.reminders.channels.outbox import compose
+from cobranca.reminders.compile_templates import TEMPLATES, compile_template, names
+from cobranca.reminders.letters import LetterWriter, Unsendable
+from cobranca.reminders.messages import FILE, Message, PlanFile
+from cobranca.settings import PROJECT_ROOT
+from reminders.plans import TONIGHT, item, message, publish_plan
+
+CREDITOR = load_policy(PROJECT_ROOT / "include" / "config", TONIGHT).creditor
+WRITER = LetterWriter(CREDITOR, TONIGHT)
+NAMES = ["preventive", "due_today", "first_notice", "second_notice", "last_notice"]
+# CDC art. 42: no ridicule, constraint or threat.
+FORBIDDEN = (
+    r"calote", r"devedor", r"inadimpl", r"\bspc\b", r"serasa", r"negativ", r"protest", r"judicia", r"processo", r"penhora",
+    r"advogad", r"urgente", r"imediatamente", r"sob pena", r"nome sujo", r"vergonh", r"consequ[êe]ncia", r"[úu]ltima chance",
+    r"obrigaç", r"obrigad[oa] a", r"exig", r"cadastro de restri", r"dívida", r"débito",
+)  # fmt: skip
+
+
+def read(settings, *messages: list[dict]) -> list[Message]:
+    with PlanFile(publish_plan(settings, list(messages)).path(FILE)) as plan:
+        return [found for chunk in plan.messages() for found in chunk]
+
+
+def letter(settings, *items: dict, **changes):
+    return WRITER.write(read(settings, message(1, list(items), **changes))[0])
+
+
+def plain(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def test_the_shipped_html_is_what_the_sources_compile_to():
+    assert names() == sorted(NAMES)
+    for name in NAMES:
+        for file, content in compile_template(name).items():
+            shipped = (TEMPLATES / file).read_text(encoding="utf-8")
+            assert shipped == content, f"run python -m cobranca.reminders.compile_templates ({file})"
+
+
+@pytest.mark.parametrize("template", NAMES)
+def test_every_legal_field_is_in_both_versions(settings, template):
+    overdue, upcoming = item("A1", days=10, amount="1250.90"), item("A2", days=-3, amount="99.90")
+    written = letter(settings, overdue, upcoming, template=template)
+    for version in (written.html, written.text):
+        text = plain(version).replace("\u00a0", " ") if version is written.html else version.replace("\u00a0", " ")
+        # CDC 42-A: who collects.
+        for field in (CREDITOR.legal_name, CREDITOR.tax_id, CREDITOR.address, CREDITOR.phone, CREDITOR.email):
+            assert field in text, field
+        # Lei SP 14.953/2013: principal, fine and interest apart, and how they were computed.
+        for line, amount in (("Principal", "R$ 1.250,90"), ("Multa (2%)", "R$ 25,02"), ("Juros (10 dias)", "R$ 4,17")):
+            assert re.search(rf"{re.escape(line)}:? {re.escape(amount)}", text), line
+        assert "juros simples de 1% ao mês (1/30 por dia)" in text
+        assert "R$ 1.280,09" in text and "R$ 1.379,99" in text
+        # Ways to pay, due dates, a person to talk to, "already paid?".
+        assert "23793.38128 86000.782713" in text and overdue["pix_code"] in text
+        assert overdue["payment_url"] in version
+        assert "Venceu em 08/11/2026, há 10 dias" in text and "Vence em 21/11/2026" in text
+        assert "Já pagou?" in text and CREDITOR.service_hours in text
+        assert text.index("Documentos vencidos") < text.index("A vencer")
+
+
+@pytest.mark.parametrize("template", NAMES)
+def test_the_wording_is_respectful(settings, template):
+    written = letter(settings, item("A1", days=10), template=template)
+    for text in (written.subject, plain(written.html), written.text):
+        for word in FORBIDDEN:
+            assert not re.search(word, text.lower()), word
+
+
+@pytest.mark.parametrize("template", NAMES)
+def test_the_subject_tells_a_passer_by_nothing(settings, template):
+    written = letter(settings, item("A1", days=10), template=template, customer_name="Joaquim Barbosa")
+    assert not re.search(r"joaquim|barbosa|\d|r\$|venc|pag|boleto|fatura|cobran|atras", written.subject.lower())
+
+
+def test_the_page_calls_nobody(settings):
+    written = letter(settings, item("A1"))
+    assert not re.search(r"<img|<script|<link|@import|url\(|src=", written.html)
+    assert len(written.html) < 100_000, "mail programs cut longer pages"
+
+
+def test_forty_documents_still_fit_into_what_mail_programs_show(settings):
+    written = letter(settings, *(item(f"A{n:03d}", days=n) for n in range(1, 41)))
+    assert len(written.html.encode()) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "greeting"),
+    [
+        ("MARIA DA SILVA", "consumer", "Olá, Maria."),
+        ("joão souza", "consumer", "Olá, João."),
+        ("Ana  McDonald", "consumer", "Olá, Ana."),
+        ("Mercado Bom Preço Ltda", "business", "Olá, Mercado Bom Preço Ltda."),
+        ("<b>Zé</b> & Filhos", "business", "Olá, <b>Zé</b> & Filhos."),
+    ],
+)
+def test_people_are_greeted_by_first_name_and_companies_in_full(settings, name, kind, greeting):
+    written = letter(settings, item("A1", contract_type=kind), customer_name=name)
+    assert greeting in written.text
+    assert "<b>Zé" not in written.html
+
+
+def test_amounts_of_two_currencies_are_never_added(settings):
+    dollars = item("A2", currency="USD", amount="500.00", boleto_line=None, pix_code=None)
+    written = letter(settings, item("A1", amount="1000.00"), dollars)
+    assert "Total em BRL (1 documento vencido): R$\u00a01.020,33" in written.text
+    assert "Total em USD (1 documento vencido): US$\u00a0510,17" in written.text
+
+
+def test_a_code_issued_for_more_than_is_due_is_left_out(settings):
+    half = {"open_amount": Decimal(500), "fine": Decimal(10), "interest": Decimal(0), "amount_due": Decimal(510)}
+    written = letter(settings, item("A1", **half))
+    assert "linha digitável" not in written.text and "Pix copia" not in written.text
+    assert "Já pago ou abatido: -R$\u00a0500,00" in written.text and "https://pagar.example.com.br/A1" in written.text
+
+
+def test_a_code_issued_without_the_charges_says_so(settings):
+    written = letter(settings, item("A1", days=10, amount="1000.00"))
+    assert written.text.count("Emitido com o valor de R$\u00a01.000,00, sem a multa e os juros até hoje.") == 2
+
+
+def test_without_any_way_to_pay_the_letter_says_how_to_get_one(settings):
+    written = letter(settings, item("A1", boleto_line=None, pix_code=None, payment_url=None))
+    assert CREDITOR.phone in written.text and "Para receber o boleto" in written.text
+
+
+WRONG_DIGIT = item("A1")["boleto_line"][:-1] + "7"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"boleto_line": item("A1")["boleto_line"][:46]}, "dígito verificador"),
+        ({"boleto_line": WRONG_DIGIT}, "boleto"),
+        ({"boleto_line": item("A1", amount="999.99")["boleto_line"]}, "boleto com valor diferente"),
+        ({"boleto_line": item("A1", days=9)["boleto_line"]}, "boleto com vencimento diferente"),
+        ({"pix_code": item("A1")["pix_code"][:-1] + "Z"}, "código Pix inválido"),
+        ({"pix_code": item("A1", amount="1000.01")["pix_code"]}, "Pix com valor diferente"),
+        ({"payment_url": "javascript:alert(1)"}, "link"),
+        ({"payment_url": "http://pagar.example.com.br/1"}, "link"),
+        ({"payment_url": "https://banco@golpe.example/1"}, "link"),
+        ({"interest": Decimal("0.01")}, "não somam"),
+    ],
+)
+def test_a_message_with_a_wrong_way_to_pay_is_not_sent(settings, changes, reason):
+    with pytest.raises(Unsendable, match=reason):
+        letter(settings, item("A1", **changes))
+
+
+@pytest.mark.parametrize("address", [None, "", "maria", "maria@", "a@example.com, b@example.com", "a@example.com\nBcc: b@c.d"])
+def test_a_message_without_one_valid_address_is_not_sent(settings, address):
+    with pytest.raises(Unsendable, match="e-mail inválido"):
+        letter(settings, item("A1"), email=address)
+
+
+def test_an_unknown_template_is_not_sent(settings):
+    with pytest.raises(Unsendable, match="modelo"):
+        letter(settings, item("A1"), template="thank_you")
+
+
+def test_the_mail_reads_back_as_written(settings):
+    written = letter(settings, item("A1"), customer_name="José, o Ferreiro")
+    mail = message_from_bytes(compose(written).as_bytes(), policy=policy.default)
+    assert mail["To"].addresses[0].display_name == "José, o Ferreiro"
+    assert mail["Subject"] == written.subject
+    assert mail.get_body(("plain",)).get_content().splitlines() == written.text.splitlines()
+    assert mail.get_body(("html",)).get_content().split() == written.html.split()
+    with pytest.raises(ValueError):
+        compose(replace(written, to_name="José\nBcc: outro@example.com"))
+
+
+def test_a_letter_shows_no_personal_data_when_printed(settings):
+    found = read(settings, message(1))[0]
+    assert "maria" not in repr(found).lower() and "maria" not in repr(WRITER.write(found)).lower()
+
+
+def test_a_due_date_that_moves_to_a_bank_day_is_explained(settings):
+    saturday = TONIGHT + timedelta(days=3)
+    moved = item("A1", days=-3, effective_due_date=saturday + timedelta(days=2))
+    written = letter(settings, moved, template="preventive", step_offset=-3)
+    assert "Vence em 21/11/2026; pode ser pago sem acréscimo até 23/11/2026" in written.text
+
+
+def test_rows_of_one_message_that_disagree_are_refused(settings):
+    rows = message(1, [item("A1"), item("A2")])
+    rows[1]["email"] = "outra@example.com"
+    with pytest.raises(PartitionError, match="email"):
+        read(settings, rows)
+
+
+def test_money_keeps_its_no_break_space():
+    assert format_money(Decimal("1234.5")) == "R$\u00a01.234,50"
