@@ -1,7 +1,7 @@
 """Plots as inline SVG: drawn here, offline, without a script in the page.
 
-Each takes rows of the pack and gives SVG text with a title for screen readers. Colours are a fixed palette that the page's
-stylesheet exchanges for another in dark mode, so nothing else in a plot may carry a colour.
+Each takes rows of the pack and gives SVG text with a title for screen readers, or nothing for no rows. Colours are a fixed
+palette that the page's stylesheet exchanges for another in dark mode, so nothing else in a plot may carry a colour.
 """
 
 import html
@@ -24,7 +24,7 @@ BAND_COLOURS = {
     "181+": "#842a24",
 }
 CLASS_COLOURS = {"pontual": TEAL, "viciado": "#eda94c", "irregular": "#dd7a33", "critico": "#842a24", "novo": "#7fa8c9"}
-WIDTH = 640
+WIDTH = 1000
 
 _CONFIG = {
     "font": FONT,
@@ -33,11 +33,11 @@ _CONFIG = {
     "view": {"stroke": None},
     "axis": {
         "labelColor": SOFT, "titleColor": SOFT, "gridColor": GRID, "domain": False, "ticks": False, "labelFontSize": 12,
-        "titleFontSize": 12, "titleFontWeight": "normal", "labelPadding": 6, "labelLimit": 260,
+        "titleFontSize": 12, "titleFontWeight": "normal", "labelPadding": 6, "labelLimit": 420,
     },
     "legend": {
         "labelColor": INK, "titleColor": SOFT, "labelFontSize": 12, "orient": "top", "title": None, "symbolType": "square",
-        "columnPadding": 14, "offset": 10,
+        "columnPadding": 14, "offset": 10, "labelLimit": 0,
     },
     "text": {"color": INK, "fontSize": 12},
     "line": {"strokeWidth": 2.5},
@@ -49,6 +49,8 @@ def aging(rows: Sequence[Row], currency: str, title: str) -> str:
     """Bars by effective days, a tick where the original days would end them."""
     import altair as alt
 
+    if not rows:
+        return ""
     original = {row["aging_band"]: row for row in rows if row["basis"] == "original"}
     effective = [row for row in rows if row["basis"] == "effective"]
     total = sum(float(row["open_amount"]) for row in effective) or 1.0
@@ -58,7 +60,7 @@ def aging(rows: Sequence[Row], currency: str, title: str) -> str:
             "amount": float(row["open_amount"]),
             "original": float(original[row["aging_band"]]["open_amount"]),
             "end": max(float(row["open_amount"]), float(original[row["aging_band"]]["open_amount"])),
-            "label": f"{wording.short_money(row['open_amount'], currency)}  ({wording.percent(row['open_share'])})",
+            "label": f"{wording.short_money(row['open_amount'], currency)} · {wording.percent(row['open_share'])}",
             "colour": BAND_COLOURS[row["aging_band"]],
         }
         for row in effective
@@ -75,9 +77,11 @@ def aging(rows: Sequence[Row], currency: str, title: str) -> str:
 
 
 def trend(rows: Sequence[Row], currency: str, title: str) -> str:
-    """The portfolio at each month end, one bar a date, one colour a band."""
+    """The portfolio at each month end, one bar a date, one colour for each band that the rows hold."""
     import altair as alt
 
+    if not rows:
+        return ""
     data = [
         {
             "date": _date_label(row),
@@ -88,7 +92,8 @@ def trend(rows: Sequence[Row], currency: str, title: str) -> str:
         }
         for row in rows
     ]
-    bands = [wording.BANDS[band] for band in BAND_COLOURS]
+    held = [band for band in BAND_COLOURS if any(row["aging_band"] == band for row in rows)]
+    bands, colours = [wording.BANDS[band] for band in held], [BAND_COLOURS[band] for band in held]
     bars = (
         alt.Chart(alt.Data(values=data))
         .mark_bar()
@@ -96,11 +101,11 @@ def trend(rows: Sequence[Row], currency: str, title: str) -> str:
             x=alt.X("date:N", sort=alt.EncodingSortField("order"), title=None, scale=alt.Scale(paddingInner=0.25),
                     axis=alt.Axis(labelAngle=0, labelExpr="split(datum.label, ' ')", labelFontSize=11)),
             y=alt.Y("amount:Q", title=None, axis=_money_axis(currency, max(_stacked(data), default=0))),
-            color=alt.Color("band:N", scale=alt.Scale(domain=bands, range=list(BAND_COLOURS.values())), legend=alt.Legend(columns=6)),
+            color=alt.Color("band:N", scale=alt.Scale(domain=bands, range=colours), legend=alt.Legend(columns=6)),
             order=alt.Order("band_order:Q"),
         )
     )  # fmt: skip
-    return _draw(bars, title, height=270)
+    return _draw(bars, title, height=240)
 
 
 def days_to_receive(rows: Sequence[Row], title: str) -> str:
@@ -120,10 +125,12 @@ def days_to_receive(rows: Sequence[Row], title: str) -> str:
 
 
 def effectiveness(rows: Sequence[Row], title: str) -> str:
-    """The collection effectiveness index by month."""
+    """The collection effectiveness index of each whole month."""
     points = [
-        (_date_label(row), row["as_of_date"].toordinal(), "CEI", row["cei"]) for row in rows if row["cei"] is not None
-    ]  # fmt: skip
+        (_date_label(row), row["as_of_date"].toordinal(), "CEI", row["cei"])
+        for row in rows
+        if row["cei"] is not None and not row["is_business_date"]
+    ]
     return _lines(points, [("CEI", BLUE)], title, "%")
 
 
@@ -153,37 +160,41 @@ def roll_rates(rows: Sequence[Row], title: str) -> str:
     """Where each opening band stands now; darker is more."""
     import altair as alt
 
+    if not rows:
+        return ""
     froms = [wording.BANDS[band] for band in BAND_COLOURS]
+    tos = [wording.SHORT_BANDS[band] for band in wording.BANDS]
     data = [
         {
             "from": wording.BANDS[row["from_band"]],
-            "to": wording.BANDS[row["to_band"]],
+            "to": wording.SHORT_BANDS[row["to_band"]],
             "rate": float(row["roll_rate"] or 0),
             "label": wording.percent(row["roll_rate"], 1 if row["roll_rate"] else 0),
         }
         for row in rows
     ]
     base = alt.Chart(alt.Data(values=data)).encode(
-        x=alt.X("to:N", sort=[*froms, wording.BANDS["settled"]], scale=alt.Scale(domain=[*froms, wording.BANDS["settled"]]),
-                title="Agora", axis=alt.Axis(orient="top", labelAngle=0, labelExpr="split(replace(datum.label, ' dias', '@dias'), '@')")),
-        y=alt.Y("from:N", sort=froms, title="Fim do mês anterior"),
-    )  # fmt: skip
-    cells = base.mark_rect(cornerRadius=3, stroke=PAPER, strokeWidth=2, color=BLUE).encode(
-        opacity=alt.Opacity("rate:Q", scale=alt.Scale(domain=[0, 1], range=[0.06, 0.85]), legend=None)
+        x=alt.X("to:N", scale=alt.Scale(domain=tos), title="Faixa agora (dias)", axis=alt.Axis(orient="top", labelAngle=0)),
+        y=alt.Y("from:N", sort=froms, title="Faixa no fim do mês anterior"),
     )
-    dark = alt.condition("datum.rate > 0.5", alt.value(PAPER), alt.value(INK))
-    return _draw(alt.layer(cells, base.mark_text(fontSize=12).encode(text="label:N", color=dark)), title, height=230)
+    # Never so dark that the ink on it could not be read.
+    cells = base.mark_rect(cornerRadius=3, stroke=PAPER, strokeWidth=2, color=BLUE).encode(
+        opacity=alt.Opacity("rate:Q", scale=alt.Scale(domain=[0, 1], range=[0.06, 0.6]), legend=None)
+    )
+    return _draw(alt.layer(cells, base.mark_text(fontSize=13).encode(text="label:N")), title, height=220)
 
 
 def amounts(bars: Sequence[tuple[str, Decimal, str, str]], currency: str, title: str) -> str:
     """Horizontal bars: (name, amount, colour, what stands after the amount)."""
     import altair as alt
 
+    if not bars:
+        return ""
     data = [
         {
             "name": name,
             "amount": float(amount),
-            "label": f"{wording.short_money(amount, currency)}{f'  {told}' if told else ''}",
+            "label": f"{wording.short_money(amount, currency)}{f' · {told}' if told else ''}",
             "colour": colour,
         }
         for name, amount, colour, told in bars
@@ -201,39 +212,36 @@ def amounts(bars: Sequence[tuple[str, Decimal, str, str]], currency: str, title:
 
 
 def _lines(points: list[tuple], series: Sequence[tuple[str, str]], title: str, unit: str = "", currency: str = "") -> str:
-    """Lines with the last value of each written out. A point is (label, order, series, value)."""
+    """Lines whose legend tells the newest value of each. A point is (label, order, series, value)."""
     import altair as alt
 
-    data = [{"x": label, "order": order, "series": name, "value": float(value)} for label, order, name, value in points]
-    newest: dict[str, dict] = {}
-    for row in sorted(data, key=lambda row: row["order"]):
-        newest[row["series"]] = row
-    for row in newest.values():
-        exact = Decimal(str(row["value"]))
-        row["label"] = wording.short_money(exact, currency) if currency else f"{wording.number(exact)} {unit}"
+    if not points:
+        return ""
+    newest = {}
+    for label, _, name, value in sorted(points, key=lambda point: point[1]):
+        told = wording.short_money(value, currency) if currency else f"{wording.number(value)} {unit}"
+        newest[name] = f"{name}: {told} ({label.replace(' ', '/')})"
+    data = [{"x": label, "order": order, "series": newest[name], "value": float(value)} for label, order, name, value in points]
+    shown = [(newest[name], colour) for name, colour in series if name in newest]
     axis = _money_axis(currency, max((row["value"] for row in data), default=0)) if currency else alt.Axis(tickCount=5)
     base = alt.Chart(alt.Data(values=data)).encode(
         x=alt.X("x:N", sort=alt.EncodingSortField("order"), title=None, scale=alt.Scale(type="point", padding=0.6),
                 axis=alt.Axis(labelAngle=0, labelExpr="split(datum.label, ' ')", labelFontSize=11)),
         y=alt.Y("value:Q", title=unit or None, axis=axis, scale=alt.Scale(zero=True)),
-        color=alt.Color("series:N", scale=alt.Scale(domain=[name for name, _ in series], range=[colour for _, colour in series]),
-                        legend=alt.Legend() if len(series) > 1 else None),
+        color=alt.Color("series:N", scale=alt.Scale(domain=[name for name, _ in shown], range=[colour for _, colour in shown]),
+                        legend=alt.Legend(columns=4)),
     )  # fmt: skip
-    labels = base.transform_filter("isValid(datum.label)").mark_text(align="right", dy=-12, fontWeight="bold").encode(
-        text="label:N", color=alt.value(INK)
-    )  # fmt: skip
-    return _draw(alt.layer(base.mark_line(), base.mark_point(opacity=1), labels), title, height=230)
+    return _draw(alt.layer(base.mark_line(), base.mark_point(opacity=1)), title, height=220)
 
 
 def _money_axis(currency: str, largest: float):
     """Few round ticks with short Portuguese labels."""
     import altair as alt
 
-    for limit, unit in ((1e9, " bi"), (1e6, " mi"), (1e3, " mil"), (1, "")):
-        if largest >= limit * 1.5 or limit == 1:
-            break
+    scales = ((1e9, " bi"), (1e6, " mi"), (1e3, " mil"))
+    limit, unit = next((scale for scale in scales if largest >= scale[0] * 1.5), (1, ""))
     label = f"'{wording.symbol(currency)} ' + format(datum.value / {limit:g}, '~g') + '{unit}'"
-    return alt.Axis(tickCount=5, labelExpr=f"replace({label}, '.', ',')")
+    return alt.Axis(tickCount=5, labelExpr=f"datum.value == 0 ? '0' : replace({label}, '.', ',')")
 
 
 def _stacked(data: list[dict]) -> list[float]:
@@ -254,7 +262,8 @@ def _date_label(row: Row) -> str:
 def _draw(chart, title: str, height: int) -> str:
     import vl_convert
 
-    spec = chart.properties(width=WIDTH, height=height).configure(**_CONFIG).to_dict()
+    sized = chart.properties(width=WIDTH, height=height, autosize={"type": "fit-x", "contains": "padding"})
+    spec = sized.configure(**_CONFIG).to_dict()
     drawn = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
     named = f'<svg role="img" aria-label="{html.escape(title)}" '
     return re.sub(r"<svg ", lambda _: named, drawn, count=1)

@@ -38,8 +38,8 @@ _RANKING = """
         cast(coalesce(sum(receivables.open_amount) filter (receivables.days_past_due > 0), 0) as decimal(18, 2)) as overdue_amount
     from read_parquet('{fct_receivables}') as receivables
     left join read_parquet('{dim_payer_ranking}') as ranking using (customer_key)
-    group by all
-    order by currency, case ranking.payer_class
+    group by receivables.currency, payer_class
+    order by currency, case payer_class
         when 'pontual' then 1 when 'viciado' then 2 when 'irregular' then 3 when 'critico' then 4 else 5 end
 """
 
@@ -78,8 +78,12 @@ _DECISIONS = """
         cast(sum(open_amount) as decimal(18, 2)) as open_amount,
         cast(sum(amount_due) as decimal(18, 2)) as amount_due
     from read_parquet('{fct_decisions}')
-    group by all
-    order by currency, case decision when 'remind' then 1 when 'call' then 2 when 'escalate' then 3 else 4 end, open_amount desc, reason
+    group by currency, decision, reason
+    order by
+        currency,
+        case decision when 'remind' then 1 when 'call' then 2 when 'escalate' then 3 else 4 end,
+        open_amount desc,
+        reason
 """
 
 # The same portfolio as told by each table: (place, file, condition, counts receivables itself, has amounts due).

@@ -29,12 +29,14 @@ def indicators(pack: Pack, currency: str) -> list[Indicator]:
     cei = effectiveness[-1] if effectiveness else {}
     cei_before = effectiveness[-2] if len(effectiveness) > 1 else {}
     allowance, allowance_before = pdd(pack, currency)
+    due = sum_of(pack.rows("aging", currency, basis="effective"), "amount_due")
+    days, days_before = dso.get("dso_countback"), dso_before.get("dso_countback")
     return [
         Indicator("open", "A receber (saldo)", "money", now.get("open_amount", ZERO), before.get("open_amount")),
-        Indicator("due", "Devido com multa e juros", "money", sum_of(pack.rows("aging", currency, basis="effective"), "amount_due"), None),
+        Indicator("due", "Devido com multa e juros", "money", due, None),
         Indicator("overdue", "Vencido", "money", now.get("overdue_amount", ZERO), before.get("overdue_amount"), "down"),
         Indicator("overdue_share", "% vencido", "share", now.get("overdue_share"), before.get("overdue_share"), "down"),
-        Indicator("dso", "DSO", "days", dso.get("dso_countback"), dso_before.get("dso_countback"), "down", "contagem regressiva, dias"),
+        Indicator("dso", "DSO", "days", days, days_before, "down", "contagem regressiva, dias"),
         Indicator("cei", "CEI", "percent", cei.get("cei"), cei_before.get("cei"), "up", "último mês completo, máximo 100"),
         Indicator("allowance", "PDD", "money", allowance, allowance_before, "down", "matriz de provisão"),
         Indicator("coverage", "PDD sobre o saldo", "share", _share(allowance, now), _share(allowance_before, before), "down"),

@@ -1,7 +1,7 @@
 """The pack as one page: no script, no request, every plot beside the table that it draws."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cobranca.reports import charts, wording
@@ -55,12 +55,11 @@ class ShownTable:
 
 @dataclass(frozen=True)
 class Block:
-    """A plot and its table, or either alone. ``wide`` puts the table below the plot instead of beside it."""
+    """A plot with its table below it, or either alone."""
 
     table: ShownTable | None = None
     plot: str = ""
     caption: str = ""
-    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,18 +134,19 @@ def _headline(pack: Pack, currency: str, found: dict[str, Indicator]) -> str:
     before = found["overdue_share"].before
     if before is not None:
         change = found["overdue_share"].value - before
-        way = "acima" if change > 0 else "abaixo"
         points = wording.number(abs(change) * 100)
-        compared = "o mesmo nível" if points == "0,0" else f"{points} ponto{'s' if points != '1,0' else ''} {way}"
-        said += f" No fim do mês anterior eram {wording.percent(before)}: {compared}."
+        way = "subiu" if change > 0 else "caiu"
+        compared = "a parte vencida ficou igual" if points == "0,0" else f"a parte vencida {way} {points} p.p."
+        said += f" Desde o fim do mês anterior ({wording.percent(before)}), {compared}"
     return said
 
 
 def _card(indicator: Indicator, currency: str) -> dict:
     """A figure with its change since the month before, said in words as well as by colour."""
+    is_money = indicator.kind == "money"
     card = {
         "label": indicator.label,
-        "value": as_text(indicator.value, indicator.kind, currency),
+        "value": wording.money(indicator.value, currency) if is_money else as_text(indicator.value, indicator.kind),
         "hint": indicator.hint,
         "change": "",
         "mood": "",
@@ -155,7 +155,7 @@ def _card(indicator: Indicator, currency: str) -> dict:
         card["hint"] = "sem histórico suficiente"
     elif indicator.before is not None:
         change = indicator.value - indicator.before
-        if indicator.kind == "money":
+        if is_money:
             relative = share(change, indicator.before)
             told = None if relative is None else wording.percent(abs(relative))
         elif indicator.kind == "share":
@@ -184,10 +184,9 @@ def _aging(pack: Pack, currency: str) -> Section:
         "Quanto está em cada faixa de atraso, contado do vencimento efetivo (dia útil bancário) e do vencimento original.",
         [
             Block(
-                _table(Table("aging", "", "Aging por faixa", tuple(columns), note=AGING.note), shown, currency),
-                charts.aging(rows, currency, f"Saldo por faixa de atraso em {currency}; os mesmos valores estão na tabela."),
+                _table(replace(AGING, title="Aging por faixa", columns=tuple(columns)), shown, currency),
+                charts.aging(rows, currency, _alt("Saldo por faixa de atraso", currency)),
                 "Barras: vencimento efetivo. Traço vertical: onde a barra terminaria pelo vencimento original.",
-                wide=True,
             )
         ],
     )
@@ -195,18 +194,22 @@ def _aging(pack: Pack, currency: str) -> Section:
 
 def _evolution(pack: Pack, currency: str) -> Section:
     trend = pack.rows("trend", currency)
+    overdue = [row for row in trend if row["aging_band"] != "not_due"]
     rows = rows_of(pack, EVOLUTION, currency)
     return Section(
         "evolucao",
         "Evolução",
-        "A carteira em cada um dos últimos fins de mês e na data de referência, refeita só com o que já havia acontecido em cada data.",
+        "A carteira nos últimos fins de mês e na data de referência, refeita só com o que já havia acontecido em cada data.",
         [
             Block(
+                plot=charts.trend(trend, currency, _alt("Evolução do saldo por faixa", currency)),
+                caption="Saldo total. A última coluna é a data de referência, antes do fim do mês.",
+            ),
+            Block(
                 _table(EVOLUTION, rows, currency),
-                charts.trend(trend, currency, f"Evolução do saldo por faixa em {currency}; os mesmos valores estão na tabela."),
-                "A última coluna é a data de referência, antes do fim do mês.",
-                wide=True,
-            )
+                charts.trend(overdue, currency, _alt("Evolução do saldo vencido por faixa", currency)),
+                "Só o saldo vencido.",
+            ),
         ],
     )
 
@@ -220,7 +223,7 @@ def _payers(pack: Pack, currency: str) -> Section:
             wording.CLASSES.get(row["payer_class"], wording.DASH),
             row["overdue_amount"],
             charts.CLASS_COLOURS.get(row["payer_class"], charts.BLUE),
-            f"{wording.count(row['overdue_customers'])} clientes",
+            wording.of(row["overdue_customers"], "cliente", "clientes"),
         )
         for row in classes
     ]
@@ -229,31 +232,28 @@ def _payers(pack: Pack, currency: str) -> Section:
             wording.person(row["customer_name"]) + _again(row, debtors),
             row["open_amount"],
             charts.BLUE,
-            f"há {wording.count(row['days_past_due'])} dias",
+            f"há {wording.of(row['days_past_due'], 'dia', 'dias')}",
         )
         for row in debtors[:CHARTED_DEBTORS]
     ]
-    blocks = []
-    if classes:
-        blocks.append(
+    told = wording.percent(share(sum_of(debtors, "open_amount"), overdue))
+    return Section(
+        "pagadores",
+        "Pagadores",
+        "Quem deve, por classe do ranking de pagadores, e os maiores saldos vencidos.",
+        [
             Block(
-                _table(RANKING, classes, currency),
-                charts.amounts(class_bars, currency, f"Saldo vencido por classe de pagador em {currency}."),
+                _table(RANKING, classes, currency, empty="Não há títulos em aberto."),
+                charts.amounts(class_bars, currency, _alt("Saldo vencido por classe de pagador", currency)),
                 "Saldo vencido por classe de pagador.",
-            )
-        )
-    told = share(sum_of(debtors, "open_amount"), overdue)
-    blocks.append(
-        Block(
-            _table(DEBTORS, debtors, currency, empty="Ninguém está em atraso nesta moeda."),
-            charts.amounts(debtor_bars, currency, f"Os {len(debtor_bars)} maiores saldos vencidos em {currency}.") if debtors else "",
-            f"Os {len(debtors)} maiores somam {wording.percent(told)} do vencido; o gráfico mostra os {len(debtor_bars)} primeiros."
-            if debtors
-            else "",
-            wide=True,
-        )
+            ),
+            Block(
+                _table(DEBTORS, debtors, currency, empty="Ninguém está em atraso nesta moeda."),
+                charts.amounts(debtor_bars, currency, _alt(f"Os {len(debtor_bars)} maiores saldos vencidos", currency)),
+                f"Os {len(debtors)} maiores somam {told} do vencido; o gráfico mostra os {len(debtor_bars)} primeiros.",
+            ),
+        ],
     )
-    return Section("pagadores", "Pagadores", "Quem deve, por classe do ranking de pagadores, e os maiores saldos vencidos.", blocks)
 
 
 def _again(row: Row, rows: Sequence[Row]) -> str:
@@ -265,7 +265,7 @@ def _again(row: Row, rows: Sequence[Row]) -> str:
 def _time(pack: Pack, currency: str) -> Section:
     dso, cei = pack.rows("dso", currency), pack.rows("cei", currency)
     known = [row for row in dso if row["dso_simple"] is not None or row["dso_countback"] is not None]
-    measured = [row for row in cei if row["cei"] is not None]
+    measured = [row for row in cei if row["cei"] is not None and not row["is_business_date"]]
     return Section(
         "prazo",
         "Prazo de recebimento e eficácia da cobrança",
@@ -273,15 +273,13 @@ def _time(pack: Pack, currency: str) -> Section:
         [
             Block(
                 _table(DSO, dso, currency, empty="Ainda não há vendas com que medir o prazo."),
-                charts.days_to_receive(known, f"DSO por fim de mês em {currency}; os mesmos valores estão na tabela.") if known else "",
+                charts.days_to_receive(known, _alt("DSO por fim de mês", currency)),
                 "DSO em dias.",
-                wide=True,
             ),
             Block(
                 _table(CEI, cei, currency, empty="É preciso ter ao menos um fim de mês anterior."),
-                charts.effectiveness(measured, f"CEI por mês em {currency}; os mesmos valores estão na tabela.") if measured else "",
-                "CEI por mês; o mês corrente ainda não terminou.",
-                wide=True,
+                charts.effectiveness(measured, _alt("CEI por mês", currency)),
+                "CEI dos meses completos.",
             ),
         ],
     )
@@ -297,9 +295,8 @@ def _liquidity(pack: Pack, currency: str) -> Section:
         [
             Block(
                 _table(LIQUIDITY, rows, currency, empty="Nada venceu nos últimos treze meses."),
-                charts.liquidity(known, f"Índice de liquidez por mês de vencimento em {currency}.") if known else "",
+                charts.liquidity(known, _alt("Índice de liquidez por mês de vencimento", currency)),
                 "Cada linha termina no último mês cujo prazo já se completou.",
-                wide=True,
             )
         ],
     )
@@ -343,9 +340,8 @@ def _rolling(pack: Pack, currency: str) -> Section:
         [
             Block(
                 _table(table, summary, currency, empty="É preciso ter ao menos dois fins de mês."),
-                charts.roll_rates(rows, f"Matriz de rolagem em {currency}: parte de cada faixa anterior em cada faixa atual.") if rows else "",
+                charts.roll_rates(rows, _alt("Parte de cada faixa anterior em cada faixa atual", currency)),
                 "Cada linha soma 100 %. Todos os meses estão na planilha.",
-                wide=True,
             )
         ],
     )  # fmt: skip
@@ -364,12 +360,11 @@ def _allowance(pack: Pack, currency: str) -> Section:
         [
             Block(
                 _table(
-                    Table("allowance", "", "Matriz de provisão na data de referência", columns), matrix, currency,
+                    replace(ALLOWANCE, title="Matriz de provisão na data de referência", columns=columns), matrix, currency,
                     note="Ainda não há títulos vencidos há 181 dias: sem histórico não há taxa." if missing else "",
                 ),
-                charts.allowance(known, currency, f"PDD por fim de mês em {currency}.") if len(known) > 1 else "",
+                charts.allowance(known, currency, _alt("PDD por fim de mês", currency)),
                 "PDD por fim de mês.",
-                wide=True,
             ),
             Block(_table(MOVEMENT, movement, currency, empty="É preciso ter ao menos um fim de mês anterior.")),
         ],
@@ -379,13 +374,13 @@ def _allowance(pack: Pack, currency: str) -> Section:
 def _recovery(pack: Pack, currency: str) -> Section:
     rows = newest(pack.rows("recovery", currency), full_month=True)
     columns = tuple(column for column in RECOVERY.columns if column.name != "as_of_date")
-    month = f" em {wording.month(rows[0]['as_of_date'])}" if rows else ""
+    month = f" em {wording.month(rows[0]['as_of_date'])}"
     bars = [
         (
             wording.BANDS[row["aging_band"]],
             row["received_amount"],
             charts.BAND_COLOURS[row["aging_band"]],
-            f"({wording.percent(row['recovery_rate'])})",
+            wording.percent(row["recovery_rate"]),
         )
         for row in rows
     ]
@@ -395,10 +390,14 @@ def _recovery(pack: Pack, currency: str) -> Section:
         f"Do que estava em cada faixa no início do mês, quanto entrou{month}, e quantos clientes prometeram ou fizeram acordo.",
         [
             Block(
-                _table(Table("recovery", "", f"Recuperação{month}", columns), rows, currency, empty="É preciso ter um mês completo."),
-                charts.amounts(bars, currency, f"Recebido por faixa{month} em {currency}.") if bars else "",
+                _table(
+                    replace(RECOVERY, title=f"Recuperação{month}", columns=columns),
+                    rows,
+                    currency,
+                    empty="É preciso ter um mês completo.",
+                ),
+                charts.amounts(bars, currency, _alt(f"Recebido por faixa{month}", currency)),
                 "Recebido no mês e parte do saldo inicial da faixa.",
-                wide=True,
             )
         ],
     )
@@ -432,7 +431,7 @@ def _decisions(pack: Pack, currency: str) -> Section:
             f"{wording.DECISIONS[row['decision']]}: {_lower(wording.reason(row['reason']))}",
             row["open_amount"],
             _DECISION_COLOURS[row["decision"]],
-            f"{wording.count(row['receivables'])} títulos",
+            wording.of(row["receivables"], "título", "títulos"),
         )
         for row in rows
         if row["reason"] != "not_due"
@@ -444,9 +443,8 @@ def _decisions(pack: Pack, currency: str) -> Section:
         [
             Block(
                 _table(DECISIONS, rows, currency, empty="Não há títulos em aberto."),
-                charts.amounts(bars, currency, f"Saldo por decisão e motivo em {currency}, sem o que não venceu.") if bars else "",
+                charts.amounts(bars, currency, _alt("Saldo por decisão e motivo, sem o que não venceu", currency)),
                 "Saldo por decisão e motivo, sem os títulos que ainda não venceram.",
-                wide=True,
             )
         ],
     )
@@ -467,12 +465,17 @@ def _reconciliation(pack: Pack, currency: str) -> Section:
     )
 
 
+def _alt(what: str, currency: str) -> str:
+    """What a plot shows, for those who cannot see it."""
+    return f"{what}, em {currency}; os valores estão na tabela."
+
+
 def _table(table: Table, rows: Sequence[Row], currency: str, *, empty: str = "", note: str = "") -> ShownTable:
     """A table as text; its first column heads the row, and what can be added up is."""
     head = [Cell(column.label, column.kind in _RIGHT) for column in table.columns]
     body = [
         [
-            Cell(as_text(row[column.name], column.kind, currency), column.kind in _RIGHT, number == 0)
+            Cell(as_text(row[column.name], column.kind), column.kind in _RIGHT, number == 0)
             for number, column in enumerate(table.columns)
         ]
         for row in rows
@@ -482,10 +485,12 @@ def _table(table: Table, rows: Sequence[Row], currency: str, *, empty: str = "",
     if sums and rows:
         foot.append(
             [
-                Cell(as_text(sums[column.name], column.kind, currency), True)
+                Cell(as_text(sums[column.name], column.kind), True)
                 if column.name in sums
                 else Cell("Total" if number == 0 else "", heading=number == 0)
                 for number, column in enumerate(table.columns)
             ]
         )
-    return ShownTable(table.title, head, body, foot, note or table.note, empty or "Sem dados.")
+    has_money = body and any(column.kind == "money" for column in table.columns)
+    caption = f"{table.title} (valores em {wording.symbol(currency)})" if has_money else table.title
+    return ShownTable(caption, head, body, foot, (note or table.note) if body else "", empty or "Sem dados.")

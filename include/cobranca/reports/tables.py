@@ -53,14 +53,14 @@ class Table:
         }
 
 
-def as_text(value: object, kind: str, currency: str) -> str:
-    """One cell of the page."""
+def as_text(value: object, kind: str) -> str:
+    """One cell of the page; the table's caption names the currency."""
     if kind in _TEXT:
         return _TEXT[kind](value)
     if value is None:
         return wording.DASH
     if kind == "money":
-        return wording.money(value, currency)
+        return wording.amount(value)
     if kind == "count":
         return wording.count(int(value))
     if kind == "share":
@@ -95,10 +95,12 @@ EVOLUTION = Table(
     "evolution", "Evolução", "Evolução da carteira por fim de mês",
     (
         AS_OF,
-        *(Column(band, wording.BANDS[band], "money") for band in ("not_due", "1-30", "31-60", "61-90", "91-180", "181+")),
+        Column("not_due", "A vencer", "money"), Column("1-30", "1–30", "money"), Column("31-60", "31–60", "money"),
+        Column("61-90", "61–90", "money"), Column("91-180", "91–180", "money"), Column("181+", "181+", "money"),
         Column("open_amount", "Saldo total", "money"), Column("overdue_amount", "Vencido", "money"),
         Column("overdue_share", "% vencido", "share"),
     ),
+    note="Faixas em dias de atraso, contados do vencimento efetivo.",
 )  # fmt: skip
 DSO = Table(
     "dso", "DSO", "Prazo médio de recebimento",

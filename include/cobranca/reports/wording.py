@@ -4,7 +4,7 @@ import re
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from cobranca.money import SYMBOLS, format_money
+from cobranca.money import SYMBOLS, format_money, format_number
 
 BANDS = {
     "not_due": "A vencer",
@@ -14,6 +14,15 @@ BANDS = {
     "91-180": "91 a 180 dias",
     "181+": "Mais de 180 dias",
     "settled": "Baixado",
+}
+SHORT_BANDS = {
+    "not_due": "a vencer",
+    "1-30": "1–30",
+    "31-60": "31–60",
+    "61-90": "61–90",
+    "91-180": "91–180",
+    "181+": "181 ou mais",
+    "settled": "baixado",
 }
 BASES = {"effective": "vencimento efetivo", "original": "vencimento original"}
 CLASSES = {
@@ -91,7 +100,7 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "DSO simples (prazo médio de recebimento)",
-        "Saldo ÷ vendas a prazo × dias, com as vendas e os dias dos três últimos meses (o mês corrente até a data de referência).",
+        "Saldo ÷ vendas a prazo × dias, com as vendas e os dias dos três últimos meses (o corrente até a data de referência).",
         "Definição usual de análise de crédito",
     ),
     (
@@ -138,8 +147,8 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "Recuperação por faixa",
-        "Do saldo de cada faixa no início do mês, a parte recebida em dinheiro durante o mês. Acordos e promessas contam clientes, "
-        "na faixa da dívida mais antiga de cada um.",
+        "Do saldo de cada faixa no início do mês, a parte recebida em dinheiro durante o mês. Acordos e promessas contam "
+        "clientes, na faixa da dívida mais antiga de cada um.",
         "Regra deste relatório",
     ),
     (
@@ -156,8 +165,8 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "Classes de pagadores",
-        "Pontual: paga em dia. Atraso habitual: atrasa poucos dias com frequência. Irregular: varia. Crítico: atraso longo. Novo: "
-        "menos de três títulos liquidados. A classe usa só o passado conhecido na data.",
+        "Pontual: paga em dia. Atraso habitual: atrasa poucos dias com frequência. Irregular: varia. Crítico: atraso longo. "
+        "Novo: menos de três títulos liquidados. A classe usa só o passado conhecido na data.",
         "Régua de cobrança da empresa",
     ),
 )
@@ -188,8 +197,18 @@ def money(value: Decimal | None, currency: str) -> str:
     return DASH if value is None else format_money(value, currency)
 
 
+def amount(value: Decimal | None) -> str:
+    """Money in a column whose heading names the currency."""
+    return DASH if value is None else format_number(value)
+
+
 def symbol(currency: str) -> str:
     return SYMBOLS.get(currency, currency)
+
+
+def of(value: int, one: str, many: str) -> str:
+    """``1 cliente``, ``1.204 clientes``."""
+    return f"{count(value)} {one if value == 1 else many}"
 
 
 def count(value: int | None) -> str:

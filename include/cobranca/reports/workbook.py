@@ -62,7 +62,9 @@ class _Formats:
 _SPECIAL = {
     "title": {"bold": True, "font_size": 15, "font_color": "#1F2A37"},
     "note": {"font_color": "#5B6775", "italic": True},
-    "header": {"bold": True, "font_color": "#FFFFFF", "bg_color": "#2F6690", "text_wrap": True, "border": 1, "border_color": "#FFFFFF"},
+    "header": {
+        "bold": True, "font_color": "#FFFFFF", "bg_color": "#2F6690", "text_wrap": True, "border": 1, "border_color": "#FFFFFF",
+    },
     "wrapped": {"text_wrap": True, "valign": "top"},
     "term": {"bold": True, "text_wrap": True, "valign": "top"},
 }  # fmt: skip
