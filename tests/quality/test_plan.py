@@ -27,6 +27,10 @@ def failed(verdict) -> set[str]:
     return {f"{check.subject} {check.name}" for check in verdict.checks if not check.passed}
 
 
+def changed(tables: Tables, good: Tables) -> set[str]:
+    return {name for name, rows in tables.items() if rows != good[name]}
+
+
 def set_in(table: str, row: int, **values):
     return lambda plan: plan[table][row].update(values)
 
@@ -203,9 +207,10 @@ SPOILED = {
 
 
 @pytest.mark.parametrize(("spoil", "expected"), SPOILED.values(), ids=SPOILED.keys())
-def test_one_thing_wrong_refuses_the_plan_for_exactly_that(settings, spoil, expected):
+def test_one_thing_wrong_refuses_the_plan_for_exactly_that(settings, ask_only_about, spoil, expected):
     plan = plan_tables()
     spoil(plan)
+    ask_only_about(changed(plan, plan_tables()))
     verdict = judged(settings, plan)
     assert not verdict.passed
     assert failed(verdict) == expected
@@ -228,9 +233,10 @@ REFUSED_BY_THE_LANDING = {
 
 
 @pytest.mark.parametrize(("spoil", "expected"), REFUSED_BY_THE_LANDING.values(), ids=REFUSED_BY_THE_LANDING.keys())
-def test_what_landed_refuses_a_plan_that_ignores_it(settings, spoil, expected):
+def test_what_landed_refuses_a_plan_that_ignores_it(settings, ask_only_about, spoil, expected):
     landing = landing_tables()
     spoil(landing)
+    ask_only_about({name.replace("erp/", "landed_") for name in changed(landing, landing_tables())})
     assert failed(judged(settings, plan_tables(), landing)) == expected
 
 
