@@ -105,8 +105,8 @@ def _quarantine(files: "Files", view: str) -> list[dict]:
 
 def shown_key(key: str) -> str:
     """A record's key as it may be shown: not when it is no plain code, nor when it is somebody's CPF or CNPJ."""
-    digits = re.sub(r"\D", "", key)
-    personal = len(digits) in (11, 14) and (CPF().validate(digits) or CNPJ().validate(digits))
+    document = re.sub(r"[^0-9A-Z]", "", key.upper())
+    personal = (len(document) == 11 and CPF().validate(document)) or (len(document) == 14 and CNPJ().validate(document))
     return key if _PLAIN_KEY.fullmatch(key) and not personal else HIDDEN
 
 
