@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 from cobranca.reports import charts, wording
@@ -331,12 +332,13 @@ def _rolling(pack: Pack, currency: str) -> Section:
             Column("worse_share", "Passou a faixa pior", "share"),
         ),
     )  # fmt: skip
-    lead = "Para onde foi o saldo de cada faixa"
-    lead += f" entre o fim do mês anterior e {wording.day(as_of)}, título a título." if as_of else ", título a título."
+    lead = "Para onde foi o saldo de cada faixa, título a título"
+    if as_of:
+        lead += f": de {wording.day(as_of.replace(day=1) - timedelta(days=1))} a {wording.day(as_of)}"
     return Section(
         "rolagem",
         "Rolagem entre faixas",
-        lead,
+        f"{lead}.",
         [
             Block(
                 _table(table, summary, currency, empty="É preciso ter ao menos dois fins de mês."),

@@ -59,12 +59,19 @@ class _Formats:
         return self._made[key]
 
 
+_HEADER = {"bold": True, "font_color": "#FFFFFF", "bg_color": "#2F6690", "text_wrap": True, "border": 1, "border_color": "white"}
+    "bold": True,
+    "font_color": "#FFFFFF",
+    "bg_color": "#2F6690",
+    "text_wrap": True,
+    "border": 1,
+    "border_color": "#FFFFFF",
+}
 _SPECIAL = {
     "title": {"bold": True, "font_size": 15, "font_color": "#1F2A37"},
     "note": {"font_color": "#5B6775", "italic": True},
-    "header": {
-        "bold": True, "font_color": "#FFFFFF", "bg_color": "#2F6690", "text_wrap": True, "border": 1, "border_color": "#FFFFFF",
-    },
+    "header": _HEADER,
+    "number header": _HEADER | {"align": "right"},
     "wrapped": {"text_wrap": True, "valign": "top"},
     "term": {"bold": True, "text_wrap": True, "valign": "top"},
 }  # fmt: skip
@@ -96,7 +103,7 @@ def _sheet(book, formats: _Formats, pack: Pack, table: Table) -> None:
     _heading(sheet, formats, table.title, pack, table.note)
     columns = (Column("currency", "Moeda"), *table.columns)
     for number, column in enumerate(columns):
-        sheet.write_string(FIRST_ROW, number, column.label, formats.get("header"))
+        sheet.write_string(FIRST_ROW, number, column.label, formats.get("number header" if column.kind in NUMBERS else "header"))
         sheet.set_column(number, number, _WIDTHS.get(column.kind, 24 if column.kind != "text" or number else 10))
     line = FIRST_ROW
     for currency in pack.currencies:
