@@ -60,13 +60,6 @@ class _Formats:
 
 
 _HEADER = {"bold": True, "font_color": "#FFFFFF", "bg_color": "#2F6690", "text_wrap": True, "border": 1, "border_color": "white"}
-    "bold": True,
-    "font_color": "#FFFFFF",
-    "bg_color": "#2F6690",
-    "text_wrap": True,
-    "border": 1,
-    "border_color": "#FFFFFF",
-}
 _SPECIAL = {
     "title": {"bold": True, "font_size": 15, "font_color": "#1F2A37"},
     "note": {"font_color": "#5B6775", "italic": True},
