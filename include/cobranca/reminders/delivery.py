@@ -1,6 +1,7 @@
 """Delivery: each planned contact is claimed, looked at for the last time, committed as ``sending``, and only then sent."""
 
 import logging
+import math
 import time
 import uuid
 from collections import deque
@@ -27,6 +28,10 @@ log = logging.getLogger(__name__)
 TIME_ZONE = ZoneInfo("America/Sao_Paulo")
 PAST_DATE = "data de referência passada: só a caixa de saída recebe mensagens atrasadas"
 STALE_PAYMENTS = "pagamentos desatualizados: não se sabe quem já pagou"
+
+
+# So many answers in a row that leave it open whether the message was accepted: better to wait than to doubt everybody.
+DOUBTS_IN_A_ROW = 20
 
 
 class DeliveryHalted(CobrancaError):
@@ -157,6 +162,7 @@ class _Delivery:
         self._cursor = ""
         self._renewed = 0.0
         self._refusals = 0
+        self._doubts = 0
         self._broken: Exception | None = None
 
     def run(self) -> None:
@@ -231,7 +237,7 @@ class _Delivery:
                 return setback
             allowed = set(
                 self.ledger.advance(
-                    self.owner, ended=ended, start=[letter.message_key for letter in start], lease_seconds=self._sending_lease()
+                    self.owner, ended=ended, start=[letter.message_key for letter in start], lease_seconds=self.lease_seconds
                 )
             )
             self._renew()
@@ -245,17 +251,17 @@ class _Delivery:
                 ended.append(self._ended(flying.pop(future), outcome))
                 if outcome.result in ("retry", "halt") and (setback is None or setback.result == "retry"):
                     setback = outcome
+            if setback is None and self._doubts >= DOUBTS_IN_A_ROW:
+                setback = Outcome("retry", "o provedor não confirma o que recebe", wait_seconds=math.inf)
 
     def _ended(self, key: str, outcome: Outcome) -> Ended:
+        self._doubts = self._doubts + 1 if outcome.result == "unknown" else 0
         if outcome.result == "sent":
             self.sent += 1
             self._refusals = 0
         # A retry or a halt is certain not to have been accepted, so the contact may be planned again.
         state = "planned" if outcome.result in ("retry", "halt") else outcome.result
         return Ended(key, state, outcome.reason, outcome.provider_message_id)
-
-    def _sending_lease(self) -> float:
-        return self.lease_seconds
 
     def _renew(self) -> None:
         if time.monotonic() - self._renewed > self.lease_seconds / 3:

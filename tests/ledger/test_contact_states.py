@@ -1,0 +1,139 @@
+"""The contact state machine under every order of events that Hypothesis can think of."""
+
+import tempfile
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from cobranca.ledger import open_ledger
+from cobranca.ledger.contacts import ContactLedger, Ended
+from cobranca.ledger.tables import ENGAGED_STATES, contact_history, contacts
+
+FIRST = date(2026, 11, 16)
+OWNERS = ("w1", "w2")
+FOREVER, OVER = 3600, -1
+# The only ways a contact may go.
+ALLOWED = {
+    None: {"planned"},
+    "planned": {"planned", "claimed", "suppressed", "superseded", "expired"},
+    "claimed": {"planned", "sending", "suppressed", "cancelled_paid", "rejected"},
+    "sending": {"planned", "sent", "rejected", "unknown"},
+    "unknown": {"sent", "rejected", "unknown"},
+    "superseded": {"planned"},
+}
+
+
+class Contacts(RuleBasedStateMachine):
+    """Two workers, three dates, four debts; a mail counts as gone at the moment a worker may send it."""
+
+    @initialize()
+    def start(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.engine = open_ledger(f"sqlite:///{Path(self.folder.name) / 'ledger.db'}")
+        self.ledger = ContactLedger(self.engine)
+        self.batch = {}
+        self.claimed = {owner: [] for owner in OWNERS}
+        self.sending = {owner: [] for owner in OWNERS}
+        self.left: Counter[str] = Counter()
+        self.planned: set[str] = set()
+
+    def teardown(self):
+        if hasattr(self, "engine"):
+            self.engine.dispose()
+            self.folder.cleanup()
+
+    @rule(day=st.integers(0, 2), debts=st.sets(st.integers(0, 3)), step=st.sampled_from(["d+1", "d+3"]))
+    def plan(self, day, debts, step):
+        night = FIRST + timedelta(days=day)
+        batch = f"{night}-{step}-{sorted(debts)}"
+        self.batch[night] = batch
+        messages = [(self._contact(night, debt, step, batch), []) for debt in sorted(debts)]
+        self.ledger.plan(night, batch, [messages])
+        self.planned |= {message["message_key"] for message, _ in messages}
+
+    @staticmethod
+    def _contact(night, debt, step, batch) -> dict:
+        return {
+            "message_key": f"{night}/{debt}",
+            "business_date": night,
+            "batch_id": batch,
+            "customer_key": f"C{debt}",
+            "episode_key": f"erp:{debt}",
+            "step": step,
+            "step_offset": 1,
+            "channel": "email",
+            "template": "first_notice",
+            "policy_version": "1",
+            "requires_approval": False,
+        }
+
+    @rule(owner=st.sampled_from(OWNERS), day=st.integers(0, 2), lease=st.sampled_from([FOREVER, OVER]), limit=st.integers(1, 3))
+    def claim(self, owner, day, lease, limit):
+        night = FIRST + timedelta(days=day)
+        batch = self.batch.get(night, "none")
+        keys = self.ledger.claim(night, batch, owner, limit=limit, after="", lease_seconds=lease)
+        self.claimed[owner] += keys
+
+    @rule(
+        owner=st.sampled_from(OWNERS),
+        lease=st.sampled_from([FOREVER, OVER]),
+        results=st.lists(st.sampled_from(["sent", "rejected", "unknown", "planned"])),
+    )
+    def advance(self, owner, lease, results):
+        ended = [Ended(key, state) for key, state in zip(self.sending[owner], results, strict=False)]
+        for result in ended:
+            self.sending[owner].remove(result.message_key)
+            if result.state in ("rejected", "planned"):
+                # The provider certainly did not take it.
+                self.left[result.message_key] -= 1
+        start = [key for key in dict.fromkeys(self.claimed[owner]) if key not in self.sending[owner]]
+        self.claimed[owner] = []
+        may_send = self.ledger.advance(owner, ended=ended, start=start, lease_seconds=lease)
+        assert set(may_send) <= set(start)
+        self.sending[owner] += may_send
+        self.left.update(may_send)
+
+    @rule(owner=st.sampled_from(OWNERS), state=st.sampled_from(["planned", "cancelled_paid", "rejected"]))
+    def release(self, owner, state):
+        self.ledger.release(owner, self.claimed[owner], state)
+        self.claimed[owner] = []
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def die(self, owner):
+        self.claimed[owner], self.sending[owner] = [], []
+
+    @rule()
+    def recover(self):
+        self.ledger.recover()
+
+    @rule(is_on=st.booleans())
+    def pause(self, is_on):
+        self.ledger.pause(is_on, "teste", "teste")
+
+    @precondition(lambda self: hasattr(self, "engine"))
+    @invariant()
+    def nobody_twice_and_nobody_lost(self):
+        with self.engine.connect() as connection:
+            rows = connection.execute(sa.select(contacts)).all()
+            steps = connection.execute(sa.select(contact_history).order_by(contact_history.c.id)).all()
+        assert all(number <= 1 for number in self.left.values()), self.left
+        assert {row.message_key for row in rows} == self.planned
+        engaged = Counter((row.episode_key, row.step, row.channel) for row in rows if row.state in ENGAGED_STATES)
+        assert not engaged or max(engaged.values()) == 1
+        for step in steps:
+            assert step.to_state in ALLOWED.get(step.from_state, set()), (step.from_state, step.to_state)
+        told = {row.message_key: row.state for row in rows}
+        for key, number in self.left.items():
+            if number:
+                assert told[key] in ("sending", "sent", "unknown", "rejected"), (key, told[key])
+
+
+TestContacts = Contacts.TestCase
+TestContacts.settings = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)

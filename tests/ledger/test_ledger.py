@@ -1,0 +1,212 @@
+"""The ledger's database: migrations, what can never be rewritten, and the feedback of a night."""
+
+import threading
+from datetime import date, timedelta
+from decimal import Decimal
+from multiprocessing import get_context
+
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from cobranca.errors import ConfigError
+from cobranca.ledger import open_ledger
+from cobranca.ledger.feedback import publish_feedback
+from cobranca.ledger.tables import (
+    agreements,
+    contact_history,
+    contact_items,
+    contacts,
+    metadata,
+    outcomes,
+    promises,
+    utc_now,
+)
+from cobranca.schema import FEEDBACK
+
+NIGHT = date(2026, 11, 18)
+PROCESSES = get_context("forkserver")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    server = request.getfixturevalue("postgres_server")
+    return server.create_database(f"ledger_{abs(hash(str(tmp_path))) % 10**12}")
+
+
+@pytest.fixture
+def engine(url):
+    engine = open_ledger(url)
+    yield engine
+    engine.dispose()
+
+
+def contact(number: int = 1, **changes) -> dict:
+    return {
+        "message_key": f"m{number}",
+        "business_date": NIGHT,
+        "batch_id": "b1",
+        "customer_key": f"C{number}",
+        "episode_key": f"erp:{number}",
+        "step": "d+1",
+        "step_offset": 1,
+        "channel": "email",
+        "template": "first_notice",
+        "policy_version": "2026-01",
+        "state": "planned",
+        **changes,
+    }
+
+
+def test_the_migrations_make_exactly_the_declared_tables(engine):
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def _open(url: str) -> None:
+    open_ledger(url).dispose()
+
+
+def test_processes_that_start_at_once_migrate_one_after_another(url):
+    processes = [PROCESSES.Process(target=_open, args=(url,)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    threads = [threading.Thread(target=_open, args=(url,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in (*threads, *processes):
+        thread.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    _open(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("mysql://x/y", "mysql"), ("nonsense", "not a URL"), ("postgresql://u:s3cret@127.0.0.1:1/x", "cannot be opened")],
+)
+def test_a_ledger_that_cannot_be_used_is_explained_without_its_password(url, said):
+    with pytest.raises(ConfigError, match=said) as caught:
+        open_ledger(url)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update contact_history set reason = 'x'",
+        "delete from contact_history",
+        "delete from contacts",
+        "insert into contacts select * from contacts",
+    ],
+)
+def test_what_was_done_to_people_cannot_be_rewritten(engine, statement):
+    with engine.begin() as connection:
+        connection.execute(contacts.insert(), contact())
+    with pytest.raises(sa.exc.DBAPIError), engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def test_truncate_is_refused_too(postgres_server):
+    engine = open_ledger(postgres_server.create_database("ledger_truncate"))
+    for table in ("contact_history", "contacts cascade"):
+        with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
+            connection.exec_driver_sql(f"truncate {table}")
+    engine.dispose()
+
+
+def test_every_change_of_state_is_appended_whoever_makes_it(engine):
+    with engine.begin() as connection:
+        connection.execute(contacts.insert(), contact())
+    for state in ("claimed", "sending", "sent"):
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"update contacts set state = '{state}', owner = 'w1'")
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(contact_history).order_by(contact_history.c.id)).all()
+    assert [(row.from_state, row.to_state) for row in rows] == [
+        (None, "planned"),
+        ("planned", "claimed"),
+        ("claimed", "sending"),
+        ("sending", "sent"),
+    ]
+    assert rows == sorted(rows, key=lambda row: row.at)
+
+
+def test_the_database_refuses_a_second_contact_for_a_step_or_a_day(engine):
+    with engine.begin() as connection:
+        connection.execute(contacts.insert(), contact(1, state="sent"))
+        # A rejected one does not count as done.
+        connection.execute(contacts.insert(), contact(2, episode_key="erp:9", state="rejected"))
+        connection.execute(contacts.insert(), contact(3, episode_key="erp:9", state="sent"))
+    tomorrow = NIGHT + timedelta(days=1)
+    for again in (
+        contact(4, episode_key="erp:1", business_date=tomorrow, state="claimed"),
+        contact(5, customer_key="C1", episode_key="erp:5"),
+        contact(6, state="lost"),
+        contact(7, step=None),
+    ):
+        with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
+            connection.execute(contacts.insert(), again)
+
+
+def test_leases_are_measured_by_the_databases_clock(engine):
+    with engine.connect() as connection:
+        now, later = connection.execute(sa.select(utc_now(), utc_now(90))).one()
+    assert timedelta(seconds=89) < later - now < timedelta(seconds=91)
+
+
+def test_money_never_passes_through_a_float(engine):
+    with engine.begin() as connection:
+        connection.execute(contacts.insert(), contact())
+        amounts = {"open_amount": Decimal("9999999999999999.99"), "amount_due": Decimal("0.10")}
+        connection.execute(contact_items.insert(), {"message_key": "m1", "receivable_key": "r", "currency": "BRL", **amounts})
+        row = connection.execute(sa.select(contact_items)).one()
+        assert (row.open_amount, row.amount_due) == (Decimal("9999999999999999.99"), Decimal("0.10"))
+    with pytest.raises(sa.exc.StatementError), engine.begin() as connection:
+        connection.execute(contact_items.update().values(open_amount=0.1))
+
+
+def test_no_column_is_made_for_personal_data():
+    names = {column.name for table in metadata.tables.values() for column in table.columns}
+    assert not names & {"name", "customer_name", "email", "phone", "tax_id", "cpf"} - {"name"}
+    assert [table.name for table in metadata.tables.values() if "name" in table.columns] == ["switches"]
+
+
+def test_the_first_nights_feedback_is_empty_but_complete(settings):
+    feedback = publish_feedback(settings, NIGHT)
+    assert {entry.name: entry.rows for entry in feedback.files} == {f"{name}.parquet": 0 for name in FEEDBACK}
+    for name, schema in FEEDBACK.items():
+        assert pq.read_schema(feedback.path(f"{name}.parquet")).equals(schema)
+
+
+def test_the_feedback_tells_only_what_happened_before_its_date(settings, url):
+    settings = type(settings)(settings.config, settings.data, settings.warehouse, url, settings.delivery)
+    engine = open_ledger(url)
+    with engine.begin() as connection:
+        for days in (-1, 0, 1):
+            day, key = NIGHT + timedelta(days=days), f"k{days}"
+            connection.execute(contacts.insert(), contact(days + 5, business_date=day, state="sent"))
+            connection.execute(
+                contact_items.insert(),
+                {"message_key": f"m{days + 5}", "receivable_key": "erp:1", "currency": "BRL", "open_amount": 1, "amount_due": 2},
+            )
+            person = {"customer_key": "C1", "agent_id": "ana"}
+            money = {"currency": "BRL", "amount": Decimal("10.55")}
+            connection.execute(outcomes.insert(), {"outcome_id": key, "contacted_on": day, "code": "RECADO", **person})
+            connection.execute(promises.insert(), {"promise_id": key, "made_on": day, "promised_on": day, **person, **money})
+            connection.execute(
+                agreements.insert(),
+                {"agreement_id": key, "agreed_on": day, "installments": 3, "discount_rate": Decimal("0.1"), **person, **money},
+            )
+    feedback = publish_feedback(settings, NIGHT)
+    assert {entry.rows for entry in feedback.files} == {1}
+    assert feedback.entry("promises.parquet").totals == {"amount BRL": "10.55"}
+    row = pq.read_table(feedback.path("contacts.parquet")).to_pylist()[0]
+    assert (row["message_key"], row["business_date"], row["state"]) == ("m4", NIGHT - timedelta(days=1), "sent")
+    assert pq.read_table(feedback.path("contact_items.parquet")).to_pylist()[0]["amount_due"] == Decimal("2.00")
+    assert publish_feedback(settings, NIGHT).batch_id == feedback.batch_id
+    engine.dispose()
