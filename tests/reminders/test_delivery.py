@@ -1,0 +1,312 @@
+"""Planning and delivery to the outbox, on small approved plans."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from email import message_from_bytes, policy
+
+import pytest
+import sqlalchemy as sa
+
+from cobranca.errors import ConfigError, PartitionError
+from cobranca.ledger import open_ledger
+from cobranca.ledger.contacts import ContactLedger, PlanConflict
+from cobranca.ledger.tables import contact_items, contacts
+from cobranca.quality.verdict import Check, Verdict, write_verdict
+from cobranca.reminders import deliver, plan
+from cobranca.reminders.channels import Outcome
+from cobranca.reminders.channels.sendgrid_mail import SendGrid
+from cobranca.reminders.counts import Unbalanced, balance
+from cobranca.reminders.delivery import DeliveryHalted, DeliveryRefused, open_channel
+from reminders.plans import TONIGHT, item, judge, message, nobody_paid, publish_plan
+
+TOMORROW = TONIGHT + timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def paid(monkeypatch) -> dict[str, Decimal]:
+    """What the source says was paid, by receivable; an entry of ``None`` makes the source fail."""
+    paid: dict[str, Decimal] = {}
+    monkeypatch.setattr("cobranca.landing.paid_now", lambda s, source, ids: nobody_paid(s, source, ids) | paid)
+    return paid
+
+
+@pytest.fixture
+def ledger(settings):
+    engine = open_ledger(settings.ledger)
+    yield ContactLedger(engine)
+    engine.dispose()
+
+
+def states(ledger: ContactLedger) -> dict[str, tuple[str, str | None]]:
+    """State and reason by customer number and date."""
+    with ledger.engine.connect() as connection:
+        rows = connection.execute(sa.select(contacts)).all()
+    return {(int(row.customer_key[1:], 16), row.business_date): (row.state, row.state_reason) for row in rows}
+
+
+class Recorder:
+    """A real channel that only remembers; ``answers`` may hold an outcome by message key."""
+
+    name, is_real, threads = "recorder", True, 3
+
+    def __init__(self):
+        self.letters, self.answers = [], {}
+
+    def send(self, letter) -> Outcome:
+        self.letters.append(letter.message_key)
+        return self.answers.get(letter.message_key, Outcome("sent", provider_message_id="1"))
+
+    def was_accepted(self, key: str) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_outbox_holds_each_message_once_and_an_index(settings):
+    publish_plan(settings, [message(n, customer_name=f"Ana <{n}>") for n in range(5)])
+    counts = deliver(settings, TONIGHT)
+    assert (counts.planned, counts.sent, counts.new, counts.held) == (5, 5, 5, 0)
+    folder = settings.folder("outbox", TONIGHT)
+    assert len(list(folder.glob("*.eml"))) == 5 and len(list(folder.glob("*.html"))) == 6
+    assert "5 mensagens" in (folder / "index.html").read_text() and "Ana &lt;3&gt;" in (folder / "index.html").read_text()
+    mail = message_from_bytes(next(folder.glob("*.eml")).read_bytes(), policy=policy.default)
+    assert mail["X-Cobranca-Template"] == "first_notice" and mail["From"].addresses[0].addr_spec == "financeiro@example.com.br"
+
+
+def test_planning_and_delivering_again_changes_nothing(settings, ledger):
+    publish_plan(settings, [message(n) for n in range(5)])
+    assert plan(settings, TONIGHT).new == 5
+    assert plan(settings, TONIGHT).new == 0
+    deliver(settings, TONIGHT)
+    files = {path.name: path.stat().st_mtime_ns for path in settings.folder("outbox", TONIGHT).glob("*.eml")}
+    for _ in range(2):
+        assert plan(settings, TONIGHT).as_dict()["sent"] == 5
+        counts = deliver(settings, TONIGHT)
+        assert (counts.sent, counts.new, counts.already) == (5, 0, 5)
+    assert files == {path.name: path.stat().st_mtime_ns for path in settings.folder("outbox", TONIGHT).glob("*.eml")}
+
+
+def test_only_the_batch_of_its_own_passed_verdict_is_planned(settings):
+    with pytest.raises(PartitionError):
+        plan(settings, TONIGHT)
+    batch = publish_plan(settings, [message(1)])
+    judge(settings, batch, batch_id="another")
+    with pytest.raises(PartitionError):
+        deliver(settings, TONIGHT)
+    judge(settings, batch, failed="plan_total_matches")
+    with pytest.raises(PartitionError):
+        deliver(settings, TONIGHT)
+    judge(settings, batch)
+    assert deliver(settings, TONIGHT).sent == 1
+
+
+def test_a_newer_plan_of_the_date_replaces_what_was_not_yet_sent(settings, ledger):
+    publish_plan(settings, [message(1), message(2), message(3)])
+    plan(settings, TONIGHT)
+    publish_plan(settings, [message(2, [item("R00002"), item("R9")], step="d+3"), message(4)])
+    counts = plan(settings, TONIGHT)
+    assert (counts.planned, counts.new, counts.superseded, counts.not_in_plan) == (2, 1, 2, 2)
+    with ledger.engine.connect() as connection:
+        query = sa.select(contacts.c.step, sa.func.count()).join(contact_items).group_by(contacts.c.step)
+        assert dict(connection.execute(query.where(contacts.c.state == "planned")).all()) == {"d+3": 2, "d+1": 1}
+    assert deliver(settings, TONIGHT).sent == 2
+    publish_plan(settings, [message(1), message(4)])
+    counts = deliver(settings, TONIGHT)
+    assert (counts.sent, counts.new, counts.superseded) == (3, 1, 1), "the one that came back is sent, nobody else again"
+
+
+def test_a_step_that_was_done_is_not_done_again_on_another_date(settings, ledger):
+    publish_plan(settings, [message(1), message(2)])
+    deliver(settings, TONIGHT)
+    tomorrow = [message(1, [item("R00001")], night=TOMORROW), message(2, [item("R00002")], night=TOMORROW, step="d+3")]
+    publish_plan(settings, tomorrow, night=TOMORROW)
+    counts = deliver(settings, TOMORROW)
+    assert (counts.suppressed, counts.sent) == (1, 1)
+    assert states(ledger)[1, TOMORROW] == ("suppressed", "etapa já realizada para esta dívida")
+
+
+def test_what_an_earlier_date_left_is_not_sent_beside_todays_message(settings, ledger):
+    publish_plan(settings, [message(1), message(2)])
+    plan(settings, TONIGHT)
+    publish_plan(settings, [message(1, night=TOMORROW)], night=TOMORROW)
+    assert deliver(settings, TOMORROW).sent == 1
+    assert states(ledger)[2, TONIGHT][0] == "expired"
+    counts = deliver(settings, TONIGHT)
+    assert (counts.expired, counts.sent) == (2, 0)
+
+
+def test_two_messages_for_one_customer_are_refused_before_anything_is_planned(settings, ledger):
+    publish_plan(settings, [message(1), message(2, customer_key=f"C{1:020x}", message_key="other")])
+    with pytest.raises(PlanConflict):
+        plan(settings, TONIGHT)
+    assert states(ledger) == {}
+
+
+@pytest.mark.parametrize("carriers", [0, 2])
+def test_a_message_without_exactly_one_carrying_receivable_is_refused(settings, carriers):
+    rows = message(1, [item("R1"), item("R2")])
+    for row in rows:
+        row["is_carrier"] = carriers == 2
+    publish_plan(settings, [rows])
+    with pytest.raises(PartitionError, match="carrying"):
+        plan(settings, TONIGHT)
+
+
+def test_a_payment_since_the_plan_cancels_the_message(settings, ledger, paid):
+    publish_plan(settings, [message(1, [item("R1"), item("R2")]), message(2), message(3)])
+    paid["R2"] = Decimal("0.01")
+    paid["R00003"] = Decimal("-5")
+    counts = deliver(settings, TONIGHT)
+    assert (counts.cancelled_paid, counts.sent) == (1, 2)
+    assert states(ledger)[1, TONIGHT] == ("cancelled_paid", "pagamento identificado antes do envio")
+
+
+def test_a_payment_that_the_plan_knew_cancels_nothing(settings, paid):
+    known = {"open_amount": Decimal(400), "fine": Decimal(8), "interest": Decimal(0), "amount_due": Decimal(408)}
+    publish_plan(settings, [message(1, [item("R1", **known)])])
+    paid["R1"] = Decimal(600)
+    assert deliver(settings, TONIGHT).sent == 1
+
+
+def test_a_message_that_must_not_leave_is_rejected_with_its_reason(settings, ledger):
+    wrong = item("R2", boleto_line="23793381286000782713695000063305975520000370001")
+    publish_plan(settings, [message(1, email="sem e-mail"), message(2, [wrong]), message(3)])
+    counts = deliver(settings, TONIGHT)
+    assert (counts.rejected, counts.sent) == (2, 1)
+    assert states(ledger)[1, TONIGHT] == ("rejected", "e-mail inválido")
+    assert states(ledger)[2, TONIGHT] == ("rejected", "boleto com dígito verificador inválido")
+
+
+def test_a_step_that_asks_for_approval_waits_for_a_person(settings, ledger):
+    publish_plan(settings, [message(1, requires_approval=True), message(2)])
+    counts = deliver(settings, TONIGHT)
+    assert (counts.held, counts.sent) == (1, 1)
+    assert states(ledger)[1, TONIGHT] == ("planned", "aguarda aprovação de uma pessoa")
+    assert ledger.approve(TONIGHT, "gerente") == 1
+    assert deliver(settings, TONIGHT).sent == 2
+
+
+def test_stale_payments_hold_the_reminders(settings):
+    batch = publish_plan(settings, [message(1)])
+    stale = [
+        Check("payments_fresh", "payments", "warning", False, "2026-11-10", "2026-11-17"),
+        Check("a", "b", "critical", True, "", ""),
+    ]
+    write_verdict(settings, Verdict.of(TONIGHT, batch.batch_id, "plan", stale, {}))
+    counts = deliver(settings, TONIGHT)
+    assert (counts.held, counts.sent) == (1, 0)
+    judge(settings, batch)
+    assert deliver(settings, TONIGHT).sent == 1
+
+
+@pytest.mark.parametrize(("today", "state"), [(TONIGHT, "sent"), (TOMORROW, "expired"), (date(2027, 1, 1), "expired")])
+def test_a_past_date_never_reaches_people(settings, ledger, today, state):
+    publish_plan(settings, [message(1)])
+    channel = Recorder()
+    deliver(settings, TONIGHT, today=today, channel=channel)
+    assert states(ledger)[1, TONIGHT][0] == state
+    assert len(channel.letters) == (state == "sent")
+
+
+def test_a_future_date_is_refused(settings):
+    publish_plan(settings, [message(1)])
+    channel = Recorder()
+    with pytest.raises(DeliveryRefused, match="future"):
+        deliver(settings, TONIGHT, today=TONIGHT - timedelta(days=1), channel=channel)
+    assert channel.letters == []
+
+
+def test_thirty_dates_that_are_made_up_for_reach_nobody(settings):
+    channel = Recorder()
+    for days in range(30, 0, -1):
+        night = TONIGHT - timedelta(days=days)
+        publish_plan(settings, [message(1, [item("R1", night=night)], night=night, step=f"d+{40 - days}")], night=night)
+        assert deliver(settings, night, today=TONIGHT, channel=channel).sent == 0
+    publish_plan(settings, [message(1, [item("R1")])])
+    assert deliver(settings, TONIGHT, today=TONIGHT, channel=channel).sent == 1
+    assert len(channel.letters) == 1
+
+
+def test_a_full_disk_halts_the_delivery_and_nothing_is_lost(settings, ledger, monkeypatch):
+    publish_plan(settings, [message(n) for n in range(5)])
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("cobranca.reminders.channels.outbox.Outbox.close", lambda self: None)
+        broken.setattr("cobranca.reminders.channels.outbox.write_atomically", full)
+        with pytest.raises(DeliveryHalted, match="No space left"):
+            deliver(settings, TONIGHT)
+    assert {state for state, _ in states(ledger).values()} == {"planned"}
+    assert deliver(settings, TONIGHT).sent == 5
+
+
+def test_an_error_in_the_middle_leaves_nothing_in_doubt(settings, ledger, monkeypatch):
+    publish_plan(settings, [message(n) for n in range(9)])
+    monkeypatch.setattr("cobranca.reminders.letters._greeting", _breaks_at(5))
+    with pytest.raises(ZeroDivisionError):
+        deliver(settings, TONIGHT)
+    assert sorted(state for state, _ in states(ledger).values()) == ["planned"] * 5 + ["sent"] * 4
+    monkeypatch.undo()
+    monkeypatch.setattr("cobranca.landing.paid_now", nobody_paid)
+    assert deliver(settings, TONIGHT).sent == 9
+
+
+def _breaks_at(number: int):
+    calls = iter(range(1, 1000))
+    return lambda found: "Ana" if next(calls) < number else 1 / 0
+
+
+def test_what_the_outbox_already_holds_is_not_left_in_doubt(settings, ledger):
+    publish_plan(settings, [message(1), message(2)])
+    deliver(settings, TONIGHT)
+    with ledger.engine.begin() as connection:
+        connection.execute(contacts.update().values(state="unknown"))
+    next(settings.folder("outbox", TONIGHT).glob("*.eml")).unlink()
+    counts = deliver(settings, TONIGHT)
+    assert (counts.sent, counts.unknown) == (1, 1)
+
+
+def test_a_provider_that_confirms_nothing_is_not_asked_to_the_end(settings):
+    publish_plan(settings, [message(n) for n in range(60)])
+    channel = Recorder()
+    channel.send = lambda letter: Outcome("unknown", "resposta 500 do provedor")
+    counts = deliver(settings, TONIGHT, today=TONIGHT, channel=channel)
+    assert counts.unknown <= 20 + channel.threads and counts.held == 60 - counts.unknown
+
+
+def test_no_more_messages_are_in_doubt_than_there_are_threads(settings, ledger):
+    publish_plan(settings, [message(n) for n in range(30)])
+    seen = []
+    channel = Recorder()
+
+    def send(letter) -> Outcome:
+        seen.append(ledger.counts(TONIGHT).get("sending", 0))
+        return Outcome("sent", provider_message_id="1")
+
+    channel.send = send
+    assert deliver(settings, TONIGHT, today=TONIGHT, channel=channel).sent == 30
+    assert max(seen) <= channel.threads and min(seen) >= 1, "sending is committed before any byte leaves"
+
+
+def test_lost_contacts_are_noticed():
+    with pytest.raises(Unbalanced, match="3 messages, the ledger 2"):
+        balance(TONIGHT, "b", 3, {"sent": 2}, new=0, already=0)
+    with pytest.raises(Unbalanced, match="strange"):
+        balance(TONIGHT, "b", 1, {"strange": 1}, new=0, already=0)
+
+
+def test_without_an_explicit_setting_nobody_is_reached(settings, monkeypatch):
+    assert open_channel(settings, TONIGHT).is_real is False
+    production = replace(settings, delivery="sendgrid")
+    with pytest.raises(ConfigError, match="sendgrid"):
+        open_channel(production, TONIGHT)
+    monkeypatch.setenv("AIRFLOW_CONN_SENDGRID", "http://:SG.secret@")
+    channel = open_channel(production, TONIGHT)
+    assert isinstance(channel, SendGrid) and channel.is_real and "secret" not in repr(channel)
+    monkeypatch.setenv("AIRFLOW_CONN_SENDGRID", '{"conn_type": "http", "host": "http://mail.example.com", "password": "x"}')
+    with pytest.raises(ConfigError, match="https"):
+        open_channel(production, TONIGHT)
