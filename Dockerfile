@@ -21,7 +21,7 @@ RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --requi
 
 FROM base
 RUN useradd --uid 50000 --user-group --create-home --shell /usr/sbin/nologin cobranca \
-    && mkdir -p /opt/airflow/logs /data \
+    && mkdir -p /opt/airflow/logs /opt/airflow/private /data \
     && chown -R cobranca:cobranca /opt/airflow /data
 COPY --from=environment /opt/venv /opt/venv
 COPY . /opt/cobranca
@@ -38,5 +38,4 @@ ENV PATH=/opt/venv/bin:$PATH \
 RUN python3 -m compileall -q /opt/cobranca/include
 USER cobranca
 WORKDIR /opt/airflow
-VOLUME ["/data", "/opt/airflow/logs"]
 CMD ["airflow", "version"]

@@ -17,7 +17,8 @@ from airflow.sdk import PartitionedAssetTimetable, chain, dag, task
 
 from cobranca.orchestration.assets import feedback_landed, plan_approved, receivables_landed
 from cobranca.orchestration.dates import tonight
-from cobranca.orchestration.defaults import DEFAULT_ARGS, WAREHOUSE_POOL
+from cobranca.orchestration.defaults import DEFAULT_ARGS
+from cobranca.orchestration.pools import WAREHOUSE
 
 LAYERS = ("staging", "intermediate", "marts", "finance", "outbound")
 
@@ -25,7 +26,7 @@ LAYERS = ("staging", "intermediate", "marts", "finance", "outbound")
 @dag(
     schedule=PartitionedAssetTimetable(assets=feedback_landed & receivables_landed),
     max_active_runs=1,
-    default_args=DEFAULT_ARGS | {"owner": "data", "pool": WAREHOUSE_POOL},
+    default_args=DEFAULT_ARGS | {"owner": "data", "pool": WAREHOUSE},
     tags=["night", "warehouse"],
     doc_md=__doc__,
 )

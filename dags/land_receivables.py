@@ -17,7 +17,8 @@ from airflow.sdk import dag, task
 
 from cobranca.orchestration.assets import receivables_landed
 from cobranca.orchestration.dates import every_night_at, tonight
-from cobranca.orchestration.defaults import DEFAULT_ARGS, SOURCES_POOL
+from cobranca.orchestration.defaults import DEFAULT_ARGS
+from cobranca.orchestration.pools import SOURCES
 
 
 @dag(
@@ -41,7 +42,7 @@ def land_receivables():
 
         return sources(tonight().settings)
 
-    @task(pool=SOURCES_POOL, map_index_template="{{ task.op_kwargs['source'] }}")
+    @task(pool=SOURCES, map_index_template="{{ task.op_kwargs['source'] }}")
     def land(source: str) -> None:
         from cobranca.landing import land_source
 

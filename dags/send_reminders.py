@@ -18,7 +18,8 @@ from airflow.sdk import PartitionedAssetTimetable, chain, dag, task
 
 from cobranca.orchestration.assets import plan_approved, reminders_sent
 from cobranca.orchestration.dates import tonight
-from cobranca.orchestration.defaults import DEFAULT_ARGS, SENDGRID_POOL
+from cobranca.orchestration.defaults import DEFAULT_ARGS
+from cobranca.orchestration.pools import SENDGRID
 
 
 @dag(
@@ -54,7 +55,7 @@ def send_reminders():
         night = tonight()
         return is_open(night.settings, night.business_date)
 
-    @task(pool=SENDGRID_POOL, outlets=[reminders_sent])
+    @task(pool=SENDGRID, outlets=[reminders_sent])
     def deliver() -> dict:
         from cobranca.reminders import deliver
 

@@ -6,7 +6,6 @@ terminal, no process of it stays; after a ``kill -9`` the next start on the same
 
 import contextlib
 import fcntl
-import functools
 import json
 import os
 import secrets
@@ -14,12 +13,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 
 from cobranca.errors import CobrancaError
+from cobranca.local.api import AirflowApi, AirflowFailed
 from cobranca.local.postgres import HOST, free_port
 from cobranca.settings import PROJECT_ROOT
 
@@ -30,29 +29,7 @@ HEALTHY = ("metadatabase", "scheduler", "dag_processor")
 MARK = "COBRANCA_LOCAL_AIRFLOW"
 USER = "admin"
 START_SECONDS = 180
-STOP_SECONDS = 15
-# The DAGs of one night; the first two begin it.
-BEGINNING = ("collect_feedback", "land_receivables")
-CHAIN = (*BEGINNING, "build_warehouse", "send_reminders", "write_call_queues", "publish_reports")
-
-
-class AirflowFailed(CobrancaError):
-    """Airflow did not start, or does not answer."""
-
-
-class NightFailed(CobrancaError):
-    """A DAG of the night failed, or did not end in time."""
-
-
-@dataclass(frozen=True)
-class TaskEvent:
-    """A task entered a state. ``seconds`` is its run time so far, ``message`` why it failed."""
-
-    dag: str
-    task: str
-    state: str
-    seconds: float | None = None
-    message: str | None = None
+STOP_SECONDS = 10
 
 
 class LocalAirflow:
@@ -81,7 +58,7 @@ class LocalAirflow:
         self._components = components
         self._parallelism = parallelism
         self._processes: dict[str, subprocess.Popen] = {}
-        self._token = ""
+        self._api: AirflowApi | None = None
 
     def __enter__(self) -> "LocalAirflow":
         return self.start()
@@ -92,6 +69,13 @@ class LocalAirflow:
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
+
+    @property
+    def api(self) -> AirflowApi:
+        """The REST API of the started Airflow."""
+        if self._api is None:
+            raise AirflowFailed("this Airflow is not started.")
+        return self._api
 
     @property
     def password(self) -> str:
@@ -134,115 +118,6 @@ class LocalAirflow:
             for process in self._processes.values():
                 process.wait()
             self._processes.clear()
-
-    def trigger(self, dag_id: str, business_date: date, conf: Mapping | None = None) -> str:
-        """Start a run for a business date, with values for the DAG's parameters; returns the run's id.
-
-        Raises:
-            AirflowFailed: Airflow refuses it.
-        """
-        body = {"logical_date": None, "partition_key": business_date.isoformat(), "conf": dict(conf or {})}
-        return self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
-
-    def run(
-        self,
-        dag_id: str,
-        business_date: date,
-        *,
-        conf: Mapping | None = None,
-        progress: Callable[[TaskEvent], None] | None = None,
-        timeout: float = 900,
-    ) -> None:
-        """Trigger one DAG and wait until its run succeeded.
-
-        Raises:
-            NightFailed: it failed or took longer than ``timeout`` seconds.
-        """
-        since = self._newest_run()
-        self.trigger(dag_id, business_date, conf)
-        self.wait(business_date, dags=(dag_id,), since=since, progress=progress, timeout=timeout)
-
-    def run_night(
-        self, business_date: date, *, progress: Callable[[TaskEvent], None] | None = None, timeout: float = 1800
-    ) -> None:
-        """Begin the night of a date and follow the chain of DAGs to its end.
-
-        Raises:
-            NightFailed: a DAG failed, or the chain took longer than ``timeout`` seconds.
-        """
-        since = self._newest_run()
-        for dag_id in BEGINNING:
-            self.trigger(dag_id, business_date)
-        self.wait(business_date, dags=CHAIN, since=since, progress=progress, timeout=timeout)
-
-    def wait(
-        self,
-        business_date: date,
-        *,
-        dags: tuple[str, ...],
-        since: datetime,
-        progress: Callable[[TaskEvent], None] | None = None,
-        timeout: float = 1800,
-    ) -> None:
-        """Follow the runs of ``dags`` for a date that were queued after ``since`` until each succeeded.
-
-        Raises:
-            NightFailed: one failed, or ``timeout`` seconds passed.
-        """
-        told: set[tuple] = set()
-        deadline = time.monotonic() + timeout
-        while True:
-            runs = self._runs(business_date, dags, since)
-            for run in runs.values():
-                self._tell(business_date, run, told, progress or (lambda event: None))
-            failed = [dag_id for dag_id, run in runs.items() if run["state"] == "failed"]
-            if failed:
-                raise NightFailed(self._why(business_date, runs[failed[0]]))
-            if len(runs) == len(dags) and all(run["state"] == "success" for run in runs.values()):
-                return
-            self._check_alive()
-            if time.monotonic() > deadline:
-                open_ = [d for d in dags if d not in runs or runs[d]["state"] != "success"]
-                raise NightFailed(
-                    f"the night of {business_date} did not end within {timeout:.0f} s; still open: {', '.join(open_)}. "
-                    f"Logs: {self.logs}."
-                )
-            time.sleep(0.5)
-
-    def call(self, method: str, path: str, body: Mapping | None = None, *, refused: tuple[int, ...] = ()) -> dict:
-        """One request to the REST API; ``refused`` lists status codes that are answered with ``{}``.
-
-        Raises:
-            AirflowFailed: no answer, or a refusal.
-        """
-        import httpx
-
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        for attempt in range(5):
-            try:
-                answer = self._client.request(method, self.url + path, json=body, headers=headers)
-            except httpx.ConnectError as error:
-                reason = type(error).__name__
-            except httpx.HTTPError as error:
-                # The request may have been carried out: asking again is only harmless when reading.
-                reason = type(error).__name__
-                if method != "GET":
-                    break
-            else:
-                if answer.status_code in refused:
-                    return {}
-                if answer.is_success:
-                    return answer.json() if answer.content else {}
-                reason = f"{answer.status_code} {answer.text[:300]}"
-                if answer.status_code == 401 and self._token and attempt == 0:
-                    self._log_in()
-                    headers = {"Authorization": f"Bearer {self._token}"}
-                    continue
-                if answer.status_code < 500 or method != "GET":
-                    break
-            self._check_alive()
-            time.sleep(0.5 * (attempt + 1))
-        raise AirflowFailed(f"Airflow at {self.url} refused {method} {path}: {reason}. Log: {self.logs / 'api-server.log'}.")
 
     def environment(self) -> dict[str, str]:
         """The environment of every component and, through them, of every task."""
@@ -295,7 +170,6 @@ class LocalAirflow:
                 "password": secrets.token_urlsafe(12),
             }
             _write_private(path, json.dumps(made))
-            _write_private(self.home / "passwords.json", json.dumps({USER: made["password"]}))
         return json.loads(path.read_text())
 
     def _migrate(self) -> None:
@@ -326,8 +200,10 @@ class LocalAirflow:
 
     def _launch(self) -> None:
         self.port = free_port()
-        self._token = ""
+        _write_private(self.home / "passwords.json", json.dumps({USER: self.password}))
         environment = self.environment()
+        data = Path(environment.get("COBRANCA_DATA") or PROJECT_ROOT / "var" / "data")
+        self._api = AirflowApi(self.url, USER, self.password, data=data, logs=self.logs, check=self.check_alive)
         for name in self._components:
             extra = ("--skip-serve-logs",) if name in ("scheduler", "triggerer") else ()
             with (self.logs / f"{name}.log").open("wb") as log:
@@ -345,40 +221,24 @@ class LocalAirflow:
         return [sys.executable, "-m", "airflow", *arguments]
 
     def _wait_until_healthy(self) -> None:
-        import httpx
-
         deadline = time.monotonic() + START_SECONDS
         ill = list(HEALTHY)
         while time.monotonic() < deadline:
-            self._check_alive()
-            with contextlib.suppress(httpx.HTTPError, ValueError):
-                health = self._client.get(f"{self.url}/api/v2/monitor/health").json()
-                ill = [name for name in HEALTHY if health.get(name, {}).get("status") != "healthy"]
-                if not ill and self._log_in():
-                    return
+            self.check_alive()
+            health = self.api.health()
+            ill = [name for name in HEALTHY if health.get(name) != "healthy"]
+            # Only our own server knows our password.
+            if not ill and self.api.log_in():
+                return
             time.sleep(0.25)
         raise AirflowFailed(f"not healthy after {START_SECONDS} s: {', '.join(ill) or 'login'}. Logs: {self.logs}.")
 
-    @functools.cached_property
-    def _client(self):
-        import httpx
-
-        return httpx.Client(timeout=30, trust_env=False, verify=False)  # plain HTTP on loopback
-
-    def _log_in(self) -> bool:
-        """Get a token with our own password: only our own server knows it."""
-        answer = self._client.post(f"{self.url}/auth/token", json={"username": USER, "password": self.password})
-        if answer.status_code == 401:
-            raise AirflowFailed(f"another server answers at {self.url}; start again.")
-        self._token = answer.json()["access_token"] if answer.is_success else ""
-        return bool(self._token)
-
     def _make_pools(self) -> None:
-        from cobranca.orchestration.defaults import POOLS
+        from cobranca.orchestration.pools import POOLS
 
         for name, (slots, description) in POOLS.items():
             body = {"name": name, "slots": slots, "description": description}
-            self.call("POST", "/api/v2/pools", body, refused=(409,))
+            self.api.call("POST", "/api/v2/pools", body, refused=(409,))
 
     def _wait_for_dags(self) -> None:
         """Wait until every DAG file was read by this start.
@@ -390,78 +250,28 @@ class LocalAirflow:
         deadline = time.monotonic() + START_SECONDS
         missing = wanted
         while time.monotonic() < deadline:
-            self._check_alive()
-            broken = self.call("GET", "/api/v2/importErrors")["import_errors"]
+            self.check_alive()
+            broken = self.api.call("GET", "/api/v2/importErrors")["import_errors"]
             if broken:
                 last = broken[0]["stack_trace"].strip().splitlines()[-1]
                 raise AirflowFailed(f"{broken[0]['filename']} cannot be imported: {last}")
-            known = {dag["dag_id"]: dag for dag in self.call("GET", "/api/v2/dags?limit=100")["dags"]}
+            known = {dag["dag_id"]: dag for dag in self.api.call("GET", "/api/v2/dags?limit=100")["dags"]}
             missing = wanted - {name for name, dag in known.items() if not dag["is_stale"]}
             if not missing:
                 return
             time.sleep(0.5)
         raise AirflowFailed(f"Airflow did not find the DAGs {', '.join(sorted(missing))} in {self._dags}; see {self.logs}.")
 
-    def _check_alive(self) -> None:
+    def check_alive(self) -> None:
+        """Notice a component that ended.
+
+        Raises:
+            AirflowFailed: names it and its last words.
+        """
         for name, process in self._processes.items():
             if process.poll() is not None:
                 log = self.logs / f"{name}.log"
                 raise AirflowFailed(f"Airflow's {name} ended with code {process.returncode}: {_last_line(log)} (log: {log}).")
-
-    def _newest_run(self) -> datetime:
-        """When the newest run was queued, by the clock of Airflow itself."""
-        runs = self.call("GET", "/api/v2/dags/~/dagRuns?limit=1&order_by=-id")["dag_runs"]
-        return _moment(runs[0]["queued_at"] or runs[0]["run_after"]) if runs else datetime(1970, 1, 1, tzinfo=UTC)
-
-    def _runs(self, business_date: date, dags: tuple[str, ...], since: datetime) -> dict[str, dict]:
-        """The newest run of each DAG for a date."""
-        query = f"partition_key_pattern={business_date.isoformat()}&limit=100&order_by=-id"
-        found: dict[str, dict] = {}
-        for run in self.call("GET", f"/api/v2/dags/~/dagRuns?{query}")["dag_runs"]:
-            queued = run["queued_at"]
-            if run["dag_id"] in dags and queued and _moment(queued) > since:
-                found.setdefault(run["dag_id"], run)
-        return found
-
-    def _tasks(self, run: Mapping) -> list[dict]:
-        path = f"/api/v2/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances?limit=100&order_by=start_date"
-        return self.call("GET", path)["task_instances"]
-
-    def _tell(self, business_date: date, run: Mapping, told: set, progress: Callable[[TaskEvent], None]) -> None:
-        if run["dag_run_id"] in told:
-            return
-        for task in self._tasks(run):
-            name = task["task_id"] if task["map_index"] < 0 else f"{task['task_id']}[{task['rendered_map_index']}]"
-            state = task["state"]
-            mark = (run["dag_run_id"], task["task_id"], task["map_index"], task["try_number"], state)
-            if state in (None, "scheduled", "queued", "removed") or mark in told:
-                continue
-            told.add(mark)
-            message = None
-            if state in ("failed", "up_for_retry"):
-                message = self._failure(business_date, run, task)
-            progress(TaskEvent(run["dag_id"], name, state, task["duration"], message))
-        if run["state"] in ("success", "failed"):
-            told.add(run["dag_run_id"])
-
-    def _failure(self, business_date: date, run: Mapping, task: Mapping) -> str | None:
-        """What the failed task wrote down."""
-        data = self.environment().get("COBRANCA_DATA")
-        path = Path(data or PROJECT_ROOT / "var" / "data") / "failures" / f"{business_date}.jsonl"
-        if not path.exists():
-            return None
-        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        mine = [r for r in records if (r["run"], r["task"]) == (run["dag_run_id"], task["task_id"])]
-        return mine[-1]["message"] if mine else None
-
-    def _why(self, business_date: date, run: Mapping) -> str:
-        failed = [task for task in self._tasks(run) if task["state"] == "failed"]
-        lines = []
-        for task in failed:
-            log = self.logs / "tasks" / f"dag_id={run['dag_id']}" / f"run_id={run['dag_run_id']}" / f"task_id={task['task_id']}"
-            message = self._failure(business_date, run, task) or "no message was recorded"
-            lines.append(f"{run['dag_id']}.{task['task_id']} failed: {message} (log: {log})")
-        return "\n".join(lines) or f"{run['dag_id']} failed; see {self.url}."
 
 
 @contextlib.contextmanager
@@ -562,10 +372,6 @@ def _last_line(log: Path) -> str:
     return lines[-1][:300] if lines else "it said nothing"
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
 def main() -> None:
     """``make airflow``: the demo company's Airflow with its pages, until Ctrl-C."""
     from cobranca.local.company import PAYERS, demo_company
@@ -575,13 +381,13 @@ def main() -> None:
         with demo_company() as company, company.airflow() as airflow:
             if company.filled_for() is None:
                 print(f"Filling the demo sources for {first} ...", flush=True)
-                airflow.run("generate_demo_sources", first, conf={"payers": PAYERS})
+                airflow.api.run("generate_demo_sources", first, conf={"payers": PAYERS})
                 company.note_filled(first)
             print(f"Airflow is ready: {airflow.url}   user {USER}   password {airflow.password}")
             print("A night begins when collect_feedback and land_receivables are triggered with the same partition key,")
             print(f"for example {first}. Ctrl-C stops everything.", flush=True)
             while True:
-                airflow._check_alive()
+                airflow.check_alive()
                 time.sleep(1)
     except CobrancaError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cobranca.errors import CobrancaError
-from cobranca.local.airflow import TaskEvent
+from cobranca.local.api import TaskEvent
 from cobranca.local.company import HOME, PAYERS, demo_company
 from cobranca.local.summary import messages_sent, summarise
 from cobranca.settings import parse_business_date
@@ -63,9 +63,9 @@ def run_demo(business_date: date, home: Path = HOME, payers: int = PAYERS, say: 
         before = messages_sent(company.settings, business_date)
         with company.airflow() as airflow:
             tell.step("airflow", f"ready at {airflow.url}, user admin, password {airflow.password}, until this command ends")
-            airflow.run("generate_demo_sources", business_date, conf={"payers": payers}, progress=tell.task)
+            airflow.api.run("generate_demo_sources", business_date, conf={"payers": payers}, progress=tell.task)
             company.note_filled(business_date)
-            airflow.run_night(business_date, progress=tell.task)
+            airflow.api.run_night(business_date, progress=tell.task)
         lines, ties = summarise(company.settings, business_date, before)
     tell.step("stopped", "Airflow and PostgreSQL; nothing runs on")
     say("")

@@ -12,14 +12,6 @@ from cobranca.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Pools, with their slots; the launcher and the compose file create them from here.
-WAREHOUSE_POOL, SOURCES_POOL, SENDGRID_POOL = "warehouse", "sources", "sendgrid"
-POOLS = {
-    WAREHOUSE_POOL: (1, "the one writer of the warehouse"),
-    SOURCES_POOL: (4, "connections to the source databases at a time"),
-    SENDGRID_POOL: (2, "runs that deliver messages at a time"),
-}
-
 # A second try cannot mend these; a person has to.
 HOPELESS = [ConfigError, GateFailed, BuildFailed, PartitionError]
 # These pass by themselves: a source that restarts, a network that drops.
