@@ -75,6 +75,12 @@ def test_what_an_agent_reads(settings):
     assert set(ANSWERS) <= set(first)
 
 
+def test_the_last_call_is_told_as_a_call(settings):
+    publish_plan(settings, [call(1, last_contact_channel="phone", last_contact_state="unanswered")])
+    row = table(write_queues(settings, DAY)["workbooks"]["ana"]["file"])[0]
+    assert row["Último contato"] == "15/11/2026\ntelefone sem resposta"
+
+
 def test_scripts_follow_the_templates_and_the_limits(settings):
     publish_plan(settings, [call(1), call(2, "bruno", template="call"), call(3, "reserva", template="first_notice")])
     books = write_queues(settings, DAY)["workbooks"]

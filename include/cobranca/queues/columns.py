@@ -42,7 +42,13 @@ CONTACT_STATES = {
     "unknown": "sem confirmação",
     "delivered": "entregue",
     "bounced": "endereço inválido",
+    "unanswered": "sem resposta",
+    "suppressed": "não enviado",
+    "cancelled_paid": "não enviado (pago)",
+    "superseded": "não enviado",
+    "expired": "não enviado",
 }
+CALL_STATES = {"delivered": "atendido", "unanswered": "sem resposta"}
 PAYER_CLASSES = {"pontual": "Pontual", "viciado": "Habitual", "irregular": "Irregular", "critico": "Crítico", "novo": "Novo"}
 SCRIPT_NAMES = {"call": "Lembrete", "call_offer": "Proposta"}
 OTHER_SCRIPT = "Contato"
@@ -65,7 +71,7 @@ COLUMNS = (
     Column("Cliente", 36, "lines"),
     Column("Telefone", 18, "lines"),
     Column("Roteiro", 11, "lines"),
-    Column("Vencido desde", 14, "lines"),
+    Column("Vencido desde", 17, "lines"),
     Column("Em aberto", 14.5, "money"),
     Column("Com encargos", 14.5, "money_bold"),
     Column("Por que ligar", 34, "wrap"),
@@ -142,7 +148,8 @@ def _last_contact(row: dict) -> str:
     if row["last_contact_on"] is None:
         return "nenhum"
     channel = CHANNELS.get(row["last_contact_channel"], row["last_contact_channel"] or "")
-    state = CONTACT_STATES.get(row["last_contact_state"], (row["last_contact_state"] or "").replace("_", " ").lower())
+    names = CALL_STATES if row["last_contact_channel"] == "phone" else CONTACT_STATES
+    state = names.get(row["last_contact_state"], (row["last_contact_state"] or "").replace("_", " "))
     return f"{row['last_contact_on']:%d/%m/%Y}\n{channel} {state}".strip()
 
 

@@ -88,6 +88,10 @@ class _Formats:
     def __init__(self, file) -> None:
         self._file = file
         self._made: dict[tuple, object] = {}
+        self._cells: dict[tuple, object] = {}
+        self.key = self()
+        self.first_line = self(bold=True)
+        self.next_lines = self(font_size=9, font_color=GREY)
 
     def __call__(self, **properties) -> object:
         properties = {"font_name": FONT, "font_size": 10, "font_color": INK, "valign": "vcenter", **properties}
@@ -98,6 +102,12 @@ class _Formats:
 
     def cell(self, kind: str, currency: str = "BRL", striped: bool = False) -> object:
         """The format of a cell by the kind of its column."""
+        key = (kind, currency, striped)
+        if key not in self._cells:
+            self._cells[key] = self._cell(kind, currency, striped)
+        return self._cells[key]
+
+    def _cell(self, kind: str, currency: str, striped: bool) -> object:
         symbol = SYMBOLS.get(currency, currency)
         base = {"bottom": 4, "bottom_color": "#C9D3CF"}
         if kind.startswith("answer"):
@@ -189,17 +199,16 @@ def _limits(book: Workbook) -> str:
 
 
 def _write_row(sheet, formats: _Formats, line: int, row: dict, *, striped: bool) -> None:
-    sheet.set_row(line, LINE_HEIGHT * max(2, *(_lines(column, row) for column in COLUMNS)) + 6)
-    sheet.write_string(line, 0, row[KEY], formats())
-    for index, column in enumerate(COLUMNS, 1):
-        value = column.value(row)
+    values = [(column, column.value(row)) for column in COLUMNS]
+    sheet.set_row(line, LINE_HEIGHT * max(2, *(_lines(column, value) for column, value in values)) + 6)
+    sheet.write_string(line, 0, row[KEY], formats.key)
+    for index, (column, value) in enumerate(values, 1):
         style = formats.cell(column.kind, row["currency"], striped)
         if value is None or value == "":
             sheet.write_blank(line, index, None, style)
         elif column.kind == "lines" and "\n" in value:
             first, rest = value.split("\n", 1)
-            bold, small = formats(bold=True), formats(font_size=9, font_color=GREY)
-            sheet.write_rich_string(line, index, bold, first, small, f"\n{rest}", style)
+            sheet.write_rich_string(line, index, formats.first_line, first, formats.next_lines, f"\n{rest}", style)
         elif isinstance(value, str):
             sheet.write_string(line, index, value, style)
         else:
@@ -208,12 +217,12 @@ def _write_row(sheet, formats: _Formats, line: int, row: dict, *, striped: bool)
         sheet.write_blank(line, index, None, formats.cell(column.kind, row["currency"]))
 
 
-def _lines(column: Column, row: dict) -> int:
+def _lines(column: Column, value: object) -> int:
     """How many lines a cell needs at its width."""
     if column.kind not in {"wrap", "lines"}:
         return 1
     letters = column.width * (1.25 if column.kind == "lines" else 1.1)
-    return sum(1 + int(len(part) / letters) for part in str(column.value(row)).split("\n"))
+    return sum(1 + int(len(part) / letters) for part in str(value).split("\n"))
 
 
 def _validate_answers(sheet, formats: _Formats, book: Workbook, first_row: int, last_row: int) -> None:
