@@ -12,7 +12,7 @@ from typing import Protocol
 import pyarrow as pa
 from sqlalchemy import make_url
 
-from cobranca.errors import ConfigError
+from cobranca.errors import BuildFailed, ConfigError
 from cobranca.schema import RAW
 
 RAW_SCHEMA = "raw"
@@ -151,6 +151,10 @@ class PostgresWarehouse:
             ).fetchall()
             texts = {name for name, kind, *_ in columns if kind in ("text", "character varying")}
             order = ", ".join(f'{name} collate "C"' if name in texts else name for name in key)
+            vague = [name for name, kind, precision, _ in columns if kind == "numeric" and precision is None]
+            if vague:
+                # It would be exported with a guessed scale.
+                raise BuildFailed(f"{relation} has amounts of no declared scale: {', '.join(vague)}; cast them to decimal(p, s) in the model.")
             csv = Path(scratch) / "table.csv"
             with (
                 cursor.copy(f"copy (select * from {relation} order by {order}) to stdout (format csv, null '\\N')") as copy,
@@ -179,8 +183,5 @@ class PostgresWarehouse:
 
 def _duckdb_type(kind: str, precision: int | None, scale: int | None) -> str:
     if kind == "numeric":
-        # A numeric without a declared scale would be exported with a guessed one.
-        if precision is None:
-            raise ConfigError("a mart has a numeric column without precision; cast it to decimal(p, s) in its model.")
         return f"decimal({precision}, {scale})"
     return {"character varying": "varchar", "text": "varchar", "timestamp without time zone": "timestamp"}.get(kind, kind)
