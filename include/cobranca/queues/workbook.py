@@ -11,6 +11,7 @@ from pathlib import Path
 from cobranca.money import SYMBOLS
 from cobranca.policy.model import OutcomeCode
 from cobranca.queues.columns import (
+    AMOUNT,
     ANSWER_COLUMNS,
     COLUMNS,
     DELAY_REASONS,
@@ -281,7 +282,7 @@ def _validate_answers(sheet, formats: _Formats, book: Workbook, first_row: int, 
 
 
 def _mark_answers(sheet, formats: _Formats, book: Workbook, column: dict[str, int], first_row: int, last_row: int) -> None:
-    """A treated case turns green; a date or a number of instalments that its result needs turns red while absent."""
+    """A treated case turns green; what its result still needs (date, amount, instalments) turns red while absent."""
     red, green = formats(bg_color=RED), formats(bg_color="#CFE8DC")
     result = f"${_column(column[RESULT])}{first_row + 1}"
 
@@ -298,6 +299,7 @@ def _mark_answers(sheet, formats: _Formats, book: Workbook, column: dict[str, in
             )
 
     missing(PROMISED_ON, {"promise", "agreement", "scheduled"})
+    missing(AMOUNT, {"agreement"})
     missing(INSTALLMENTS, {"agreement"})
     treated = {"type": "formula", "criteria": f"=NOT(ISBLANK({result}))", "format": green}
     sheet.conditional_format(first_row, 1, last_row, 2, treated)
