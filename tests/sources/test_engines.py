@@ -146,7 +146,8 @@ def test_the_three_entities_are_of_one_moment(erp_only: Settings, make_source: M
 def test_a_source_is_never_written(erp_only: Settings, make_source: MakeSource, kind: str):
     erp = make_source("erp", kind)
     erp.add("clientes", CLIENT)
-    with engine.open_snapshot(get_mapping(erp_only, "erp")) as snapshot, pytest.raises(SourceError):
+    refusal = "SQLITE_READONLY" if kind == "sqlite" else "code 25006"
+    with engine.open_snapshot(get_mapping(erp_only, "erp")) as snapshot, pytest.raises(SourceError, match=refusal):
         snapshot.rows("customers", "delete from clientes")
     with erp.engine.connect() as connection:
         assert connection.exec_driver_sql("select count(*) from clientes").scalar() == 1
@@ -303,6 +304,9 @@ def test_rows_are_streamed_not_gathered(erp_only: Settings, make_source: MakeSou
     mapping = get_mapping(erp_only, "erp")
     with engine.open_snapshot(mapping) as snapshot:
         stream = snapshot.stream("customers", mapping.entity("customers").query)
+        if kind != "sqlite":
+            # a cursor that keeps the rows in the server; SQLite has no other
+            assert type(stream.chunks.gi_frame.f_locals["result"].cursor).__name__ in ("ServerCursor", "SSCursor")
         assert [len(chunk) for chunk in stream.chunks] == [100] * 10 + [50]
 
 
@@ -333,3 +337,17 @@ def test_importing_the_package_stays_light():
     code = "import sys, cobranca.landing, cobranca.sources; print({'pyarrow', 'duckdb', 'sqlalchemy'} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_one_bad_query_does_not_hide_the_others(erp_only: Settings, make_source: MakeSource, kind: str):
+    make_source("erp", kind).add("titulos", TITLE)
+    path = erp_only.config / "sources" / "erp.yml"
+    path.write_text(path.read_text(encoding="utf-8").replace("razao_social as name", "razao as name"), encoding="utf-8")
+    rows = check(erp_only)
+    assert [(row.entity, row.rows, bool(row.problem)) for row in rows] == [
+        ("customers", 0, True),
+        ("receivables", 1, False),
+        ("payments", 0, False),
+    ]
+    assert "the database refuses the query" in rows[0].problem and "razao" in rows[0].problem

@@ -26,6 +26,7 @@ from babel.numbers import list_currencies
 
 from cobranca import schema
 from cobranca.calendar import FIRST_YEAR, LAST_YEAR
+from cobranca.money import parse_money
 from cobranca.sources import people
 from cobranca.sources.problem import SourceProblem
 
@@ -45,8 +46,6 @@ _NO = frozenset({"0", "n", "nao", "não", "no", "f", "false", "falso"})
 _EMPTY_DATES = frozenset({"", "00000000", "0", "0000-00-00", "0000-00-00 00:00:00", "0000-00-00T00:00:00"})
 _DATE_TEXT = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:$|[T ]\d{2}:\d{2})|(\d{4})(\d{2})(\d{2})$")
 _DATE_VECTOR = r"^\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})"
-_MONEY_PLAIN = re.compile(r"[+-]?\d+(\.\d+)?")
-_MONEY_BRAZILIAN = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+")
 _CONTROL = r"[\x00-\x1f\x7f]"
 
 
@@ -414,16 +413,15 @@ def _number_of(value) -> Decimal | None:
     elif isinstance(value, (int, Decimal)):
         number = Decimal(value)
     else:
-        text = re.sub(r"^(R\$|BRL)\s*", "", _text_of(value).strip())
+        text = _text_of(value).strip()
         if not text:
             return None
         if text.lower().lstrip("+-") in ("nan", "inf", "infinity"):
             raise Unreadable("not_finite")
-        if _MONEY_BRAZILIAN.fullmatch(text):
-            text = text.replace(".", "").replace(",", ".")
-        elif not _MONEY_PLAIN.fullmatch(text):
-            raise Unreadable("unreadable")
-        number = Decimal(text)
+        try:
+            number = parse_money(text)
+        except ValueError:
+            raise Unreadable("unreadable") from None
     if not number.is_finite():
         raise Unreadable("not_finite")
     return number

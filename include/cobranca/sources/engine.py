@@ -288,10 +288,9 @@ def _explain_query(error: BaseException, mapping: SourceMapping) -> tuple[str, s
 
 def _plain_text(original: BaseException) -> str | None:
     """The driver's text, when its code says that it can only speak of tables, columns, rights or syntax."""
-    state = getattr(original, "sqlstate", None)
-    if state and _PLAIN_POSTGRES.match(state):
-        diagnosis = getattr(original, "diag", None)
-        return getattr(diagnosis, "message_primary", None)
+    diagnosis = getattr(original, "diag", None)
+    if diagnosis is not None:
+        return diagnosis.message_primary if _PLAIN_POSTGRES.match(original.sqlstate or "") else None
     if original.args and original.args[0] in _PLAIN_MYSQL and len(original.args) > 1:
         return str(original.args[1]).splitlines()[0]
     if isinstance(original, sqlite3.Error) and _PLAIN_SQLITE.match(str(original)):
