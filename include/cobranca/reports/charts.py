@@ -4,6 +4,7 @@ Each takes rows of the pack and gives SVG text with a title for screen readers, 
 palette that the page's stylesheet exchanges for another in dark mode, so nothing else in a plot may carry a colour.
 """
 
+import hashlib
 import html
 import re
 from collections.abc import Sequence
@@ -265,5 +266,9 @@ def _draw(chart, title: str, height: int) -> str:
     sized = chart.properties(width=WIDTH, height=height, autosize={"type": "fit-x", "contains": "padding"})
     spec = sized.configure(**_CONFIG).to_dict()
     drawn = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+    # The drawer counts its inner names on and on; several plots share the page and must neither change nor collide.
+    for number, name in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]+)"', drawn))):
+        drawn = re.sub(rf'(\bid="|url\(#){re.escape(name)}(?=["\)])', rf"\g<1>MARK-{number}", drawn)
+    drawn = drawn.replace("MARK-", f"p{hashlib.sha256(f'{title}{drawn}'.encode()).hexdigest()[:8]}-")
     named = f'<svg role="img" aria-label="{html.escape(title)}" '
-    return re.sub(r"<svg ", lambda _: named, drawn, count=1)
+    return drawn.replace("<svg ", named, 1)

@@ -376,7 +376,7 @@ def _allowance(pack: Pack, currency: str) -> Section:
 def _recovery(pack: Pack, currency: str) -> Section:
     rows = newest(pack.rows("recovery", currency), full_month=True)
     columns = tuple(column for column in RECOVERY.columns if column.name != "as_of_date")
-    month = f" em {wording.month(rows[0]['as_of_date'])}"
+    month = f" em {wording.month(rows[0]['as_of_date'])}" if rows else ""
     bars = [
         (
             wording.BANDS[row["aging_band"]],
