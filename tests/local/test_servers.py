@@ -89,6 +89,24 @@ def test_a_server_that_was_killed_starts_again(closed_folder):
         assert connection.execute("select 1").fetchone() == (1,)
 
 
+def test_a_lock_that_names_another_program_does_not_hinder_the_start(closed_folder):
+    folder = closed_folder / "postgres"
+    with PrivatePostgres(folder):
+        lock = (folder / "data" / "postmaster.pid").read_text().splitlines()
+    (folder / "data" / "postmaster.pid").write_text("\n".join([str(os.getpid()), *lock[1:]]) + "\n")
+    started = time.monotonic()
+    with PrivatePostgres(folder) as server, psycopg.connect(server.url()) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+    assert time.monotonic() - started < 30
+
+
+def test_a_server_of_another_folder_is_never_taken_for_ours(postgres_server):
+    with PrivatePostgres() as other:
+        other.port, other._password = postgres_server.port, postgres_server._password
+        assert postgres_server._answers()
+        assert not other._answers()
+
+
 def test_a_taken_port_is_exchanged_for_another(monkeypatch, postgres_server):
     offered = iter([postgres_server.port, postgres.free_port()])
     monkeypatch.setattr(postgres, "free_port", lambda: next(offered))

@@ -355,15 +355,28 @@ def _environment() -> dict[str, str]:
 
 
 def _running_port(data: Path) -> int | None:
-    """The port of the server that runs on ``data``, by its lock file; ``None`` for a stale or absent one."""
+    """The port of the server that runs on ``data``, by its lock file; ``None`` for a stale or absent one.
+
+    A lock left by a crash may name a process that is another program's by now; such a lock is removed, since PostgreSQL
+    would refuse to start because of it.
+    """
+    lock = data / "postmaster.pid"
     try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
-        os.kill(int(lines[0]), 0)
-        return int(lines[3])
-    except PermissionError:
-        return int(lines[3])
+        lines = lock.read_text().splitlines()
+        pid, port = int(lines[0]), int(lines[3])
     except (OSError, ValueError, IndexError):
         return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    with contextlib.suppress(OSError):
+        if str(data) not in Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace"):
+            lock.unlink()
+            return None
+    return port
 
 
 def _end(process: subprocess.Popen, signals: list[signal.Signals]) -> None:

@@ -160,9 +160,9 @@ def mod10(digits: str) -> str:
 
 
 def mod11(digits: str) -> str:
-    """General check digit over the 43 other digits: weights 2 to 9 from the right; 0, 10 and 11 become 1."""
+    """General check digit over the 43 other digits: weights 2 to 9 from the right; 10 and 11 (the 0 of some manuals) become 1."""
     result = 11 - sum(map(mul, map(int, digits), _MOD11_WEIGHTS)) % 11
-    return "1" if result in (0, 10, 11) else str(result)
+    return "1" if result > 9 else str(result)
 
 
 def _barcode_of(line: str) -> str:
