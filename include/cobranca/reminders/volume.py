@@ -42,9 +42,13 @@ def unusual_volume(settings: Settings, business_date: date) -> str | None:
     if usual is not None and tonight > limits.times_median * usual:
         return (
             f"Há {tonight} mensagens planejadas para {day}; a mediana das últimas {len(earlier)} noites com envio é "
-            f"{usual:g}, e o limite é {limits.times_median:f} vezes a mediana. Enviar?"
+            f"{_number(usual)}, e o limite é {_number(limits.times_median)} vezes a mediana. Enviar?"
         )
     return None
+
+
+def _number(value: Decimal) -> str:
+    return f"{value:g}".replace(".", ",")
 
 
 def _count(ledger: sa.Connection, business_date: date, states: tuple[str, ...]) -> int:
