@@ -14,16 +14,19 @@ portfolios as (
     group by as_of_date, months_back, is_business_date, currency
 ),
 
--- Months of sales as each date looks back on them, the newest first, with what the newer ones had already covered.
+-- Months of sales as each date looks back on them, the newest first, with what the newer ones had already covered and the
+-- days of the months in between in which nothing was sold.
 looked_back as (
     select
         portfolios.as_of_date,
         portfolios.currency,
         portfolios.open_amount,
+        sales.month,
         sales.credit_sales,
         sales.period_days,
-        row_number() over newest_first as month_number,
-        sum(sales.credit_sales) over newest_first - sales.credit_sales as covered_amount
+        sum(sales.credit_sales) over newest_first - sales.credit_sales as covered_amount,
+        {{ days_between('sales.period_end', add_days('coalesce(lag(sales.month) over newest_first, ' ~ add_days('portfolios.as_of_date', 1) ~ ')', -1)) }}
+        as idle_days
     from portfolios
     inner join sales
         on
@@ -42,9 +45,10 @@ counted as (
         *,
         case
             when open_amount <= covered_amount then 0
-            when open_amount >= covered_amount + credit_sales then period_days
-            else {{ scaled_ratio('open_amount - covered_amount', 'period_days', 'credit_sales') }}
-        end as counted_days
+            when open_amount >= covered_amount + credit_sales then idle_days + period_days
+            else idle_days + {{ scaled_ratio('open_amount - covered_amount', 'period_days', 'credit_sales') }}
+        end as counted_days,
+        month >= {{ add_months(month_start('as_of_date'), -2) }} as is_recent
     from looked_back
 ),
 
@@ -52,8 +56,9 @@ summed as (
     select
         as_of_date,
         currency,
-        sum(case when month_number <= 3 then credit_sales else 0 end) as credit_sales,
-        sum(case when month_number <= 3 then period_days else 0 end) as sales_days,
+        sum(case when is_recent then credit_sales else 0 end) as credit_sales,
+        -- a young company has not had three months yet
+        {{ days_between('greatest(' ~ add_months(month_start('as_of_date'), -2) ~ ', min(month))', 'as_of_date') }} + 1 as sales_days,
         sum(counted_days) as countback_days,
         max(covered_amount + credit_sales) as known_sales
     from counted

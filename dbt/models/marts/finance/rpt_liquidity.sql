@@ -31,11 +31,8 @@ select
     cast(receivables as bigint) as receivables,
     {{ money('owed_amount') }} as owed_amount,
     {% for days in horizons %}
-    case
-        when {{ add_days('last_due_on', days) }} <= {{ business_date() }} then {{ money('received_' ~ days) }}
-    end as received_{{ days }},
-    case
-        when {{ add_days('last_due_on', days) }} <= {{ business_date() }} then {{ ratio('received_' ~ days, 'owed_amount') }}
-    end as liquidity_{{ days }}{{ ',' if not loop.last }}
+    {%- set is_ripe = add_days('last_due_on', days) ~ ' <= ' ~ business_date() %}
+    {{ money('case when ' ~ is_ripe ~ ' then received_' ~ days ~ ' end') }} as received_{{ days }},
+    {{ ratio('case when ' ~ is_ripe ~ ' then received_' ~ days ~ ' end', 'owed_amount') }} as liquidity_{{ days }}{{ ',' if not loop.last }}
     {% endfor %}
 from dated
