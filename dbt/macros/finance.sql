@@ -10,13 +10,13 @@
 
 {#- amount x factor / divisor as exact days (or per cent) with two places; null when the divisor is not positive. -#}
 {% macro scaled_ratio(amount, factor, divisor) -%}
-    case
-        when ({{ divisor }}) > 0
-            then cast(
-                cast({{ divide_half_up('(' ~ cents(amount) ~ ' * ' ~ whole('(' ~ factor ~ ') * 100') ~ ')', cents(divisor)) }} as decimal(24, 0))
-                * 0.01 as decimal(18, 2)
-            )
-    end
+    cast(
+        case
+            when ({{ divisor }}) > 0
+                then cast({{ divide_half_up('(' ~ cents(amount) ~ ' * ' ~ whole('(' ~ factor ~ ') * 100') ~ ')', cents(divisor)) }} as decimal(24, 0))
+                    * 0.01
+        end as decimal(18, 2)
+    )
 {%- endmacro %}
 
 {#- amount x part / whole, rounded to the cent once, at the end; null when the whole is not positive. -#}

@@ -47,11 +47,11 @@
 
 {#- numerator / divisor as an exact decimal with four places; null when the divisor is zero or null. -#}
 {% macro ratio(numerator, divisor) -%}
-    case
-        when ({{ divisor }}) > 0
-            then cast(
-                cast({{ divide_half_up('(' ~ whole('(' ~ numerator ~ ') * 100') ~ ' * 10000)', whole('(' ~ divisor ~ ') * 100')) }} as decimal(24, 0))
-                * 0.0001 as decimal(18, 4)
-            )
-    end
+    cast(
+        case
+            when ({{ divisor }}) > 0
+                then cast({{ divide_half_up('(' ~ whole('(' ~ numerator ~ ') * 100') ~ ' * 10000)', whole('(' ~ divisor ~ ') * 100')) }} as decimal(24, 0))
+                    * 0.0001
+        end as decimal(18, 4)
+    )
 {%- endmacro %}

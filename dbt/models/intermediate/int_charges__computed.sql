@@ -113,8 +113,8 @@ accrued as (
 select
     receivable_key,
     interest_start,
-    fine_rate,
-    monthly_interest_rate,
+    cast(fine_rate as decimal(9, 6)) as fine_rate,
+    cast(monthly_interest_rate as decimal(9, 6)) as monthly_interest_rate,
     {{ cents_to_money(divide_half_up('fine_numerator', 1000000)) }} as fine,
     {{ cents_to_money(divide_half_up('interest_numerator', 30000000)) }} as interest
 from accrued

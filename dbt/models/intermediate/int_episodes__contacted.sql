@@ -28,6 +28,7 @@ pairs as (
 select
     customer_key,
     max(case when is_done and is_about_episode then step_offset end) as last_offset,
+    max(case when is_done and is_about_episode then contacted_on end) as last_step_on,
     max(case when is_done or is_unsettled then contacted_on end) as last_contacted_on,
     max(case when is_unsettled and is_about_episode then contacted_on end) as unsettled_on,
     cast(sum(case when (is_done or is_unsettled) and contacted_on > {{ add_days(business_date(), -7) }} then 1 else 0 end) as integer)

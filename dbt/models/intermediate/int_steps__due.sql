@@ -50,6 +50,11 @@ reached as (
         -- an overdue debt is past its preventive steps; one never spoken of starts at an entry step
         and (steps.step_offset > 0 or episodes.standing = 'upcoming')
         and (steps.step_offset <= 0 or steps.is_entry or contacted.last_offset is not null)
+        -- after an overdue step the clock runs from the day it was done, so a late one never makes the next come early
+        and (
+            coalesce(contacted.last_offset, 0) <= 0
+            or {{ days_between('contacted.last_step_on', business_date()) }} >= steps.step_offset - contacted.last_offset
+        )
 ),
 
 latest as (

@@ -69,13 +69,37 @@ slots as (
     inner join numbers on numbers.number <= agents.daily_capacity
 ),
 
-turns as (
+capacities as (
+    select
+        pool,
+        count(*) as places
+    from slots
+    group by pool
+),
+
+own_turns as (
     select
         calls.*,
-        pools.pool,
-        row_number() over (partition by pools.pool order by calls.place) as turn
+        pools.pool as own_pool,
+        row_number() over (partition by pools.pool order by calls.place) as own_turn
     from calls
     inner join pools on calls.customer_key = pools.customer_key
+),
+
+-- whoever finds the state's own agents full goes to those who serve every state
+placed as (
+    select
+        own_turns.*,
+        case when own_turns.own_turn <= capacities.places then own_turns.own_pool else '*' end as pool
+    from own_turns
+    left join capacities on own_turns.own_pool = capacities.pool
+),
+
+turns as (
+    select
+        *,
+        row_number() over (partition by pool order by place) as turn
+    from placed
 ),
 
 assigned as (

@@ -43,6 +43,11 @@ def run_dbt(*arguments: str, environment: Mapping[str, str], business_date: date
                 "--vars", json.dumps({"business_date": business_date.isoformat()}),
             ]
         )  # fmt: skip
+    if environment.get("COBRANCA_DBT_TARGET") == "duckdb":
+        # dbt keeps the file open, and locked, until its process ends.
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+        DuckDBConnectionManager.close_all_connections()
     if result.success:
         return
     problems = []

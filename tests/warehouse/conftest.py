@@ -1,0 +1,154 @@
+"""One busy night, built once on each engine, for every test that only reads it."""
+
+import dataclasses
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from cobranca import warehouse
+from cobranca.manifest import Manifest
+from cobranca.settings import PROJECT_ROOT, Settings
+from warehouse.nights import contact, customer, land_night, payment, receivable
+
+NIGHT = date(2026, 11, 18)
+
+
+def settings_in(folder: Path, url: str | None = None) -> Settings:
+    return Settings(
+        config=PROJECT_ROOT / "include" / "config",
+        data=folder,
+        warehouse=url or f"duckdb:///{folder / 'warehouse.duckdb'}",
+        ledger=f"sqlite:///{folder / 'ledger.db'}",
+        delivery="outbox",
+    )
+
+
+def random_ledger(seed: int, payers: int = 120) -> dict:
+    """Entities and feedback of a made-up company: every status, kind, currency, hold and odd date that the rules know."""
+    chance = random.Random(seed)
+    customers, receivables, payments = [], [], []
+    feedback: dict[str, list[dict]] = {"contacts": [], "outcomes": [], "promises": [], "agreements": []}
+    for number in range(payers):
+        customers.append(
+            customer(
+                str(number),
+                name=f"Cliente {number}",
+                # some payers have two accounts
+                tax_id=None if number % 5 == 0 else f"{(number // 2 if number % 7 == 0 else number):011d}",
+                contract_type=chance.choice(["consumer", "business"]),
+                segment=chance.choice([None, "varejo", "empresas"]),
+                state=chance.choice(["SP", "RJ", "CE", None]),
+                email=chance.choice([f"c{number}@example.com"] * 4 + [None]),
+                phone=chance.choice(["+5511987654321"] * 4 + [None]),
+                opt_out_email=chance.random() < 0.05,
+                opt_out_phone=chance.random() < 0.05,
+                legal_hold=chance.random() < 0.03,
+                deceased=chance.random() < 0.02,
+            )
+        )
+        for item in range(chance.randrange(1, 9)):
+            key = f"{number}-{item}"
+            due = NIGHT + timedelta(days=chance.choice([-400, -200, -90, -45, -20, -10, -6, -3, -2, -1, 0, 1, 3, 30]) + chance.randrange(3))
+            amount = Decimal(chance.randrange(100, 500_000)) / 100
+            receivables.append(
+                receivable(
+                    key,
+                    str(number),
+                    due.isoformat(),
+                    str(amount),
+                    issue_date=due - timedelta(days=30),
+                    currency="USD" if chance.random() < 0.05 else "BRL",
+                    status=chance.choice(["open"] * 12 + ["cancelled", "written_off", "agreed"]),
+                    disputed=chance.random() < 0.04,
+                    fine_rate=chance.choice([None, Decimal("0.02"), Decimal("0.10")]),
+                    monthly_interest_rate=chance.choice([None, Decimal("0.01"), Decimal("0.003333")]),
+                )
+            )
+            for part in range(chance.choice([0, 0, 1, 1, 2])):
+                paid_on = min(due + timedelta(days=chance.randrange(-5, 40)), NIGHT + timedelta(days=2))
+                share = chance.choice([Decimal("0.25"), Decimal("0.5"), Decimal(1)])
+                payments.append(
+                    payment(
+                        f"{key}-{part}",
+                        key,
+                        paid_on.isoformat(),
+                        str((amount * share).quantize(Decimal("0.01"))),
+                        kind=chance.choice(["payment"] * 6 + ["credit_note", "discount", "write_off", "reversal"]),
+                    )
+                )
+    return {"customers": customers, "receivables": receivables, "payments": payments, "feedback": feedback}
+
+
+def add_feedback(ledger: dict, batch: Manifest, seed: int) -> None:
+    """Contacts of earlier nights with the payers of a first build, whose keys only SQL knows."""
+    import duckdb
+
+    chance = random.Random(seed)
+    rows = duckdb.sql(
+        f"select distinct on (customer_key) customer_key, receivable_key from read_parquet('{batch.path('fct_receivables.parquet')}')"
+        " order by customer_key, receivable_key"
+    ).fetchall()
+    for customer_key, episode_key in rows:
+        for back in chance.sample([1, 2, 3, 5, 9, 20, 40], k=chance.randrange(0, 3)):
+            step, offset = chance.choice([("d-3", -3), ("d+1", 1), ("d+3", 3), ("d+10", 10), ("d+180", 180)])
+            state = chance.choice(["sent", "sent", "delivered", "unknown", "rejected", "superseded"])
+            day = (NIGHT - timedelta(days=back)).isoformat()
+            ledger["feedback"]["contacts"].append(contact(day, customer_key, episode_key, step, offset, state=state))
+        if chance.random() < 0.15:
+            ledger["feedback"]["outcomes"].append(
+                {
+                    "outcome_id": f"O-{customer_key}",
+                    "contacted_on": NIGHT - timedelta(days=chance.randrange(1, 6)),
+                    "customer_key": customer_key,
+                    "episode_key": episode_key,
+                    "step": "d+10",
+                    "step_offset": 10,
+                    "agent_id": "ana",
+                    "code": chance.choice(["PROMESSA", "RECADO", "NAO_ATENDE", "CONTESTA", "NAO_LIGAR", "NUMERO_ERRADO", "PAGO_INFORMADO"]),
+                }
+            )
+        if chance.random() < 0.1:
+            made_on = NIGHT - timedelta(days=chance.randrange(1, 20))
+            ledger["feedback"]["promises"].append(
+                {
+                    "promise_id": f"P-{customer_key}",
+                    "customer_key": customer_key,
+                    "made_on": made_on,
+                    "promised_on": made_on + timedelta(days=5),
+                    "currency": "BRL",
+                    "amount": Decimal("100.00"),
+                    "agent_id": "ana",
+                }
+            )
+
+
+@pytest.fixture(scope="session")
+def busy_ledger(tmp_path_factory) -> dict:
+    """A random ledger with a history of contacts."""
+    settings = settings_in(tmp_path_factory.mktemp("first"))
+    ledger = random_ledger(seed=7)
+    land_night(settings, NIGHT, **ledger)
+    add_feedback(ledger, warehouse.build(settings, NIGHT), seed=7)
+    return ledger
+
+
+@pytest.fixture(scope="session")
+def busy_night(tmp_path_factory, busy_ledger) -> tuple[Settings, Manifest]:
+    """The busy night's settings and its candidate batch, on DuckDB."""
+    settings = settings_in(tmp_path_factory.mktemp("duckdb"))
+    land_night(settings, NIGHT, **busy_ledger)
+    return settings, warehouse.build(settings, NIGHT)
+
+
+@pytest.fixture(scope="session")
+def busy_night_on_postgres(busy_night, busy_ledger, postgres_server, tmp_path_factory) -> Iterator[Manifest]:
+    """The same landing built on PostgreSQL."""
+    settings, _ = busy_night
+    url = str(postgres_server.create_database("warehouse_parity"))
+    other = dataclasses.replace(settings, data=tmp_path_factory.mktemp("postgres"), warehouse=url)
+    land_night(other, NIGHT, **busy_ledger)
+    yield warehouse.build(other, NIGHT)

@@ -1,0 +1,212 @@
+"""Whom to contact, and why: each line is one payer's situation on Wednesday 18 November 2026 and what must come of it."""
+
+import duckdb
+import pytest
+
+from cobranca import warehouse
+from warehouse.conftest import NIGHT, settings_in
+from warehouse.nights import contact, customer, land_night, payment, receivable
+
+ON_TIME = ["2026-01-12", "2026-02-10", "2026-03-10", "2026-04-10", "2026-05-11", "2026-06-10"]
+
+
+def paid(prefix: str, customer_id: str, days_late: int = 0) -> tuple[list[dict], list[dict]]:
+    """Six settled receivables, each paid that many days after its due date (all bank days)."""
+    from datetime import date, timedelta
+
+    receivables = [receivable(f"{prefix}{n}", customer_id, due) for n, due in enumerate(ON_TIME)]
+    payments = [
+        payment(f"{prefix}{n}", f"{prefix}{n}", (date.fromisoformat(due) + timedelta(days=days_late)).isoformat())
+        for n, due in enumerate(ON_TIME)
+    ]
+    return receivables, payments
+
+
+# payer: (customer columns, receivables, payments, expected {receivable: (decision, reason, step)})
+SITUATIONS = {
+    "overdue": ({}, [("overdue1", "2026-11-13")], {"overdue1": ("remind", "step_due", "d+1")}),
+    "due_today_unknown": ({}, [("today", "2026-11-18")], {"today": ("remind", "step_due", "d0")}),
+    "due_in_three_days": ({}, [("soon", "2026-11-19")], {"soon": ("remind", "step_due", "d-3")}),
+    "far_away": ({}, [("far", "2026-12-18")], {"far": ("none", "not_due", None)}),
+    "clearing": ({}, [("yesterday", "2026-11-17")], {"yesterday": ("none", "within_grace", None)}),
+    "several": (
+        {},
+        [("old", "2026-11-10"), ("young", "2026-11-12"), ("next", "2026-11-19"), ("later", "2027-01-10")],
+        {
+            "old": ("remind", "step_due", "d+1"),
+            "young": ("remind", "carried_by_other", "d+1"),
+            "next": ("remind", "carried_by_other", "d+1"),
+            "later": ("none", "not_due", None),
+        },
+    ),
+    "long_overdue": (
+        {},
+        [("ancient", "2026-08-03"), ("upcoming", "2026-11-19")],
+        {"ancient": ("call", "step_due", "d+95"), "upcoming": ("none", "not_due", None)},
+    ),
+    "cents": ({}, [("cents", "2026-11-10", "4.99")], {"cents": ("none", "below_minimum", "d+1")}),
+    "dead": ({"deceased": True}, [("estate", "2026-11-10")], {"estate": ("none", "hold_deceased", "d+1")}),
+    "in_court": ({"legal_hold": True}, [("court", "2026-11-10")], {"court": ("none", "hold_legal", "d+1")}),
+    "no_email": ({"email": None}, [("nomail", "2026-11-10")], {"nomail": ("call", "no_email", "d+1")}),
+    "no_email_early": ({"email": None}, [("nomail0", "2026-11-18")], {"nomail0": ("none", "no_contact_data", "d0")}),
+    "silent": ({"email": None, "phone": None}, [("silent", "2026-11-10")], {"silent": ("none", "no_contact_data", "d+1")}),
+    "opted_out": (
+        {"opt_out_email": True, "opt_out_phone": True},
+        [("out", "2026-11-10")],
+        {"out": ("none", "opted_out", "d+1")},
+    ),
+    "currencies": (
+        {},
+        [("reais", "2026-11-10"), ("dollars", "2026-11-11", "50.00", "USD")],
+        {"reais": ("remind", "step_due", "d+1"), "dollars": ("remind", "carried_by_other", "d+1")},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
+    """All situations as one company, the contacts of earlier nights included."""
+    settings = settings_in(tmp_path_factory.mktemp("situations"))
+    customers, receivables, payments = [], [], []
+    for name, (columns, owed, _) in SITUATIONS.items():
+        customers.append(customer(name, **columns))
+        for key, due, *rest in owed:
+            amount, currency = (rest + ["100.00", "BRL"][len(rest) :])[:2]
+            receivables.append(receivable(key, name, due, amount, currency=currency))
+    # one disputed, one partly paid, one paid today
+    customers += [customer(name) for name in ("disputing", "partial", "payer")]
+    receivables += [
+        receivable("disputed", "disputing", "2026-11-10", disputed=True),
+        receivable("undisputed", "disputing", "2026-11-11"),
+        receivable("part", "partial", "2026-11-10"),
+        receivable("paid_today", "payer", "2026-11-10"),
+    ]
+    payments += [payment("p1", "part", "2026-11-12", "40.00"), payment("p2", "paid_today", "2026-11-18")]
+    # the ranking decides who is reminded before the due date
+    for name, days_late in (("good", 0), ("habitual", 4)):
+        customers.append(customer(name))
+        settled, settlements = paid(name, name, days_late)
+        receivables += [*settled, receivable(f"{name}_due", name, "2026-11-18")]
+        payments += settlements
+    # payers with a history of contacts
+    for name in ("fresh", "waiting", "bounced", "unknown", "stuck", "inherits", "ended", "capped"):
+        customers.append(customer(name))
+    receivables += [
+        receivable("fresh", "fresh", "2026-11-13"),
+        receivable("waiting", "waiting", "2026-11-13"),
+        receivable("bounced", "bounced", "2026-11-13"),
+        receivable("unknown", "unknown", "2026-11-13"),
+        receivable("stuck", "stuck", "2026-11-10"),
+        receivable("inherits_paid", "inherits", "2026-11-03"),
+        receivable("inherits", "inherits", "2026-11-09"),
+        receivable("ended", "ended", "2026-03-02"),
+        receivable("capped", "capped", "2026-11-09"),
+    ]
+    payments.append(payment("p3", "inherits_paid", "2026-11-16"))
+    key = _keys(settings, customers, receivables, payments)
+
+    def contacted(day, name, receivable_id, step, offset, **columns):
+        return contact(day, key[name], f"erp:{receivable_id}", step, offset, **columns)
+
+    contacts = [
+        contacted("2026-11-16", "fresh", "fresh", "d+1", 1),
+        contacted("2026-11-17", "waiting", "waiting", "d+1", 1),
+        contacted("2026-11-16", "bounced", "bounced", "d+1", 1, state="rejected"),
+        contacted("2026-11-17", "unknown", "unknown", "d+1", 1, state="unknown"),
+        contacted("2026-11-12", "stuck", "stuck", "d+1", 1, state="unknown"),
+        # the message of the oldest also told of the next
+        contacted("2026-11-13", "inherits", "inherits_paid", "d+5", 5),
+        contacted("2026-09-02", "ended", "ended", "d+180", 180),
+        *(contacted(day, "capped", "other", "d-3", -3) for day in ("2026-11-12", "2026-11-14", "2026-11-16")),
+    ]
+    land_night(settings, NIGHT, customers=customers, receivables=receivables, payments=payments, feedback={"contacts": contacts})
+    batch = warehouse.build(settings, NIGHT)
+    rows = duckdb.sql(f"select receivable_id, decision, reason, step, message_key from read_parquet('{batch.path('fct_decisions.parquet')}')")
+    return batch, {row[0]: row[1:] for row in rows.fetchall()}
+
+
+def _keys(settings, customers, receivables, payments) -> dict[str, str]:
+    """Customer keys by id, from a first build: only SQL knows them."""
+    land_night(settings, NIGHT, customers=customers, receivables=receivables, payments=payments)
+    warehouse.prepare(settings, NIGHT)
+    warehouse.build_layer(settings, NIGHT, "staging")
+    with duckdb.connect(settings.warehouse.removeprefix("duckdb:///")) as connection:
+        return dict(connection.execute("select customer_id, customer_key from staging.stg_landing__customers").fetchall())
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_a_situation_gets_its_decision(night, name):
+    _, decisions = night
+    expected = SITUATIONS[name][2]
+    assert {key: decisions[key][:3] for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("receivable_id", "decision", "reason", "step"),
+    [
+        pytest.param("good_due", "none", "preventive_not_needed", None, id="good payers are not bothered"),
+        pytest.param("habitual_due", "remind", "step_due", "d0", id="habitual late payers are reminded"),
+        pytest.param("disputed", "none", "hold_dispute", None, id="a dispute is held"),
+        pytest.param("undisputed", "remind", "step_due", "d+1", id="and only what is disputed"),
+        pytest.param("part", "remind", "step_due", "d+1", id="partly paid is still owed"),
+        pytest.param("fresh", "remind", "step_due", "d+3", id="the next step follows a delivered one"),
+        pytest.param("waiting", "none", "waiting_next_step", None, id="one step a date"),
+        pytest.param("bounced", "call", "invalid_email", "d+1", id="a bounced address becomes a call"),
+        pytest.param("unknown", "none", "awaiting_delivery", "d+1", id="an unknown outcome waits"),
+        pytest.param("stuck", "call", "delivery_unknown", "d+1", id="but not for ever"),
+        pytest.param("inherits", "call", "step_due", "d+7", id="the next oldest inherits the place in the cadence"),
+        pytest.param("ended", "escalate", "end_of_regua", None, id="the end of the regua is a person's decision"),
+        pytest.param("capped", "none", "frequency_cap", "d+1", id="three contacts in seven days are enough"),
+    ],
+)
+def test_history_and_ranking_count(night, receivable_id, decision, reason, step):
+    _, decisions = night
+    assert decisions[receivable_id][:3] == (decision, reason, step)
+
+
+def test_whoever_paid_today_is_not_in_the_plan(night):
+    _, decisions = night
+    assert "paid_today" not in decisions
+
+
+def test_every_open_receivable_has_one_decision_with_a_reason(busy_night):
+    _, batch = busy_night
+    receivables, decisions = (f"read_parquet('{batch.path(name)}')" for name in ("fct_receivables.parquet", "fct_decisions.parquet"))
+    query = "select currency, count(*), count(distinct receivable_key), sum(open_amount) from {} group by currency order by currency"
+    assert duckdb.sql(query.format(receivables)).fetchall() == duckdb.sql(query.format(decisions)).fetchall()
+    assert duckdb.sql(f"select count(*) from {decisions} where coalesce(trim(reason), '') = ''").fetchall() == [(0,)]
+    reasons = {row[0] for row in duckdb.sql(f"select distinct reason from {decisions}").fetchall()}
+    assert len(reasons) > 12, "the busy night should meet most rules"
+
+
+def test_one_contact_a_payer_a_night_with_every_item_in_it_once(busy_night):
+    _, batch = busy_night
+    reminders, queue, decisions = (
+        f"read_parquet('{batch.path(name)}')" for name in ("out_reminders.parquet", "out_call_queue.parquet", "fct_decisions.parquet")
+    )
+    assert duckdb.sql(f"select count(*), count(distinct receivable_key) from {reminders}").fetchall()[0][0] > 20
+    assert duckdb.sql(f"select receivable_key from {reminders} group by all having count(*) > 1").fetchall() == []
+    assert duckdb.sql(f"select customer_key from {reminders} group by all having count(distinct message_key) > 1").fetchall() == []
+    assert duckdb.sql(f"select customer_key from {reminders} intersect select customer_key from {queue}").fetchall() == []
+    selected = duckdb.sql(f"select receivable_key from {decisions} where decision = 'remind'")
+    assert duckdb.sql(f"select * from selected except select receivable_key from {reminders}").fetchall() == []
+    called = f"select customer_key from {decisions} where decision = 'call'"
+    assert duckdb.sql(f"{called} except select customer_key from {queue}").fetchall() == []
+    assert duckdb.sql(f"select agent_id, queue_position from {queue} group by all having count(*) > 1").fetchall() == []
+
+
+def test_no_forbidden_payer_is_contacted(busy_night):
+    """Nobody dead, in court, disputing or without consent on that channel; asked of the landing, not of the plan."""
+    settings, batch = busy_night
+    with duckdb.connect(settings.warehouse.removeprefix("duckdb:///")) as connection:
+        forbidden = connection.execute(
+            "select distinct d.customer_key, d.channel, d.receivable_key"
+            " from marts.fct_decisions as d"
+            " join staging.stg_landing__customers as c using (customer_key)"
+            " join staging.stg_landing__receivables as r using (receivable_key)"
+            " where d.decision in ('remind', 'call') and (c.is_deceased or c.is_legal_hold or r.is_disputed"
+            " or (d.channel = 'email' and c.is_opted_out_email) or (d.channel = 'phone' and c.is_opted_out_phone))"
+        ).fetchall()
+        contacted = connection.execute("select count(*) from marts.fct_decisions where decision in ('remind', 'call')").fetchone()
+    assert forbidden == []
+    assert contacted[0] > 50

@@ -1,0 +1,58 @@
+"""The same SQL gives the same tables on every engine."""
+
+import duckdb
+
+from cobranca import warehouse
+from cobranca.warehouse.dbt import run_dbt
+from cobranca.warehouse.engines import open_warehouse
+from warehouse.conftest import NIGHT
+
+
+def test_duckdb_and_postgres_build_equal_tables(busy_night, busy_night_on_postgres):
+    _, on_duckdb = busy_night
+    names = [entry.name for entry in on_duckdb.files]
+    assert names == [entry.name for entry in busy_night_on_postgres.files]
+    assert len(names) > 20
+    different = {}
+    for name in names:
+        ours, theirs = f"read_parquet('{on_duckdb.path(name)}')", f"read_parquet('{busy_night_on_postgres.path(name)}')"
+        columns = duckdb.sql(f"select * from {ours} limit 0").columns
+        assert columns == duckdb.sql(f"select * from {theirs} limit 0").columns, name
+        extra = [
+            duckdb.sql(f"select * from {a} except all select * from {b}").fetchall()[:3] for a, b in ((ours, theirs), (theirs, ours))
+        ]
+        if extra != [[], []]:
+            different[name] = extra
+    assert not different
+
+
+def test_building_a_date_again_gives_the_same_bytes(busy_night):
+    settings, before = busy_night
+    assert warehouse.build(settings, NIGHT).batch_id == before.batch_id
+
+
+def test_layers_built_one_by_one_equal_one_build(busy_night):
+    settings, before = busy_night
+    warehouse.prepare(settings, NIGHT)
+    for layer in warehouse.LAYERS:
+        warehouse.build_layer(settings, NIGHT, layer)
+    assert warehouse.freeze(settings, NIGHT).batch_id == before.batch_id
+
+
+def test_the_rules_hold_by_example_on_duckdb(busy_night):
+    settings, _ = busy_night
+    _run_unit_tests(settings)
+
+
+def test_the_rules_hold_by_example_on_postgres(busy_night, busy_night_on_postgres, postgres_server):
+    import dataclasses
+
+    settings, _ = busy_night
+    _run_unit_tests(dataclasses.replace(settings, warehouse=str(postgres_server.url("warehouse_parity"))))
+
+
+def _run_unit_tests(settings):
+    environment = open_warehouse(settings.warehouse).dbt_environment()
+    run_dbt(
+        "test", "--select", "test_type:unit", environment=environment, business_date=NIGHT, work=settings.data / ".dbt" / "unit"
+    )  # fmt: skip
