@@ -41,6 +41,13 @@ class Counts:
     def as_dict(self) -> dict:
         return asdict(self)
 
+    def __str__(self) -> str:
+        """``139 planned: 137 sent, 2 held`` – zeros are left out."""
+        parts = [
+            f"{getattr(self, name)} {name.replace('_', ' ')}" for name in (*ENDED, "held", "in_progress") if getattr(self, name)
+        ]
+        return f"{self.planned} planned: {', '.join(parts) or 'nothing to do'}"
+
 
 ENDED = ("sent", "delivered", "bounced", "rejected", "unknown", "suppressed", "cancelled_paid", "superseded", "expired")
 

@@ -189,12 +189,14 @@ def _name(item: Item) -> str:
 
 
 def _due(item: Item, business_date: date) -> str:
+    moved = item.effective_due_date != item.due_date
     if item.section == "overdue":
+        due = f"Venceu em {_day(item.due_date)}" + (f" (pagável até {_day(item.effective_due_date)})" if moved else "")
         days = item.days_past_due
-        return f"Venceu em {_day(item.due_date)}" + (f", há {days} {'dia' if days == 1 else 'dias'}" if days > 0 else "")
+        return due + (f", há {days} {'dia' if days == 1 else 'dias'}" if days > 0 else "")
     if business_date in (item.due_date, item.effective_due_date):
         return f"Vence hoje, {_day(business_date)}"
-    if item.effective_due_date != item.due_date:
+    if moved:
         return f"Vence em {_day(item.due_date)}; pode ser pago sem acréscimo até {_day(item.effective_due_date)}"
     return f"Vence em {_day(item.due_date)}"
 
