@@ -1,5 +1,6 @@
 """What one night brought forth, where it lies, and whether its counts tie to each other."""
 
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -12,8 +13,7 @@ SENT = ("sent", "delivered", "bounced")
 
 def messages_sent(settings: Settings, business_date: date) -> int:
     """How many messages of a date have left, by the ledger."""
-    states = _contact_states(settings, business_date)
-    return sum(states.get(state, 0) for state in SENT)
+    return sum(state in SENT for state in _contacts(settings, business_date).values())
 
 
 def summarise(settings: Settings, business_date: date, sent_before: int) -> tuple[list[str], bool]:
@@ -62,22 +62,26 @@ class _Night:
         return [*lines, *[_line("", f"{count:,} none: {reason}") for reason, count in reasons]]
 
     def messages(self, sent_before: int) -> list[str]:
-        planned = self._one(f"select count(distinct message_key) from {self._table('out_reminders')}")
-        states = _contact_states(self.settings, self.day)
-        left = sum(states.get(state, 0) for state in SENT)
+        plan = {key for (key,) in self._rows(f"select distinct message_key from {self._table('out_reminders')}")}
+        contacts = _contacts(self.settings, self.day)
+        states = Counter(state for key, state in contacts.items() if key in plan)
+        left = sum(state in SENT for state in contacts.values())
         # The outbox writes one .eml a message; a provider keeps its own.
         folder = self.settings.folder("outbox", self.day)
         files = len(list(folder.glob("*.eml"))) if self.settings.delivery == "outbox" else left
-        tie = self._tie(planned <= sum(states.values()) and files == left)
+        tie = self._tie(len(plan) == states.total() and files == left)
         parts = " + ".join(f"{count:,} {state}" for state, count in sorted(states.items())) or "0"
+        lines = [_line("Messages", f"{len(plan):,} planned = {parts} in the ledger; {files:,} letters in the outbox {tie}")]
+        if earlier := len(contacts) - states.total():
+            lines.append(_line("", f"{earlier:,} more contacts belong to an earlier plan of this date"))
         new = left - sent_before
-        told = f"{new:,} new messages" if new else f"0 new messages: all {left:,} of this date were already sent"
-        if not new and not left:
+        if not left:
             told = "0 new messages: nobody is contacted on this date"
-        return [
-            _line("Messages", f"{planned:,} planned = {parts} in the ledger; {files:,} in the outbox {tie}"),
-            _line("", told),
-        ]
+        elif not new:
+            told = f"0 new messages: all {left:,} of this date were already sent"
+        else:
+            told = f"{new:,} new messages"
+        return [*lines, _line("", told)]
 
     def queues(self) -> list[str]:
         payers = self._one(f"select count(*) from {self._table('out_call_queue')}")
@@ -164,7 +168,8 @@ class _Night:
         return "(ties)" if equal else "(DOES NOT TIE)"
 
 
-def _contact_states(settings: Settings, business_date: date) -> dict[str, int]:
+def _contacts(settings: Settings, business_date: date) -> dict[str, str]:
+    """The state of each message of a date, by its key."""
     import sqlalchemy as sa
 
     from cobranca.ledger import open_ledger
@@ -173,9 +178,7 @@ def _contact_states(settings: Settings, business_date: date) -> dict[str, int]:
     engine = open_ledger(settings.ledger)
     try:
         with engine.connect() as ledger:
-            query = (
-                sa.select(contacts.c.state, sa.func.count()).where(contacts.c.business_date == business_date).group_by("state")
-            )
+            query = sa.select(contacts.c.message_key, contacts.c.state).where(contacts.c.business_date == business_date)
             return dict(ledger.execute(query).all())
     finally:
         engine.dispose()

@@ -1,0 +1,150 @@
+"""Whole nights under the real scheduler, API server and DAG processor: two dates, a rerun, and a night whose gate fails."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from cobranca.demo.agents import return_workbooks
+from cobranca.ledger import open_ledger
+from cobranca.ledger.tables import contact_history, contacts
+from cobranca.local.airflow import processes_of
+from cobranca.local.api import BEGINNING, CHAIN, AirflowApi, NightFailed, TaskEvent
+from cobranca.local.company import DemoCompany, demo_company
+from cobranca.local.summary import messages_sent, summarise
+from servers import PostgresUnavailable, unavailable
+
+FIRST, SECOND, BAD = date(2026, 11, 18), date(2026, 11, 19), date(2026, 11, 23)
+PAYERS = 150
+
+
+class Nights:
+    """What the nights of one installation left behind, gathered while its Airflow runs."""
+
+    def __init__(self, company: DemoCompany, api: AirflowApi) -> None:
+        self.company, self.api = company, api
+        self.settings = company.settings
+        self.events: dict[str, list[TaskEvent]] = {}
+
+    def run(self, name: str, business_date: date) -> None:
+        events = self.events[name] = []
+        self.api.run_night(business_date, progress=events.append, timeout=600)
+
+    def fill(self, business_date: date) -> None:
+        self.api.run("generate_demo_sources", business_date, conf={"payers": PAYERS}, timeout=300)
+
+    def outbox(self, business_date: date) -> dict[str, int]:
+        """Letters with the moment each was written."""
+        return {path.name: path.stat().st_mtime_ns for path in self.settings.folder("outbox", business_date).glob("*.eml")}
+
+    def done(self, name: str) -> list[str]:
+        return [event.dag for event in self.events[name] if event.state == "success"]
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory) -> Iterator[Nights]:
+    """Everything is run once, in order; each test looks at one side of it."""
+    home = tmp_path_factory.mktemp("nights")
+    try:
+        with demo_company(home) as company:
+            with company.airflow() as airflow:
+                told = Nights(company, airflow.api)
+                told.fill(FIRST)
+                told.run("first", FIRST)
+                told.first = told.outbox(FIRST)
+                told.first_summary = summarise(told.settings, FIRST, 0)
+                told.run("rerun", FIRST)
+                told.after_rerun = told.outbox(FIRST)
+                told.rerun_summary = summarise(told.settings, FIRST, len(told.first))
+                told.returned = return_workbooks(told.settings, SECOND)
+                told.fill(SECOND)
+                told.run("second", SECOND)
+                told.second_summary = summarise(told.settings, SECOND, 0)
+                _empty_the_source(company)
+                with pytest.raises(NightFailed) as failure:
+                    told.run("bad", BAD)
+                told.failure = str(failure.value)
+            told.left_by_airflow = processes_of(airflow.home)
+            told.history = _history(told)
+            told.sent = {day: messages_sent(told.settings, day) for day in (FIRST, SECOND, BAD)}
+    except PostgresUnavailable as error:
+        unavailable(str(error))
+    told.left_by_postgres = _servers(home)
+    yield told
+
+
+def _empty_the_source(company: DemoCompany) -> None:
+    """What a broken job at the other side does: every settlement is gone in the morning."""
+    from cobranca.connections import parse
+
+    engine = sa.create_engine(parse("erp", company.urls["erp"]).url())
+    with engine.begin() as erp:
+        for table in sa.inspect(erp).get_table_names():
+            erp.execute(sa.text(f'truncate table "{table}" cascade'))
+    engine.dispose()
+
+
+def _history(nights: Nights) -> list[tuple]:
+    engine = open_ledger(nights.settings.ledger)
+    with engine.connect() as ledger:
+        sent = sa.select(contact_history.c.message_key, sa.func.count()).where(contact_history.c.to_state == "sent")
+        rows = ledger.execute(sent.group_by(contact_history.c.message_key)).all()
+        double = sa.select(contacts.c.business_date, contacts.c.customer_key).group_by(
+            contacts.c.business_date, contacts.c.customer_key
+        )
+        assert ledger.execute(double.having(sa.func.count() > 1)).all() == []
+    engine.dispose()
+    return rows
+
+
+def _servers(home: Path) -> list[psutil.Process]:
+    return [p for p in psutil.process_iter(["cmdline"]) if str(home) in " ".join(p.info["cmdline"] or [])]
+
+
+def test_a_night_goes_from_the_sources_to_people_and_finance(nights):
+    assert set(nights.done("first")) == set(CHAIN)
+    assert len(nights.first) > 0
+    lines, ties = nights.first_summary
+    assert ties, "\n".join(lines)
+    for kind, name in (("reports", "financeiro.html"), ("quality", "index.html"), ("queues", "manifest.json")):
+        assert (nights.settings.folder(kind, FIRST) / name).exists()
+
+
+def test_a_rerun_sends_nothing_twice(nights):
+    assert set(nights.done("rerun")) == set(CHAIN), "the whole chain ran again"
+    assert nights.after_rerun == nights.first, "no letter was added or written again"
+    lines, ties = nights.rerun_summary
+    assert ties
+    assert any("0 new messages" in line for line in lines)
+
+
+def test_every_message_was_sent_once(nights):
+    assert nights.history
+    assert {times for _, times in nights.history} == {1}
+
+
+def test_the_second_night_knows_what_the_first_one_did(nights):
+    assert nights.returned
+    lines, ties = nights.second_summary
+    assert ties, "\n".join(lines)
+    assert any("known from earlier nights" in line for line in lines)
+
+
+def test_a_failed_gate_wakes_nobody(nights):
+    assert "land_receivables.accept" in nights.failure
+    assert nights.sent[BAD] == 0
+    assert not nights.settings.folder("outbound", BAD).exists()
+    assert set(nights.done("bad")) <= set(BEGINNING)
+    assert (nights.settings.folder("quality", BAD) / "index.html").exists(), "the page says why"
+
+
+def test_a_failed_gate_is_not_tried_again(nights):
+    assert [event.state for event in nights.events["bad"] if event.task == "accept" and event.state != "running"] == ["failed"]
+
+
+def test_nothing_runs_on(nights):
+    assert nights.left_by_airflow == []
+    assert nights.left_by_postgres == []
