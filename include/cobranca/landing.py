@@ -342,6 +342,8 @@ def _settle(source: str, cleaners: dict[str, "Cleaner"], folder: Path) -> list[F
             "preserve_insertion_order": False,
         }
     )
+    # A sort of some seconds would otherwise draw a bar into the night's log.
+    database.execute("set enable_progress_bar = false")
     try:
         entries = []
         for entity, cleaner in cleaners.items():
