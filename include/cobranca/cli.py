@@ -70,7 +70,7 @@ def rebuild(business_date: date) -> None:
 
 
 @commands.command()
-@click.option("--business-date", type=_BusinessDate(), default=None, help="Check the policy in force on this date (default: today).")
+@click.option("--business-date", type=_BusinessDate(), help="Check the policy in force on this date (default: today).")
 def check(business_date: date | None) -> None:
     """Validate the configuration, reach every source and print what each query returns."""
     from cobranca.policy import load_policy
@@ -80,10 +80,15 @@ def check(business_date: date | None) -> None:
     # Only a check may ask the clock: it works on no night.
     policy = load_policy(settings.config, business_date or date.today())
     click.echo(f"policy {policy.version}: valid")
+    for warning in policy.warnings:
+        click.echo(f"  note: {warning}")
     rows = check_sources(settings)
     for row in rows:
-        state = f"{row.sampled_rows} rows sampled, {len(row.columns)} columns" if row.problem is None else f"{row.problem} {row.cure or ''}"
-        click.echo(f"{row.source:<14} {row.entity:<12} {state.strip()}")
+        if row.problem:
+            state = f"PROBLEM {row.problem} {row.cure}".strip()
+        else:
+            state = f"{row.rows} rows read, {row.quarantined} of them for quarantine; columns: {', '.join(row.columns)}"
+        click.echo(f"{row.source:<10} {row.entity:<12} {state}")
     if any(row.problem for row in rows):
         raise ConfigError("some sources cannot be read as configured; see above.")
 

@@ -57,6 +57,7 @@ def read_batch(settings: Settings, business_date: date) -> Manifest:
     verdict = read_verdict(settings, business_date, "plan")
     if verdict.batch_id != manifest.batch_id or not verdict.passed:
         raise PartitionError(
-            f"the plan of {business_date} (batch {manifest.batch_id}) has no passed verdict; read its quality page and build it again."
+            f"the plan of {business_date} (batch {manifest.batch_id}) has no passed verdict;"
+            " read its quality page and build it again."
         )
     return manifest

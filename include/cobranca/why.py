@@ -7,7 +7,7 @@ from cobranca.errors import ConfigError
 from cobranca.money import format_money
 from cobranca.outbound import read_batch
 from cobranca.settings import Settings
-from cobranca.words import CLASSES, DECISIONS, reason
+from cobranca.words import CHANNELS, CLASSES, DECISIONS, reason
 
 
 def explain(settings: Settings, business_date: date, customer: str) -> str:
@@ -38,11 +38,13 @@ def explain(settings: Settings, business_date: date, customer: str) -> str:
             )
         key = rows[0]["customer_key"]
         ranking = connection.execute(
-            "select score, on_time_rate, weighted_days_late, max_days_late, settled_receivables from read_parquet(?) where customer_key = ?",
+            "select score, on_time_rate, weighted_days_late, max_days_late, settled_receivables"
+            " from read_parquet(?) where customer_key = ?",
             [str(batch.path("dim_payer_ranking.parquet")), key],
         ).fetchone()
         contacts = connection.execute(
-            "select contacted_on, channel, step, state from read_parquet(?) where customer_key = ? order by contacted_on desc limit 5",
+            "select contacted_on, channel, step, state from read_parquet(?) where customer_key = ?"
+            " order by contacted_on desc, contact_key limit 5",
             [str(batch.path("fct_contacts.parquet")), key],
         ).fetchall()
     return "\n".join(_told(business_date, rows, ranking, contacts))
@@ -55,22 +57,26 @@ def _told(business_date: date, rows: list[dict], ranking: tuple | None, contacts
         score, on_time, delay, longest, settled = ranking
         history = f"{settled} títulos pagos"
         if settled:
-            history += f", {_percent(on_time)} em dia, atraso médio ponderado de {_number(delay)} dias, maior atraso de {longest} dias"
-        lines.append(f"Pagador {CLASSES.get(first['payer_class'], first['payer_class'])}, nota {score}: {history}.")
+            history += f", {_percent(on_time)} em dia, atraso médio ponderado de {_number(delay)} dias"
+            history += f", maior atraso de {longest} dias"
+        lines.append(f"Classe: {CLASSES[first['payer_class']].lower()}, nota {score} de 100; {history}.")
     lines.append(
         "Últimos contatos: "
-        + ("; ".join(f"{day:%d/%m} {channel} {step} ({state})" for day, channel, step, state in contacts) or "nenhum")
+        + (
+            "; ".join(f"{day:%d/%m} {CHANNELS[channel].lower()} {step} ({state})" for day, channel, step, state in contacts)
+            or "nenhum"
+        )
         + "."
     )
     for row in rows:
         days = row["days_past_due"]
         age = f"vencido há {days} dias" if days > 0 else "vence hoje" if days == 0 else f"vence em {-days} dias"
-        decision = DECISIONS[row["decision"]] + (f" {row['step']}" if row["decision"] in ("remind", "call") else "")
+        decision = DECISIONS[row["decision"]].lower() + (f" {row['step']}" if row["decision"] in ("remind", "call") else "")
         skipped = f" (passos anteriores dispensados: {row['superseded_steps']})" if row["superseded_steps"] else ""
-        lines.append(
-            f"- {row['receivable_key']}: {format_money(row['open_amount'], row['currency'])} em aberto,"
-            f" {format_money(row['amount_due'], row['currency'])} com encargos, {age} → {decision}: {reason(row['reason'])}{skipped}"
-        )
+        owed = f"{format_money(row['open_amount'], row['currency'])} em aberto"
+        with_charges = f"{format_money(row['amount_due'], row['currency'])} com encargos"
+        because = _lowered(reason(row["reason"]))
+        lines.append(f"- {row['receivable_key']}: {owed}, {with_charges}, {age} → {decision}: {because}{skipped}")
     return lines
 
 
@@ -80,3 +86,7 @@ def _percent(share: Decimal) -> str:
 
 def _number(value: Decimal) -> str:
     return f"{value:.1f}".replace(".", ",")
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

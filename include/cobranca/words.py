@@ -1,61 +1,47 @@
 """The Portuguese that people read for the codes that SQL writes: one dictionary for pages, workbooks and ``why``."""
 
-DECISIONS = {
-    "remind": "lembrete por e-mail",
-    "call": "ligação",
-    "escalate": "encaminhar para decisão",
-    "none": "nenhum contato",
-}
-
-REASONS = {
-    "step_due": "passo da régua vence hoje",
-    "carried_by_other": "incluído no contato pelo título mais antigo",
-    "no_email": "sem e-mail: segue para ligação",
-    "invalid_email": "e-mail recusado: segue para ligação",
-    "delivery_unknown": "e-mail sem confirmação de entrega: segue para ligação",
-    "not_due": "ainda não vence",
-    "within_grace": "em prazo de compensação bancária",
-    "waiting_next_step": "aguarda o próximo passo da régua",
-    "waiting_interval": "intervalo mínimo entre contatos",
-    "frequency_cap": "limite de contatos no período",
-    "below_minimum": "abaixo do valor mínimo",
-    "no_contact_day": "hoje não é dia de contato",
-    "preventive_not_needed": "costuma pagar em dia: não precisa de lembrete",
-    "awaiting_delivery": "aguarda a confirmação do último envio",
-    "no_contact_data": "sem e-mail ou telefone válido",
-    "opted_out": "pediu para não ser contatado",
-    "holdout": "grupo de comparação",
-    "end_of_regua": "fim da régua",
-    "hold_dispute": "suspenso: contestado",
-    "hold_promise": "suspenso: promessa de pagamento",
-    "hold_agreement": "suspenso: acordo",
-    "hold_paid_claim": "suspenso: cliente informou que pagou",
-    "hold_legal": "suspenso: processo judicial",
-    "hold_deceased": "suspenso: falecimento",
-    "hold_hardship": "suspenso: dificuldade financeira",
-    "hold_opt_out": "suspenso: pediu para não ser contatado",
-    "hold_refused": "suspenso: recusou negociar",
-    "hold_scheduled": "suspenso: retorno agendado",
-}
-
+DECISIONS = {"remind": "Mensagem", "call": "Ligação", "escalate": "Decisão de uma pessoa", "none": "Sem contato"}
+CHANNELS = {"email": "E-mail", "phone": "Telefone", "sms": "SMS", "whatsapp": "WhatsApp"}
 CLASSES = {
-    "pontual": "pontual",
-    "viciado": "atrasa por hábito, poucos dias",
-    "irregular": "irregular",
-    "critico": "crítico",
-    "novo": "novo",
+    "pontual": "Pontual",
+    "viciado": "Atraso habitual",
+    "irregular": "Irregular",
+    "critico": "Crítico",
+    "novo": "Novo",
 }
-
-BANDS = {
-    "not_due": "a vencer",
-    "1-30": "1 a 30 dias",
-    "31-60": "31 a 60 dias",
-    "61-90": "61 a 90 dias",
-    "91-180": "91 a 180 dias",
-    "181+": "mais de 180 dias",
+REASONS = {
+    "step_due": "Passo da régua previsto para hoje",
+    "carried_by_other": "Vai junto com o título mais antigo do cliente",
+    "not_due": "Ainda não venceu",
+    "within_grace": "Pagamento pode estar em compensação",
+    "waiting_next_step": "Aguarda o próximo passo da régua",
+    "waiting_interval": "Intervalo mínimo entre contatos",
+    "frequency_cap": "Limite de contatos do período atingido",
+    "preventive_not_needed": "Bom pagador: não precisa de lembrete",
+    "below_minimum": "Abaixo do valor mínimo",
+    "no_contact_day": "Fim de semana ou feriado",
+    "awaiting_delivery": "Aguarda confirmação da última mensagem",
+    "delivery_unknown": "Entrega da última mensagem não confirmada",
+    "end_of_regua": "Fim da régua: uma pessoa decide",
+    "holdout": "Grupo de controle",
+    "opted_out": "Cliente pediu para não ser contatado",
+    "no_contact_data": "Sem e-mail nem telefone válido",
+    "no_email": "Sem e-mail",
+    "invalid_email": "E-mail inválido",
+    "no_phone": "Sem telefone",
+    "hold_dispute": "Contestação em análise",
+    "hold_promise": "Promessa de pagamento em aberto",
+    "hold_agreement": "Acordo em andamento",
+    "hold_legal": "Cobrança judicial ou suspensão legal",
+    "hold_deceased": "Cliente falecido",
+    "hold_hardship": "Dificuldade reconhecida",
+    "hold_opt_out": "Cliente pediu para não ser contatado",
+    "hold_paid_claim": "Cliente informou que já pagou: em verificação",
+    "hold_refused": "Recusou-se a pagar: pausa antes de novo contato",
+    "hold_scheduled": "Retorno agendado",
 }
 
 
 def reason(code: str) -> str:
-    """The reason in Portuguese; a code that has no words yet stays readable as it is."""
-    return REASONS.get(code, code)
+    """The reason in Portuguese; a code that has no words yet stays readable."""
+    return REASONS.get(code) or code.removeprefix("hold_").replace("_", " ").capitalize()

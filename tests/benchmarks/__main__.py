@@ -161,7 +161,9 @@ def report(figures: dict, sizes: list[int]) -> None:
         built, least = figures[size]["build"][0], figures[size]["floor"][0]
         print(f"  {size:>12,}: build {built:.1f} s = constant + {(built - constant) / least:.1f} x floor ({least:.1f} s)")
     for smaller, larger in zip(sizes, sizes[1:], strict=False):
-        growth = log((figures[larger]["build"][0] - constant) / max(figures[smaller]["build"][0] - constant, 0.1)) / log(larger / smaller)
+        growth = log((figures[larger]["build"][0] - constant) / max(figures[smaller]["build"][0] - constant, 0.1)) / log(
+            larger / smaller
+        )
         print(f"  growth from {smaller:,} to {larger:,}: exponent {growth:.2f}")
     peak = max(figures[size][stage][1] for size in sizes for stage in STAGES if stage not in ("generate", "floor"))
     print(f"  largest peak memory of a stage: {peak:.0f} MiB")

@@ -19,6 +19,7 @@ from servers import PostgresUnavailable, unavailable
 
 FIRST, SECOND, BAD = date(2026, 11, 18), date(2026, 11, 19), date(2026, 11, 23)
 PAYERS = 150
+pytestmark = pytest.mark.timeout(1200)
 
 
 class Nights:

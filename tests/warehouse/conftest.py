@@ -15,6 +15,8 @@ from cobranca.settings import PROJECT_ROOT, Settings
 from warehouse.nights import contact, customer, land_night, payment, receivable
 
 NIGHT = date(2026, 11, 18)
+DAYS_TO_DUE = (-400, -200, -90, -45, -20, -10, -6, -3, -2, -1, 0, 1, 3, 30)
+CODES = ("PROMESSA", "RECADO", "NAO_ATENDE", "CONTESTA", "NAO_LIGAR", "NUMERO_ERRADO", "PAGO_INFORMADO")
 
 
 def settings_in(folder: Path, url: str | None = None) -> Settings:
@@ -52,7 +54,7 @@ def random_ledger(seed: int, payers: int = 120) -> dict:
         )
         for item in range(chance.randrange(1, 9)):
             key = f"{number}-{item}"
-            due = NIGHT + timedelta(days=chance.choice([-400, -200, -90, -45, -20, -10, -6, -3, -2, -1, 0, 1, 3, 30]) + chance.randrange(3))
+            due = NIGHT + timedelta(days=chance.choice(DAYS_TO_DUE) + chance.randrange(3))
             amount = Decimal(chance.randrange(100, 500_000)) / 100
             receivables.append(
                 receivable(
@@ -89,8 +91,8 @@ def add_feedback(ledger: dict, batch: Manifest, seed: int) -> None:
 
     chance = random.Random(seed)
     rows = duckdb.sql(
-        f"select distinct on (customer_key) customer_key, receivable_key from read_parquet('{batch.path('fct_receivables.parquet')}')"
-        " order by customer_key, receivable_key"
+        "select distinct on (customer_key) customer_key, receivable_key"
+        f" from read_parquet('{batch.path('fct_receivables.parquet')}') order by customer_key, receivable_key"
     ).fetchall()
     for customer_key, episode_key in rows:
         for back in chance.sample([1, 2, 3, 5, 9, 20, 40], k=chance.randrange(0, 3)):
@@ -108,7 +110,7 @@ def add_feedback(ledger: dict, batch: Manifest, seed: int) -> None:
                     "step": "d+10",
                     "step_offset": 10,
                     "agent_id": "ana",
-                    "code": chance.choice(["PROMESSA", "RECADO", "NAO_ATENDE", "CONTESTA", "NAO_LIGAR", "NUMERO_ERRADO", "PAGO_INFORMADO"]),
+                    "code": chance.choice(CODES),
                 }
             )
         if chance.random() < 0.1:

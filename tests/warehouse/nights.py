@@ -12,7 +12,13 @@ from cobranca.schema import ENTITIES, FEEDBACK, QUARANTINE
 from cobranca.settings import Settings
 
 DEFAULTS = {
-    "customers": {"name": "Cliente", "contract_type": "consumer", "state": "SP", "email": "cliente@example.com", "phone": "+5511987654321"},
+    "customers": {
+        "name": "Cliente",
+        "contract_type": "consumer",
+        "state": "SP",
+        "email": "cliente@example.com",
+        "phone": "+5511987654321",
+    },
     "receivables": {"currency": "BRL", "status": "open"},
     "payments": {"kind": "payment"},
 }
@@ -36,9 +42,13 @@ def payment(payment_id: str, receivable_id: str, paid_on: str, amount: str = "10
     } | columns
 
 
-def land_night(settings: Settings, business_date: date, source: str = "erp", feedback: dict | None = None, **entities: list[dict]) -> None:
+def land_night(
+    settings: Settings, business_date: date, source: str = "erp", feedback: dict | None = None, **entities: list[dict]
+) -> None:
     """Write all three parts of a landing; entities and feedback not named are empty."""
-    files = {f"{source}/{name}": [{"source": source} | DEFAULTS[name] | row for row in entities.get(name, [])] for name in ENTITIES}
+    files = {
+        f"{source}/{name}": [{"source": source} | DEFAULTS[name] | row for row in entities.get(name, [])] for name in ENTITIES
+    }
     files[f"{source}/receivables__quarantine"] = []
     schemas = {f"{source}/{name}": schema for name, schema in ENTITIES.items()}
     schemas[f"{source}/receivables__quarantine"] = QUARANTINE

@@ -121,8 +121,12 @@ def night(tmp_path_factory):
     ]
     land_night(settings, NIGHT, customers=customers, receivables=receivables, payments=payments, feedback={"contacts": contacts})
     batch = warehouse.build(settings, NIGHT)
-    rows = duckdb.sql(f"select receivable_id, decision, reason, step, message_key from read_parquet('{batch.path('fct_decisions.parquet')}')")
+    rows = duckdb.sql(f"select receivable_id, decision, reason, step from {table(batch, 'fct_decisions')}")
     return batch, {row[0]: row[1:] for row in rows.fetchall()}
+
+
+def table(batch, name: str) -> str:
+    return f"read_parquet('{batch.path(name + '.parquet')}')"
 
 
 def _keys(settings, customers, receivables, payments) -> dict[str, str]:
@@ -171,8 +175,8 @@ def test_whoever_paid_today_is_not_in_the_plan(night):
 
 def test_every_open_receivable_has_one_decision_with_a_reason(busy_night):
     _, batch = busy_night
-    receivables, decisions = (f"read_parquet('{batch.path(name)}')" for name in ("fct_receivables.parquet", "fct_decisions.parquet"))
-    query = "select currency, count(*), count(distinct receivable_key), sum(open_amount) from {} group by currency order by currency"
+    receivables, decisions = table(batch, "fct_receivables"), table(batch, "fct_decisions")
+    query = "select currency, count(*), count(distinct receivable_key), sum(open_amount) from {} group by all order by all"
     assert duckdb.sql(query.format(receivables)).fetchall() == duckdb.sql(query.format(decisions)).fetchall()
     assert duckdb.sql(f"select count(*) from {decisions} where coalesce(trim(reason), '') = ''").fetchall() == [(0,)]
     reasons = {row[0] for row in duckdb.sql(f"select distinct reason from {decisions}").fetchall()}
@@ -181,15 +185,14 @@ def test_every_open_receivable_has_one_decision_with_a_reason(busy_night):
 
 def test_one_contact_a_payer_a_night_with_every_item_in_it_once(busy_night):
     _, batch = busy_night
-    reminders, queue, decisions = (
-        f"read_parquet('{batch.path(name)}')" for name in ("out_reminders.parquet", "out_call_queue.parquet", "fct_decisions.parquet")
-    )
+    reminders, queue, decisions = (table(batch, name) for name in ("out_reminders", "out_call_queue", "fct_decisions"))
     assert duckdb.sql(f"select count(*), count(distinct receivable_key) from {reminders}").fetchall()[0][0] > 20
     assert duckdb.sql(f"select receivable_key from {reminders} group by all having count(*) > 1").fetchall() == []
-    assert duckdb.sql(f"select customer_key from {reminders} group by all having count(distinct message_key) > 1").fetchall() == []
+    several = f"select customer_key from {reminders} group by all having count(distinct message_key) > 1"
+    assert duckdb.sql(several).fetchall() == []
     assert duckdb.sql(f"select customer_key from {reminders} intersect select customer_key from {queue}").fetchall() == []
-    selected = duckdb.sql(f"select receivable_key from {decisions} where decision = 'remind'")
-    assert duckdb.sql(f"select * from selected except select receivable_key from {reminders}").fetchall() == []
+    selected = f"select receivable_key from {decisions} where decision = 'remind'"
+    assert duckdb.sql(f"{selected} except select receivable_key from {reminders}").fetchall() == []
     called = f"select customer_key from {decisions} where decision = 'call'"
     assert duckdb.sql(f"{called} except select customer_key from {queue}").fetchall() == []
     assert duckdb.sql(f"select agent_id, queue_position from {queue} group by all having count(*) > 1").fetchall() == []

@@ -19,7 +19,8 @@ def test_duckdb_and_postgres_build_equal_tables(busy_night, busy_night_on_postgr
         columns = duckdb.sql(f"select * from {ours} limit 0").columns
         assert columns == duckdb.sql(f"select * from {theirs} limit 0").columns, name
         extra = [
-            duckdb.sql(f"select * from {a} except all select * from {b}").fetchall()[:3] for a, b in ((ours, theirs), (theirs, ours))
+            duckdb.sql(f"select * from {a} except all select * from {b}").fetchall()[:3]
+            for a, b in ((ours, theirs), (theirs, ours))
         ]
         if extra != [[], []]:
             different[name] = extra

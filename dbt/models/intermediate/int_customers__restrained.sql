@@ -46,9 +46,13 @@ outcome_holds as (
     where
         effect <> 'wrong_number'
         and effect <> 'do_not_call'
-        and {{ business_date() }} < greatest(
-            {{ add_days('contacted_on', 'pause_days') }},
-            coalesce(follow_up_on, contacted_on)
+        -- a death heard of by phone never expires; a person enters it in the source or takes it back
+        and (
+            effect = 'deceased'
+            or {{ business_date() }} < greatest(
+                {{ add_days('contacted_on', 'pause_days') }},
+                coalesce(follow_up_on, contacted_on)
+            )
         )
     order by customer_key, (effect = 'none'), contacted_on desc, outcome_id
 ),

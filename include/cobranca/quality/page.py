@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+from cobranca import words
 from cobranca.errors import PartitionError
 from cobranca.manifest import write_atomically
 from cobranca.money import format_money, format_number
@@ -52,27 +53,6 @@ REASONS = {
     "unknown_currency": "moeda desconhecida",
     "unknown_status": "situação desconhecida",
     "unknown_kind": "tipo desconhecido",
-    # why an open receivable has no action
-    "not_due": "ainda não vence",
-    "within_grace": "em prazo de compensação bancária",
-    "waiting_next_step": "aguarda o próximo passo da régua",
-    "waiting_interval": "intervalo mínimo entre contatos",
-    "frequency_cap": "limite de contatos no período",
-    "below_minimum": "abaixo do valor mínimo",
-    "no_contact_day": "hoje não é dia de contato",
-    "preventive_not_needed": "costuma pagar em dia: não precisa de lembrete",
-    "awaiting_delivery": "aguarda a confirmação do último envio",
-    "no_contact_data": "sem e-mail ou telefone válido",
-    "opted_out": "pediu para não ser contatado",
-    "holdout": "grupo de comparação",
-    "end_of_regua": "fim da régua",
-    "hold_dispute": "suspenso: contestado",
-    "hold_promise": "suspenso: promessa de pagamento",
-    "hold_agreement": "suspenso: acordo",
-    "hold_legal": "suspenso: processo judicial",
-    "hold_deceased": "suspenso: falecimento",
-    "hold_hardship": "suspenso: dificuldade financeira",
-    "hold_opt_out": "suspenso: pediu para não ser contatado",
 }
 
 
@@ -99,7 +79,7 @@ def render(business_date: date, arrivals: Verdict | None, plan: Verdict | None) 
         "money": lambda text, currency: "—" if text is None else format_money(Decimal(text), currency),
         "named": lambda name: NAMES.get(name, name),
         "subject": _subject,
-        "reason": lambda code: REASONS.get(code, code),
+        "reason": lambda code: REASONS.get(code) or words.reason(code),
         "change": _change,
     }
     return environment.get_template("quality.html.j2").render(

@@ -49,7 +49,6 @@ CONTACT_STATES = {
     "expired": "não enviado",
 }
 CALL_STATES = {"delivered": "atendido", "unanswered": "sem resposta"}
-PAYER_CLASSES = {"pontual": "Pontual", "viciado": "Habitual", "irregular": "Irregular", "critico": "Crítico", "novo": "Novo"}
 SCRIPT_NAMES = {"call": "Lembrete", "call_offer": "Proposta"}
 OTHER_SCRIPT = "Contato"
 

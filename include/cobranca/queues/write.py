@@ -12,7 +12,6 @@ from cobranca.policy import Policy, load_policy
 from cobranca.queues.columns import (
     ANSWERS,
     KEY,
-    PAYER_CLASSES,
     format_phone,
     format_rate,
     masked,
@@ -20,6 +19,7 @@ from cobranca.queues.columns import (
 )
 from cobranca.queues.workbook import Workbook, write_workbook
 from cobranca.settings import Settings
+from cobranca.words import CLASSES
 
 QUEUE = "out_call_queue.parquet"
 RESERVE = "reserva"
@@ -170,7 +170,7 @@ _LIST = {
     "Cidade": lambda row: row["city"],
     "UF": lambda row: row["state"],
     "Segmento": lambda row: row["segment"],
-    "Classe": lambda row: PAYER_CLASSES.get(row["payer_class"], row["payer_class"]),
+    "Classe": lambda row: CLASSES.get(row["payer_class"], row["payer_class"]),
     "Moeda": lambda row: row["currency"],
     "Títulos": lambda row: row["receivables"],
     "Em aberto": _number("open_amount"),

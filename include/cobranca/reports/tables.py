@@ -155,9 +155,9 @@ MOVEMENT = Table(
 RECOVERY = Table(
     "recovery", "Recuperação", "Recuperação por faixa",
     (
-        AS_OF, BAND, Column("customers", "Clientes", "count"), Column("opening_amount", "Saldo no início do mês", "money", True),
-        Column("received_amount", "Recebido no mês", "money", True), Column("recovery_rate", "Recuperação", "share"),
-        Column("promised_customers", "Prometeram", "count"), Column("agreed_customers", "Fizeram acordo", "count"),
+        AS_OF, BAND, Column("customers", "Clientes", "count"), Column("opening_amount", "Saldo inicial", "money", True),
+        Column("received_amount", "Recebido", "money", True), Column("recovery_rate", "Recuperação", "share"),
+        Column("promised_customers", "Prometeram", "count"), Column("agreed_customers", "Com acordo", "count"),
         Column("agreed_amount", "Valor acordado", "money", True), Column("agreement_rate", "% com acordo", "share"),
     ),
     total_by=("as_of_date",),

@@ -25,50 +25,7 @@ SHORT_BANDS = {
     "settled": "baixado",
 }
 BASES = {"effective": "vencimento efetivo", "original": "vencimento original"}
-CLASSES = {
-    "pontual": "Pontual",
-    "viciado": "Atraso habitual",
-    "irregular": "Irregular",
-    "critico": "Crítico",
-    "novo": "Novo",
-}
-DECISIONS = {"remind": "Mensagem", "call": "Ligação", "escalate": "Decisão de uma pessoa", "none": "Sem contato"}
-CHANNELS = {"email": "E-mail", "phone": "Telefone", "sms": "SMS", "whatsapp": "WhatsApp"}
 ARMS = {"reached": "Contatados", "not_reached": "Não alcançados", "holdout": "Grupo de controle"}
-REASONS = {
-    "step_due": "Passo da régua previsto para hoje",
-    "carried_by_other": "Vai junto com o título mais antigo do cliente",
-    "not_due": "Ainda não venceu",
-    "upcoming": "Vence nos próximos dias",
-    "within_grace": "Pagamento pode estar em compensação",
-    "waiting_next_step": "Aguarda o próximo passo da régua",
-    "waiting_interval": "Intervalo mínimo entre contatos",
-    "frequency_cap": "Limite de contatos do período atingido",
-    "preventive_not_needed": "Bom pagador: não precisa de lembrete",
-    "below_minimum": "Abaixo do valor mínimo",
-    "no_contact_day": "Fim de semana ou feriado",
-    "awaiting_delivery": "Aguarda confirmação da última mensagem",
-    "delivery_unknown": "Entrega da última mensagem não confirmada",
-    "end_of_regua": "Fim da régua: uma pessoa decide",
-    "holdout": "Grupo de controle",
-    "opted_out": "Cliente pediu para não ser contatado",
-    "no_contact_data": "Sem e-mail nem telefone válido",
-    "no_email": "Sem e-mail",
-    "invalid_email": "E-mail inválido",
-    "bounced_email": "E-mail recusado pelo provedor",
-    "no_phone": "Sem telefone",
-    "hold_dispute": "Contestação em análise",
-    "hold_promise": "Promessa de pagamento em aberto",
-    "hold_agreement": "Acordo em andamento",
-    "hold_legal": "Cobrança judicial ou suspensão legal",
-    "hold_deceased": "Cliente falecido",
-    "hold_hardship": "Dificuldade reconhecida",
-    "hold_opt_out": "Cliente pediu para não ser contatado",
-    "hold_pause": "Pausa pedida na última conversa",
-    "hold_schedule": "Retorno agendado",
-    "hold_review": "Em verificação",
-    "hold_stop": "Contato suspenso",
-}
 MONTHS = ("jan", "fev", "mar", "abr", "mai", "jun", "jul", "ago", "set", "out", "nov", "dez")
 DASH = "–"
 
@@ -179,10 +136,6 @@ def person(name: str | None) -> str:
     """A customer's name without the tax id or address that some registers append to it."""
     cleaned = _ADDRESS.sub("", _TAX_ID.sub("", name or ""))
     return re.sub(r"\s+", " ", cleaned).strip(" -–") or "(sem nome)"
-
-
-def reason(code: str) -> str:
-    return REASONS.get(code) or code.removeprefix("hold_").replace("_", " ").capitalize()
 
 
 def day(value: date | None) -> str:

@@ -87,9 +87,7 @@ def freeze(settings: Settings, business_date: date) -> Manifest:
         name = f"{table}.parquet"
         rows = warehouse.export(relation, key, draft / name)
         files.append(FileEntry.of(draft, name, rows))
-    inputs = {
-        part: read_manifest(settings.folder("landing", business_date, part)).batch_id for part in LANDED
-    }
+    inputs = {part: read_manifest(settings.folder("landing", business_date, part)).batch_id for part in LANDED}
     return publish(root, draft, kind="candidate", business_date=business_date, files=files, inputs=inputs)
 
 

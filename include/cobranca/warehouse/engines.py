@@ -41,7 +41,9 @@ def open_warehouse(url: str) -> Warehouse:
     """
     parsed = make_url(url)
     if not parsed.database:
-        raise ConfigError("COBRANCA_WAREHOUSE names no database; write duckdb:///path or postgresql://user:password@host:port/database.")
+        raise ConfigError(
+            "COBRANCA_WAREHOUSE names no database; write duckdb:///path or postgresql://user:password@host:port/database."
+        )
     if parsed.drivername == "duckdb":
         return DuckDBWarehouse(Path(parsed.database))
     return PostgresWarehouse(parsed)
@@ -101,7 +103,8 @@ class DuckDBWarehouse:
         import duckdb
 
         connection = duckdb.connect(str(self.path))
-        connection.execute(f"set memory_limit = '{os.environ.get('COBRANCA_DBT_MEMORY', '1400MB')}'")
+        connection.execute(f"set memory_limit = '{memory_limit()}'")
+        connection.execute("set enable_progress_bar = false")
         connection.execute(f"set temp_directory = {quoted(self.path.with_suffix('.tmp'))}")
         return connection
 
@@ -132,10 +135,9 @@ class PostgresWarehouse:
                 cursor.execute(f"create table {RAW_SCHEMA}.{table} ({columns})")
                 if files:
                     csv = Path(scratch) / f"{table}.csv"
-                    self._in_duckdb(
-                        f"copy ({from_parquet(table, files)}) to {quoted(csv)} (format csv, header false, nullstr '\\N')"
-                    )
-                    with cursor.copy(f"copy {RAW_SCHEMA}.{table} from stdin (format csv, null '\\N')") as copy, csv.open("rb") as file:
+                    _in_duckdb(f"copy ({from_parquet(table, files)}) to {quoted(csv)} (format csv, header false, nullstr '\\N')")
+                    copying = f"copy {RAW_SCHEMA}.{table} from stdin (format csv, null '\\N')"
+                    with cursor.copy(copying) as copy, csv.open("rb") as file:
                         while block := file.read(1 << 20):
                             copy.write(block)
                     csv.unlink()
@@ -154,7 +156,9 @@ class PostgresWarehouse:
             vague = [name for name, kind, precision, _ in columns if kind == "numeric" and precision is None]
             if vague:
                 # It would be exported with a guessed scale.
-                raise BuildFailed(f"{relation} has amounts of no declared scale: {', '.join(vague)}; cast them to decimal(p, s) in the model.")
+                raise BuildFailed(
+                    f"{relation} has amounts of no declared scale: {', '.join(vague)}; cast them to decimal(p, s) in the model."
+                )
             csv = Path(scratch) / "table.csv"
             with (
                 cursor.copy(f"copy (select * from {relation} order by {order}) to stdout (format csv, null '\\N')") as copy,
@@ -163,7 +167,7 @@ class PostgresWarehouse:
                 for block in copy:
                     file.write(block)
             types = ", ".join(f"'{name}': '{_duckdb_type(kind, precision, scale)}'" for name, kind, precision, scale in columns)
-            return self._in_duckdb(
+            return _in_duckdb(
                 f"copy (select * from read_csv({quoted(csv)}, header = false, nullstr = '\\N', auto_detect = false, quote = '\"',"
                 f" escape = '\"', delim = ',', columns = {{{types}}})) to {quoted(path)} {_PARQUET}"
             )
@@ -173,12 +177,19 @@ class PostgresWarehouse:
 
         return psycopg.connect(self.url.render_as_string(hide_password=False), connect_timeout=10)
 
-    @staticmethod
-    def _in_duckdb(statement: str) -> int:
-        import duckdb
 
-        with duckdb.connect() as connection:
-            return connection.execute(statement).fetchone()[0]
+def _in_duckdb(statement: str) -> int:
+    """Run one COPY in a passing in-memory database; returns the number of rows."""
+    import duckdb
+
+    with duckdb.connect(config={"memory_limit": memory_limit()}) as connection:
+        connection.execute("set enable_progress_bar = false")
+        return connection.execute(statement).fetchone()[0]
+
+
+def memory_limit() -> str:
+    """What DuckDB may use before it spills to disk."""
+    return os.environ.get("COBRANCA_DBT_MEMORY", "1400MB")
 
 
 def _duckdb_type(kind: str, precision: int | None, scale: int | None) -> str:
