@@ -142,7 +142,7 @@ def test_the_list_is_brazilian(settings):
     assert raw.startswith(b"\xef\xbb\xbf") and b"\r\n" in raw
     (row,) = listed(result)
     assert (row["Com encargos"], row["Vencido desde"], row["Desconto máximo"]) == ("1.234.567,80", "08/11/2026", "12,5 %")
-    assert (row["Telefone"], row["Discagem"], row["Classe"]) == ("(11) 98765-4321", "5511987654321", "Habitual")
+    assert (row["Telefone"], row["Discagem"], row["Classe"]) == ("(11) 98765-4321", "5511987654321", "Atraso habitual")
 
 
 def test_no_tax_id_leaves_whole(settings):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cobranca import words
 from cobranca.money import parse_money
 from cobranca.reports import wording
 
@@ -62,4 +63,4 @@ def test_months_and_shares():
 
 
 def test_an_unknown_reason_is_still_readable():
-    assert wording.reason("hold_some_new_thing") == "Some new thing"
+    assert words.reason("hold_some_new_thing") == "Some new thing"

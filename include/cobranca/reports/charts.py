@@ -126,11 +126,11 @@ def days_to_receive(rows: Sequence[Row], title: str) -> str:
 
 
 def effectiveness(rows: Sequence[Row], title: str) -> str:
-    """The collection effectiveness index of each whole month."""
+    """The collection effectiveness index of each month."""
     points = [
         (_date_label(row), row["as_of_date"].toordinal(), "CEI", row["cei"])
         for row in rows
-        if row["cei"] is not None and not row["is_business_date"]
+        if row["cei"] is not None
     ]
     return _lines(points, [("CEI", BLUE)], title, "%")
 

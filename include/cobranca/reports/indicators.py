@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from cobranca.reports.figures import ZERO, Pack, Row, sum_of
-from cobranca.reports.tables import EVOLUTION, newest, rows_of, share
+from cobranca.reports.tables import EVOLUTION, is_whole_month, newest, rows_of, share
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def indicators(pack: Pack, currency: str) -> list[Indicator]:
     portfolio = rows_of(pack, EVOLUTION, currency)
     now, before = _split(portfolio)
     dso, dso_before = _split(pack.rows("dso", currency))
-    effectiveness = [row for row in pack.rows("cei", currency) if not row["is_business_date"]]
+    effectiveness = [row for row in pack.rows("cei", currency) if is_whole_month(row)]
     cei = effectiveness[-1] if effectiveness else {}
     cei_before = effectiveness[-2] if len(effectiveness) > 1 else {}
     allowance, allowance_before = pdd(pack, currency)
@@ -62,5 +62,5 @@ def _share(part: Decimal | None, portfolio: Row) -> Decimal | None:
 def _split(rows: list[Row]) -> tuple[Row, Row]:
     """The row of the business date and that of the newest month end before it."""
     now = next((row for row in rows if row["is_business_date"]), {})
-    earlier = newest(rows, full_month=True)
+    earlier = newest(row for row in rows if not row["is_business_date"])
     return now, (earlier[0] if earlier else {})

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
+from cobranca import words
 from cobranca.reports import charts, wording
 from cobranca.reports.figures import Pack, Row, sum_of
 from cobranca.reports.indicators import Indicator, indicators
@@ -26,6 +27,7 @@ from cobranca.reports.tables import (
     Column,
     Table,
     as_text,
+    is_whole_month,
     newest,
     rows_of,
     share,
@@ -221,7 +223,7 @@ def _payers(pack: Pack, currency: str) -> Section:
     debtors = rows_of(pack, DEBTORS, currency)
     class_bars = [
         (
-            wording.CLASSES.get(row["payer_class"], wording.DASH),
+            words.CLASSES.get(row["payer_class"], wording.DASH),
             row["overdue_amount"],
             charts.CLASS_COLOURS.get(row["payer_class"], charts.BLUE),
             wording.of(row["overdue_customers"], "cliente", "clientes"),
@@ -266,7 +268,7 @@ def _again(row: Row, rows: Sequence[Row]) -> str:
 def _time(pack: Pack, currency: str) -> Section:
     dso, cei = pack.rows("dso", currency), pack.rows("cei", currency)
     known = [row for row in dso if row["dso_simple"] is not None or row["dso_countback"] is not None]
-    measured = [row for row in cei if row["cei"] is not None and not row["is_business_date"]]
+    measured = [row for row in cei if row["cei"] is not None and is_whole_month(row)]
     return Section(
         "prazo",
         "Prazo de recebimento e eficácia da cobrança",
@@ -430,7 +432,7 @@ def _decisions(pack: Pack, currency: str) -> Section:
     rows = rows_of(pack, DECISIONS, currency)
     bars = [
         (
-            f"{wording.DECISIONS[row['decision']]}: {_lower(wording.reason(row['reason']))}",
+            f"{words.DECISIONS[row['decision']]}: {_lower(words.reason(row['reason']))}",
             row["open_amount"],
             _DECISION_COLOURS[row["decision"]],
             wording.of(row["receivables"], "título", "títulos"),

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
+from cobranca import words
 from cobranca.reports import wording
 from cobranca.reports.figures import ZERO, Pack, Row, sum_of
 
@@ -14,10 +16,10 @@ _TEXT: dict[str, Callable[[object], str]] = {
     "text": lambda value: wording.DASH if value is None else str(value),
     "band": lambda value: wording.BANDS[value],
     "basis": lambda value: wording.BASES[value].capitalize(),
-    "class": lambda value: wording.CLASSES.get(value, wording.DASH),
-    "decision": lambda value: wording.DECISIONS.get(value, str(value)),
-    "reason": wording.reason,
-    "channel": lambda value: wording.CHANNELS.get(value, str(value)),
+    "class": lambda value: words.CLASSES.get(value, wording.DASH),
+    "decision": lambda value: words.DECISIONS.get(value, str(value)),
+    "reason": words.reason,
+    "channel": lambda value: words.CHANNELS.get(value, str(value)),
     "arm": lambda value: wording.ARMS.get(value, str(value)),
     "person": wording.person,
 }
@@ -274,9 +276,14 @@ def share(part: Decimal, total: Decimal) -> Decimal | None:
     return (part / total).quantize(Decimal("0.0001")) if total else None
 
 
+def is_whole_month(row: Row) -> bool:
+    """Whether the row's date ends its month, as the business date itself may."""
+    return (row["as_of_date"] + timedelta(days=1)).day == 1
+
+
 def newest(rows: Iterable[Row], full_month: bool = False) -> list[Row]:
     """The rows of the newest date, or of the newest whole month."""
-    rows = [row for row in rows if not (full_month and row["is_business_date"])]
+    rows = [row for row in rows if not full_month or is_whole_month(row)]
     last = max((row["as_of_date"] for row in rows), default=None)
     return [row for row in rows if row["as_of_date"] == last]
 
