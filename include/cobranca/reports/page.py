@@ -206,7 +206,7 @@ def _evolution(pack: Pack, currency: str) -> Section:
         [
             Block(
                 plot=charts.trend(trend, currency, _alt("Evolução do saldo por faixa", currency)),
-                caption="Saldo total. A última coluna é a data de referência, antes do fim do mês.",
+                caption="Saldo total. A última coluna é a data de referência.",
             ),
             Block(
                 _table(EVOLUTION, rows, currency),
