@@ -7,7 +7,7 @@ from cobranca.errors import ConfigError
 from cobranca.money import format_money
 from cobranca.outbound import read_batch
 from cobranca.settings import Settings
-from cobranca.words import CHANNELS, CLASSES, DECISIONS, reason
+from cobranca.words import CHANNELS, CLASSES, DECISIONS, in_sentence, reason
 
 
 def explain(settings: Settings, business_date: date, customer: str) -> str:
@@ -75,7 +75,7 @@ def _told(business_date: date, rows: list[dict], ranking: tuple | None, contacts
         skipped = f" (passos anteriores dispensados: {row['superseded_steps']})" if row["superseded_steps"] else ""
         owed = f"{format_money(row['open_amount'], row['currency'])} em aberto"
         with_charges = f"{format_money(row['amount_due'], row['currency'])} com encargos"
-        because = _lowered(reason(row["reason"]))
+        because = in_sentence(reason(row["reason"]))
         lines.append(f"- {row['receivable_key']}: {owed}, {with_charges}, {age} → {decision}: {because}{skipped}")
     return lines
 
@@ -86,7 +86,3 @@ def _percent(share: Decimal) -> str:
 
 def _number(value: Decimal) -> str:
     return f"{value:.1f}".replace(".", ",")
-
-
-def _lowered(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]

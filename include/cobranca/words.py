@@ -45,3 +45,8 @@ REASONS = {
 def reason(code: str) -> str:
     """The reason in Portuguese; a code that has no words yet stays readable."""
     return REASONS.get(code) or code.removeprefix("hold_").replace("_", " ").capitalize()
+
+
+def in_sentence(text: str) -> str:
+    """The same words within a sentence: without the capital at the start, unless it begins an abbreviation."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]

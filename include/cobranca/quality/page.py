@@ -79,7 +79,7 @@ def render(business_date: date, arrivals: Verdict | None, plan: Verdict | None) 
         "money": lambda text, currency: "—" if text is None else format_money(Decimal(text), currency),
         "named": lambda name: NAMES.get(name, name),
         "subject": _subject,
-        "reason": lambda code: REASONS.get(code) or words.reason(code),
+        "reason": lambda code: REASONS.get(code) or words.in_sentence(words.reason(code)),
         "change": _change,
     }
     return environment.get_template("quality.html.j2").render(

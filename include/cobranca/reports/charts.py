@@ -127,11 +127,7 @@ def days_to_receive(rows: Sequence[Row], title: str) -> str:
 
 def effectiveness(rows: Sequence[Row], title: str) -> str:
     """The collection effectiveness index of each month."""
-    points = [
-        (_date_label(row), row["as_of_date"].toordinal(), "CEI", row["cei"])
-        for row in rows
-        if row["cei"] is not None
-    ]
+    points = [(_date_label(row), row["as_of_date"].toordinal(), "CEI", row["cei"]) for row in rows if row["cei"] is not None]
     return _lines(points, [("CEI", BLUE)], title, "%")
 
 

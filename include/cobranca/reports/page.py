@@ -432,7 +432,7 @@ def _decisions(pack: Pack, currency: str) -> Section:
     rows = rows_of(pack, DECISIONS, currency)
     bars = [
         (
-            f"{words.DECISIONS[row['decision']]}: {_lower(words.reason(row['reason']))}",
+            f"{words.DECISIONS[row['decision']]}: {words.in_sentence(words.reason(row['reason']))}",
             row["open_amount"],
             _DECISION_COLOURS[row["decision"]],
             wording.of(row["receivables"], "título", "títulos"),
@@ -452,11 +452,6 @@ def _decisions(pack: Pack, currency: str) -> Section:
             )
         ],
     )
-
-
-def _lower(text: str) -> str:
-    """A reason inside a sentence; an abbreviation keeps its capitals."""
-    return text if text[:2].isupper() or text.startswith("E-") else text[:1].lower() + text[1:]
 
 
 def _reconciliation(pack: Pack, currency: str) -> Section:
