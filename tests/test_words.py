@@ -1,0 +1,21 @@
+"""Every code that SQL can write has words."""
+
+import re
+from typing import get_args
+
+from cobranca.policy.model import Effect, HoldReason
+from cobranca.settings import PROJECT_ROOT
+from cobranca.words import REASONS
+
+
+def test_every_reason_that_a_model_writes_has_words():
+    folder = PROJECT_ROOT / "dbt" / "models" / "intermediate"
+    sql = "\n".join((folder / f"{name}.sql").read_text() for name in ("int_customers__decided", "int_steps__due"))
+    written = set(re.findall(r"(?:then|else) '([a-z_]+)'", sql)) - {"remind", "call", "escalate", "none", "email", "phone"}
+    assert {"waiting_interval", "frequency_cap", "end_of_regua"} <= written
+    assert written - set(REASONS) == set()
+
+
+def test_every_hold_has_words():
+    pauses = set(get_args(Effect)) - {"none", "wrong_number", "do_not_call"}
+    assert {f"hold_{reason}" for reason in pauses | set(get_args(HoldReason))} - set(REASONS) == set()
