@@ -1,0 +1,272 @@
+"""Whole nights by the command: one, again, the next, a holiday; and every bad input, which must change nothing."""
+
+import hashlib
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+import sqlalchemy as sa
+
+from cobranca.demo.agents import return_workbooks
+from cobranca.demo.company import fill
+from cobranca.ledger import open_ledger
+from cobranca.ledger.tables import contacts
+from cobranca.manifest import read_manifest
+from cobranca.settings import PROJECT_ROOT, Settings
+
+FIRST, SECOND, HOLIDAY, NEXT = date(2026, 11, 18), date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 23)
+PAYERS = 120
+SECRET = "s3cr3t-pa55word"
+pytestmark = pytest.mark.timeout(900)
+
+
+class Installation:
+    """One company on two SQLite databases, its settings, and the command run on them as a person would."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.config, self.data = folder / "config", folder / "data"
+        self.erp, self.billing = folder / "erp.db", folder / "billing.db"
+        self.environment = {
+            "COBRANCA_CONFIG": str(self.config),
+            "COBRANCA_DATA": str(self.data),
+            "AIRFLOW_CONN_ERP": f"sqlite:///{self.erp}",
+            "AIRFLOW_CONN_BILLING": f"sqlite:///{self.billing}",
+        }
+        self.settings = Settings.from_environment(self.environment)
+
+    def fill(self, business_date: date) -> None:
+        fill(f"sqlite:///{self.erp}", f"sqlite:///{self.billing}", business_date, payers=PAYERS)
+
+    def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("COBRANCA_", "AIRFLOW_"))}
+        return subprocess.run(
+            [sys.executable, "-c", "from cobranca.cli import main; main()", *arguments],
+            env=kept | self.environment | environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+
+    def night(self, business_date: date, *options: str, **environment: str) -> subprocess.CompletedProcess:
+        return self.command("night", "--business-date", business_date.isoformat(), *options, **environment)
+
+    def outputs(self) -> dict[str, str]:
+        """Every file that people or later nights read, by its digest."""
+        return {
+            path.relative_to(self.data).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for kind in ("outbound", "queues", "reports", "outbox")
+            for path in sorted((self.data / kind).rglob("*"))
+            if path.is_file() and ".candidate" not in path.parts
+        }
+
+    def rows(self, business_date: date, table: str, query: str = "select count(*) from {}") -> list[tuple]:
+        batch = read_manifest(self.settings.folder("outbound", business_date))
+        return duckdb.sql(query.format(f"read_parquet('{batch.path(table + '.parquet')}')")).fetchall()
+
+    def contacted(self, business_date: date) -> dict[str, str]:
+        """Message keys of a date with their states, from the ledger."""
+        engine = open_ledger(self.settings.ledger)
+        try:
+            with engine.connect() as connection:
+                query = sa.select(contacts.c.message_key, contacts.c.state).where(contacts.c.business_date == business_date)
+                return dict(connection.execute(query).all())
+        finally:
+            engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def after_first_night(tmp_path_factory) -> Installation:
+    """An installation after one good night; tests copy it before they change anything."""
+    place = Installation(tmp_path_factory.mktemp("nights"))
+    shutil.copytree(PROJECT_ROOT / "include" / "config", place.config)
+    place.fill(FIRST)
+    done = place.night(FIRST)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return place
+
+
+@pytest.fixture
+def installation(after_first_night, tmp_path) -> Installation:
+    shutil.copytree(after_first_night.folder, tmp_path / "copy")
+    return Installation(tmp_path / "copy")
+
+
+def test_a_first_night_contacts_and_writes_everything(after_first_night):
+    place = after_first_night
+    planned = {key for (key,) in place.rows(FIRST, "out_reminders", "select distinct message_key from {}")}
+    assert planned and place.contacted(FIRST) == dict.fromkeys(planned, "sent")
+    letters = {path.stem for path in place.settings.folder("outbox", FIRST).glob("*.eml")}
+    assert letters == planned
+    assert list((place.data / "queues" / FIRST.isoformat()).rglob("*.xlsx"))
+    assert list((place.data / "reports" / FIRST.isoformat()).rglob("financeiro.html"))
+    assert (place.settings.folder("quality", FIRST) / "index.html").exists()
+    open_receivables = place.rows(
+        FIRST, "fct_receivables", "select currency, count(*), sum(open_amount) from {} group by all order by all"
+    )
+    decisions = place.rows(
+        FIRST, "fct_decisions", "select currency, count(*), sum(open_amount) from {} group by all order by all"
+    )
+    assert decisions == open_receivables
+
+
+def test_reruns_missed_nights_and_a_holiday_contact_nobody_twice(installation):
+    place = installation
+    letters = {path: path.stat().st_mtime_ns for path in place.settings.folder("outbox", FIRST).glob("*.eml")}
+    before = place.outputs()
+    assert place.night(FIRST).returncode == 0
+    assert place.outputs() == before
+    assert {path: path.stat().st_mtime_ns for path in letters} == letters
+
+    # the night of the 19th is missed; the 20th is a bank holiday
+    return_workbooks(place.settings, HOLIDAY)
+    place.fill(HOLIDAY)
+    assert place.night(HOLIDAY).returncode == 0
+    assert place.contacted(HOLIDAY) == {}
+    assert place.rows(HOLIDAY, "out_call_queue") == [(0,)]
+    assert place.rows(HOLIDAY, "fct_decisions", "select count(*) from {} where reason = 'no_contact_day'")[0][0] > 0
+    assert list((place.data / "reports" / HOLIDAY.isoformat()).rglob("financeiro.xlsx"))
+
+    place.fill(NEXT)
+    assert place.night(NEXT).returncode == 0
+    steps = "select customer_key, episode_key, step from {}"
+    first, following = set(place.rows(FIRST, "out_reminders", steps)), set(place.rows(NEXT, "out_reminders", steps))
+    assert following and not first & following
+    assert place.rows(NEXT, "fct_contacts", "select count(*) from {} where outcome_code is not null")[0][0] > 0
+
+    rebuilt = place.command("rebuild", "--business-date", FIRST.isoformat())
+    assert rebuilt.returncode == 0 and "identical" in rebuilt.stdout
+
+
+def test_why_tells_the_decision_in_portuguese(after_first_night):
+    place = after_first_night
+    ((key, customer),) = place.rows(
+        FIRST, "fct_decisions", "select receivable_key, customer_key from {} where reason = 'step_due' order by all limit 1"
+    )
+    told = place.command("why", "--customer", key, "--business-date", FIRST.isoformat())
+    assert told.returncode == 0
+    for part in (customer, "18/11/2026", "régua 2026-01", key, "em aberto", "passo da régua previsto para hoje"):
+        assert part in told.stdout
+    assert place.command("why", "--customer", "erp:none", "--business-date", FIRST.isoformat()).returncode == 2
+
+
+def _edit(path: Path, before: str, after: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+
+def _sql(path: Path, *statements: str) -> None:
+    with sqlite3.connect(path) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def unknown_column(place):
+    _edit(place.config / "sources" / "billing.yml", "as customer_id", "as customer_nickname")
+
+
+def missing_entity(place):
+    source = place.config / "sources" / "billing.yml"
+    text = source.read_text(encoding="utf-8")
+    source.write_text(text[: text.index("  payments:")], encoding="utf-8")
+
+
+def invalid_yaml(place):
+    _edit(place.config / "sources" / "erp.yml", "entities:", "entities: [")
+
+
+def lost_column(place):
+    _sql(place.erp, "alter table titulos rename column vencimento to venc")
+
+
+def regua_with_a_gap(place):
+    regua = place.config / "regua.yml"
+    kept = [line for line in regua.read_text(encoding="utf-8").splitlines() if not re.search(r"offset: (7|10|20|35|65)\b", line)]
+    regua.write_text("\n".join(kept) + "\n", encoding="utf-8")
+
+
+def half_empty(place):
+    _sql(place.billing, "delete from invoice where id % 3 <> 0")
+
+
+def empty(place):
+    _sql(place.erp, "delete from titulos", "delete from baixas")
+
+
+@pytest.mark.parametrize(
+    ("damage", "code", "told"),
+    [
+        pytest.param(unknown_column, 1, ["billing", "customers", "customer_nickname"], id="unknown column"),
+        pytest.param(missing_entity, 2, ["billing.yml", "payments"], id="missing entity"),
+        pytest.param(invalid_yaml, 2, ["erp.yml"], id="invalid YAML"),
+        pytest.param(lost_column, 1, ["erp", "receivables", "vencimento"], id="a table that lost a column"),
+        pytest.param(regua_with_a_gap, 2, ["regua.yml:"], id="a régua with a gap"),
+        pytest.param(half_empty, 1, ["billing"], id="a half-empty extract"),
+        pytest.param(empty, 1, ["erp"], id="an empty extract"),
+    ],
+)
+def test_a_bad_night_says_why_and_leaves_the_last_outputs_whole(installation, damage, code, told):
+    place = installation
+    before = place.outputs()
+    place.fill(SECOND)
+    damage(place)
+    done = place.night(SECOND)
+    assert done.returncode == code, done.stdout + done.stderr
+    for part in told:
+        assert part in done.stderr
+    assert "Traceback" not in done.stderr
+    assert place.outputs() == before
+    assert place.contacted(SECOND) == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        pytest.param(f"postgresql://reader:{SECRET}@127.0.0.1:1/erp", "erp", id="unreachable"),
+        pytest.param("oracle-of-delphi://x", "erp", id="unknown kind of database"),
+        pytest.param("sqlite:////nowhere/at/all.db", "erp", id="no such file"),
+    ],
+)
+def test_an_unreachable_source_names_the_connection_and_no_secret(installation, url, told):
+    place = installation
+    before = place.outputs()
+    for command in (("night", "--business-date", SECOND.isoformat()), ("check",)):
+        done = place.command(*command, AIRFLOW_CONN_ERP=url)
+        assert done.returncode in (1, 2)
+        assert told in done.stderr + done.stdout
+        assert SECRET not in done.stderr + done.stdout and "Traceback" not in done.stderr
+    assert place.outputs() == before
+
+
+def test_a_wrong_password_is_told_without_it(installation, postgres_server):
+    place = installation
+    right = sa.make_url(str(postgres_server.create_database("wrong_password")))
+    wrong = right.set(drivername="postgresql", password=SECRET).render_as_string(hide_password=False)
+    done = place.night(SECOND, AIRFLOW_CONN_ERP=wrong)
+    assert done.returncode == 1
+    assert "erp" in done.stderr and "password" in done.stderr.lower()
+    assert SECRET not in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["18/11/2026", "2026-13-01", "yesterday", ""])
+def test_a_date_that_does_not_parse_is_refused(installation, text):
+    done = installation.command("night", "--business-date", text)
+    assert done.returncode == 2
+    assert "YYYY-MM-DD" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_check_shows_what_each_query_returns(after_first_night):
+    done = after_first_night.command("check", "--business-date", FIRST.isoformat())
+    assert done.returncode == 0, done.stdout + done.stderr
+    for source in ("erp", "billing"):
+        for entity in ("customers", "receivables", "payments"):
+            assert re.search(rf"{source}\s+{entity}\s+\d+ rows", done.stdout)
