@@ -42,8 +42,10 @@ REASONS = {
 }
 
 
-def reason(code: str) -> str:
-    """The reason in Portuguese; a code that has no words yet stays readable."""
+def reason(code: str | None) -> str:
+    """The reason in Portuguese; a code that has no words yet stays readable, and a missing one is shown as missing."""
+    if not code:
+        return "(sem motivo)"
     return REASONS.get(code) or code.removeprefix("hold_").replace("_", " ").capitalize()
 
 

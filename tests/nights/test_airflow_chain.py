@@ -1,5 +1,6 @@
 """Whole nights under the real scheduler, API server and DAG processor: two dates, a rerun, and a night whose gate fails."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 import sqlalchemy as sa
+import yaml
 
 from cobranca.demo.agents import return_workbooks
 from cobranca.ledger import open_ledger
@@ -15,11 +17,12 @@ from cobranca.local.airflow import processes_of
 from cobranca.local.api import BEGINNING, CHAIN, AirflowApi, NightFailed, TaskEvent
 from cobranca.local.company import DemoCompany, demo_company
 from cobranca.local.summary import messages_sent, summarise
+from cobranca.settings import PROJECT_ROOT
 from servers import PostgresUnavailable, unavailable
 
 FIRST, SECOND, BAD = date(2026, 11, 18), date(2026, 11, 19), date(2026, 11, 23)
 PAYERS = 150
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("airflow")]
 
 
 class Nights:
@@ -32,7 +35,21 @@ class Nights:
 
     def run(self, name: str, business_date: date) -> None:
         events = self.events[name] = []
-        self.api.run_night(business_date, progress=events.append, timeout=600)
+
+        def look(event: TaskEvent) -> None:
+            events.append(event)
+            if event.state == "awaiting_input":
+                self.sent_before_approval = self.outbox(business_date)
+                self.approve(event)
+
+        self.api.run_night(business_date, progress=look, timeout=600)
+
+    def approve(self, event: TaskEvent) -> None:
+        """What a person does under Required Actions."""
+        (run,) = self.api.call("GET", f"/api/v2/dags/{event.dag}/dagRuns")["dag_runs"]
+        task = f"/api/v2/dags/{event.dag}/dagRuns/{run['dag_run_id']}/taskInstances/{event.task}/-1/hitlDetails"
+        self.question = self.api.call("GET", task)
+        self.api.call("PATCH", task, {"chosen_options": ["Approve"]})
 
     def fill(self, business_date: date) -> None:
         self.api.run("generate_demo_sources", business_date, conf={"payers": PAYERS}, timeout=300)
@@ -51,7 +68,7 @@ def nights(tmp_path_factory) -> Iterator[Nights]:
     home = tmp_path_factory.mktemp("nights")
     try:
         with demo_company(home) as company:
-            with company.airflow() as airflow:
+            with company.airflow({"COBRANCA_CONFIG": str(_cautious_config(home / "config"))}) as airflow:
                 told = Nights(company, airflow.api)
                 told.fill(FIRST)
                 told.run("first", FIRST)
@@ -75,6 +92,15 @@ def nights(tmp_path_factory) -> Iterator[Nights]:
         unavailable(str(error))
     told.left_by_postgres = _servers(home)
     yield told
+
+
+def _cautious_config(folder: Path) -> Path:
+    """The default configuration, but a person is asked from the third message of a night on."""
+    shutil.copytree(PROJECT_ROOT / "include" / "config", folder)
+    limits = yaml.safe_load((folder / "limits.yml").read_text(encoding="utf-8"))
+    limits["volume"]["maximum_messages"] = 2
+    (folder / "limits.yml").write_text(yaml.safe_dump(limits, allow_unicode=True), encoding="utf-8")
+    return folder
 
 
 def _empty_the_source(company: DemoCompany) -> None:
@@ -112,6 +138,16 @@ def test_a_night_goes_from_the_sources_to_people_and_finance(nights):
     assert ties, "\n".join(lines)
     for kind, name in (("reports", "financeiro.html"), ("quality", "index.html"), ("queues", "manifest.json")):
         assert (nights.settings.folder(kind, FIRST) / name).exists()
+
+
+def test_an_unusual_number_of_messages_waits_for_a_person(nights):
+    states = [event.state for event in nights.events["first"] if event.task == "ask_a_person"]
+    assert states[0] == "awaiting_input" and states[-1] == "success"
+    assert nights.sent_before_approval == {}
+    assert f"Há {len(nights.first)} mensagens planejadas para 18/11/2026" in nights.question["body"]
+    assert "skipped" in [event.state for event in nights.events["rerun"] if event.task == "ask_a_person"], (
+        "nothing left to ask for"
+    )
 
 
 def test_a_rerun_sends_nothing_twice(nights):

@@ -130,7 +130,7 @@ class AirflowApi:
                     f"the night of {business_date} did not end within {timeout:.0f} s; still open: {', '.join(open_)}. "
                     f"See {self._logs or self.url}."
                 )
-            time.sleep(0.5)
+            time.sleep(1)
 
     def call(self, method: str, path: str, body: Mapping | None = None, *, refused: tuple[int, ...] = ()) -> dict:
         """One request to the REST API; ``refused`` lists status codes that are answered with ``{}``.
