@@ -141,8 +141,8 @@ def test_a_night_goes_from_the_sources_to_people_and_finance(nights):
 
 
 def test_an_unusual_number_of_messages_waits_for_a_person(nights):
-    states = [event.state for event in nights.events["first"] if event.task == "ask_a_person"]
-    assert states[0] == "awaiting_input" and states[-1] == "success"
+    states = [event.state for event in nights.events["first"] if event.task == "ask_a_person" and event.state != "running"]
+    assert states == ["awaiting_input", "success"]
     assert nights.sent_before_approval == {}
     assert f"Há {len(nights.first)} mensagens planejadas para 18/11/2026" in nights.question["body"]
     assert "skipped" in [event.state for event in nights.events["rerun"] if event.task == "ask_a_person"], (
