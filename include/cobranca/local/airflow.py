@@ -108,6 +108,8 @@ class LocalAirflow:
     def stop(self) -> None:
         """End every process of this Airflow; safe to call twice and not to be interrupted."""
         with _undisturbed():
+            if self._api is not None:
+                self._api.close()
             for name in reversed(self._processes):
                 _signal(self._processes[name], signal.SIGTERM)
             deadline = time.monotonic() + STOP_SECONDS

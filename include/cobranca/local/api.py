@@ -194,6 +194,11 @@ class AirflowApi:
         self._token = answer.json()["access_token"] if answer.is_success else ""
         return bool(self._token)
 
+    def close(self) -> None:
+        """Let go of the connection, for which a server that stops would wait."""
+        self._client.close()
+        del self._client
+
     @functools.cached_property
     def _client(self):
         import httpx
