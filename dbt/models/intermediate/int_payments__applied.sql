@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with payments as (
     select * from {{ ref('stg_landing__payments') }}
 ),

@@ -29,7 +29,7 @@ applied as (
         sum(case when kind in ('credit_note', 'discount') then amount else 0 end) as credited_amount,
         sum(case when kind = 'write_off' then amount else 0 end) as written_off_amount,
         max(case when amount > 0 then paid_on end) as last_paid_on
-    from {{ ref('int_payments__applied') }}
+    from {{ ref('stg_landing__payments') }}
     group by receivable_key
 ),
 
@@ -57,10 +57,7 @@ balances as (
         receivables.status as source_status,
         receivables.is_disputed,
         receivables.fine_rate,
-        receivables.monthly_interest_rate,
-        receivables.boleto_line,
-        receivables.pix_code,
-        receivables.payment_url
+        receivables.monthly_interest_rate
     from receivables
     inner join customers
         on receivables.source = customers.source
@@ -114,8 +111,5 @@ select
     status = 'open' as is_open,
     is_disputed,
     fine_rate,
-    monthly_interest_rate,
-    boleto_line,
-    pix_code,
-    payment_url
+    monthly_interest_rate
 from statuses

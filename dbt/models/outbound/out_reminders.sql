@@ -11,6 +11,15 @@ terms as (
     select * from {{ ref('int_receivables__balanced') }}
 ),
 
+documents as (
+    select
+        receivable_key,
+        boleto_line,
+        pix_code,
+        payment_url
+    from {{ ref('stg_landing__receivables') }}
+),
+
 charges as (
     select * from {{ ref('int_charges__computed') }}
 ),
@@ -57,15 +66,16 @@ select
     charges.fine_rate,
     charges.monthly_interest_rate,
     charges.interest_start,
-    terms.boleto_line,
-    terms.pix_code,
-    terms.payment_url,
+    documents.boleto_line,
+    documents.pix_code,
+    documents.payment_url,
     terms.contract_type,
     decisions.payer_class,
     decisions.reason
 from decisions
 inner join receivables on decisions.receivable_key = receivables.receivable_key
 inner join terms on decisions.receivable_key = terms.receivable_key
+inner join documents on decisions.receivable_key = documents.receivable_key
 inner join customers on decisions.customer_key = customers.customer_key
 inner join payers on decisions.customer_key = payers.customer_key
 left join charges on decisions.receivable_key = charges.receivable_key
