@@ -21,10 +21,10 @@ $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 with venv was found. Install one (Debian: apt-get install python3-venv) or run: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
 	@echo "Installing into $(VENV) with $$($(PYTHON) --version); this takes a minute or two the first time."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) setuptools
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@# uv does not read pip's own settings: where a company mirror is configured only for pip, pip does the work
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock \
-		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
@@ -32,7 +32,7 @@ demo: $(READY)  ## run one whole night of a made-up company under Airflow (DATE=
 	@$(BIN)/python -m cobranca.local.demo --date $(DATE)
 
 airflow: $(READY)  ## start Airflow's pages with the DAGs, until Ctrl-C
-	@$(BIN)/python -m cobranca.local.airflow
+	@$(BIN)/python -m cobranca.local.pages
 
 test: $(READY)  ## run the whole test suite
 	@$(BIN)/python -m pytest

@@ -14,10 +14,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from datetime import date
 from pathlib import Path
 
-from cobranca.errors import CobrancaError
 from cobranca.local.api import AirflowApi, AirflowFailed
 from cobranca.local.postgres import HOST, free_port
 from cobranca.settings import PROJECT_ROOT
@@ -374,31 +372,3 @@ def _write_private(path: Path, text: str) -> None:
 def _last_line(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return lines[-1][:300] if lines else "it said nothing"
-
-
-def main() -> None:
-    """``make airflow``: the demo company's Airflow with its pages, until Ctrl-C."""
-    from cobranca.local.company import PAYERS, demo_company
-
-    first = date(2026, 11, 18)
-    try:
-        with demo_company() as company, company.airflow() as airflow:
-            if company.filled_for() is None:
-                print(f"Filling the demo sources for {first} ...", flush=True)
-                airflow.api.run("generate_demo_sources", first, conf={"payers": PAYERS})
-                company.note_filled(first)
-            print(f"Airflow is ready: {airflow.url}   user {USER}   password {airflow.password}")
-            print("A night begins when collect_feedback and land_receivables are triggered with the same partition key,")
-            print(f"for example {first}. Ctrl-C stops everything.", flush=True)
-            while True:
-                airflow.check_alive()
-                time.sleep(1)
-    except CobrancaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("\nstopped; nothing runs on.")
-
-
-if __name__ == "__main__":
-    main()
