@@ -35,7 +35,7 @@ airflow: $(READY)  ## start Airflow's pages with the DAGs, until Ctrl-C
 	@$(BIN)/python -m cobranca.local.pages
 
 test: $(READY)  ## run the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)  ## check style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
