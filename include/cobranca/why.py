@@ -7,7 +7,7 @@ from cobranca.errors import ConfigError
 from cobranca.money import format_money
 from cobranca.outbound import read_batch
 from cobranca.settings import Settings
-from cobranca.words import CHANNELS, CLASSES, DECISIONS, in_sentence, reason
+from cobranca.words import CHANNELS, CLASSES, DECISIONS, contact_state, in_sentence, reason
 
 
 def explain(settings: Settings, business_date: date, customer: str) -> str:
@@ -63,7 +63,10 @@ def _told(business_date: date, rows: list[dict], ranking: tuple | None, contacts
     lines.append(
         "Últimos contatos: "
         + (
-            "; ".join(f"{day:%d/%m} {CHANNELS[channel].lower()} {step} ({state})" for day, channel, step, state in contacts)
+            "; ".join(
+                f"{day:%d/%m} {CHANNELS[channel].lower()} {step} ({contact_state(channel, state)})"
+                for day, channel, step, state in contacts
+            )
             or "nenhum"
         )
         + "."

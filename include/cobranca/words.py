@@ -41,6 +41,23 @@ REASONS = {
     "hold_scheduled": "Retorno agendado",
 }
 
+CONTACT_STATES = {
+    "planned": "planejado",
+    "claimed": "em envio",
+    "sending": "em envio",
+    "sent": "enviado",
+    "rejected": "recusado",
+    "unknown": "sem confirmação",
+    "delivered": "entregue",
+    "bounced": "endereço inválido",
+    "unanswered": "sem resposta",
+    "suppressed": "não enviado",
+    "cancelled_paid": "não enviado (pago)",
+    "superseded": "não enviado",
+    "expired": "não enviado",
+}
+CALL_STATES = {"delivered": "atendido", "unanswered": "sem resposta"}
+
 
 def reason(code: str | None) -> str:
     """The reason in Portuguese; a code that has no words yet stays readable, and a missing one is shown as missing."""
@@ -52,3 +69,8 @@ def reason(code: str | None) -> str:
 def in_sentence(text: str) -> str:
     """The same words within a sentence: without the capital at the start, unless it begins an abbreviation."""
     return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def contact_state(channel: str, state: str) -> str:
+    """What became of a contact; a call is answered where a message is delivered."""
+    return (CALL_STATES.get(state) if channel == "phone" else None) or CONTACT_STATES.get(state, state)

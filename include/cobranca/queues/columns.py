@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from cobranca.money import format_money
+from cobranca.words import CHANNELS, contact_state
 
 SHEET = "Fila"
 KEY = "message_key"
@@ -32,23 +33,6 @@ DELAY_REASONS = {
     "OUTRO": "Outro motivo",
 }
 
-CHANNELS = {"email": "e-mail", "phone": "telefone"}
-CONTACT_STATES = {
-    "planned": "planejado",
-    "claimed": "em envio",
-    "sending": "em envio",
-    "sent": "enviado",
-    "rejected": "recusado",
-    "unknown": "sem confirmação",
-    "delivered": "entregue",
-    "bounced": "endereço inválido",
-    "unanswered": "sem resposta",
-    "suppressed": "não enviado",
-    "cancelled_paid": "não enviado (pago)",
-    "superseded": "não enviado",
-    "expired": "não enviado",
-}
-CALL_STATES = {"delivered": "atendido", "unanswered": "sem resposta"}
 SCRIPT_NAMES = {"call": "Lembrete", "call_offer": "Proposta"}
 OTHER_SCRIPT = "Contato"
 
@@ -146,10 +130,9 @@ def _reason(row: dict) -> str:
 def _last_contact(row: dict) -> str:
     if row["last_contact_on"] is None:
         return "nenhum"
-    channel = CHANNELS.get(row["last_contact_channel"], row["last_contact_channel"] or "")
-    names = CALL_STATES if row["last_contact_channel"] == "phone" else CONTACT_STATES
-    state = names.get(row["last_contact_state"], (row["last_contact_state"] or "").replace("_", " "))
-    return f"{row['last_contact_on']:%d/%m/%Y}\n{channel} {state}".strip()
+    channel, state = row["last_contact_channel"] or "", row["last_contact_state"] or ""
+    told = f"{CHANNELS.get(channel, channel).lower()} {contact_state(channel, state)}".strip()
+    return f"{row['last_contact_on']:%d/%m/%Y}\n{told}".strip()
 
 
 _VALUES = {
