@@ -3,18 +3,33 @@ with receivables as (
     where is_open
 ),
 
+documents as (
+    select
+        source,
+        receivable_id,
+        receivable_key,
+        document_number,
+        installment
+    from {{ ref('stg_landing__receivables') }}
+),
+
 charges as (
     select * from {{ ref('int_charges__computed') }}
 ),
 
 aged as (
     select
+        documents.source,
+        documents.receivable_id,
+        documents.document_number,
+        documents.installment,
         receivables.*,
         {{ days_between('receivables.effective_due_date', business_date()) }} as days_past_due,
         {{ days_between('receivables.due_date', business_date()) }} as days_past_due_original,
         {{ money('coalesce(charges.fine, 0)') }} as fine,
         {{ money('coalesce(charges.interest, 0)') }} as interest
     from receivables
+    inner join documents on receivables.receivable_key = documents.receivable_key
     left join charges on receivables.receivable_key = charges.receivable_key
 )
 

@@ -6,8 +6,7 @@ customers as (
     select
         source,
         customer_id,
-        customer_key,
-        segment
+        customer_key
     from {{ ref('stg_landing__customers') }}
 ),
 
@@ -35,14 +34,9 @@ applied as (
 
 balances as (
     select
-        receivables.source,
-        receivables.receivable_id,
         receivables.receivable_key,
         customers.customer_key,
         payers.contract_type,
-        customers.segment,
-        receivables.document_number,
-        receivables.installment,
         receivables.currency,
         receivables.issue_date,
         receivables.due_date,
@@ -87,15 +81,11 @@ statuses as (
     from agreed_balances
 )
 
+-- ids and documents are left behind: only the few that are still open need them again
 select
-    source,
-    receivable_id,
     receivable_key,
     customer_key,
     contract_type,
-    segment,
-    document_number,
-    installment,
     currency,
     issue_date,
     due_date,
