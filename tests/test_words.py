@@ -10,8 +10,10 @@ from cobranca.words import REASONS
 
 def test_every_reason_that_a_model_writes_has_words():
     folder = PROJECT_ROOT / "dbt" / "models" / "intermediate"
-    sql = "\n".join((folder / f"{name}.sql").read_text() for name in ("int_customers__decided", "int_steps__due"))
-    written = set(re.findall(r"(?:then|else) '([a-z_]+)'", sql)) - {"remind", "call", "escalate", "none", "email", "phone"}
+    sql = "\n".join(
+        (folder / f"{name}.sql").read_text() for name in ("int_customers__decided", "int_steps__due", "int_customers__restrained")
+    )
+    written = set(re.findall(r"(?:then|else) '([a-z_]+[a-z])'", sql)) - {"remind", "call", "escalate", "none", "email", "phone"}
     assert {"waiting_interval", "frequency_cap", "end_of_regua"} <= written
     assert written - set(REASONS) == set()
 

@@ -28,6 +28,7 @@ REASONS = {
     "no_contact_data": "Sem e-mail nem telefone válido",
     "no_email": "Sem e-mail",
     "invalid_email": "E-mail inválido",
+    "refused_email": "Último e-mail não pôde ser enviado",
     "no_phone": "Sem telefone",
     "hold_dispute": "Contestação em análise",
     "hold_promise": "Promessa de pagamento em aberto",

@@ -89,18 +89,20 @@ def night(tmp_path_factory):
         receivables += [*settled, receivable(f"{name}_due", name, "2026-11-18")]
         payments += settlements
     # payers with a history of contacts
-    for name in ("fresh", "waiting", "bounced", "unknown", "stuck", "inherits", "ended", "capped"):
+    for name in ("fresh", "waiting", "bounced", "refused", "unknown", "stuck", "inherits", "ended", "capped", "held_back"):
         customers.append(customer(name))
     receivables += [
         receivable("fresh", "fresh", "2026-11-13"),
         receivable("waiting", "waiting", "2026-11-13"),
         receivable("bounced", "bounced", "2026-11-13"),
+        receivable("refused", "refused", "2026-11-13"),
         receivable("unknown", "unknown", "2026-11-13"),
         receivable("stuck", "stuck", "2026-11-10"),
         receivable("inherits_paid", "inherits", "2026-11-03"),
         receivable("inherits", "inherits", "2026-11-09"),
         receivable("ended", "ended", "2026-03-02"),
         receivable("capped", "capped", "2026-11-09"),
+        receivable("held_back", "held_back", "2026-11-13"),
     ]
     payments.append(payment("p3", "inherits_paid", "2026-11-16"))
     key = _keys(settings, customers, receivables, payments)
@@ -111,8 +113,10 @@ def night(tmp_path_factory):
     contacts = [
         contacted("2026-11-16", "fresh", "fresh", "d+1", 1),
         contacted("2026-11-17", "waiting", "waiting", "d+1", 1),
-        contacted("2026-11-16", "bounced", "bounced", "d+1", 1, state="rejected"),
+        contacted("2026-11-16", "bounced", "bounced", "d+1", 1, state="bounced"),
+        contacted("2026-11-16", "refused", "refused", "d+1", 1, state="rejected"),
         contacted("2026-11-17", "unknown", "unknown", "d+1", 1, state="unknown"),
+        contacted("2026-11-17", "held_back", "held_back", "d+1", 1, state="planned"),
         contacted("2026-11-12", "stuck", "stuck", "d+1", 1, state="unknown"),
         # the message of the oldest also told of the next
         contacted("2026-11-13", "inherits", "inherits_paid", "d+5", 5),
@@ -156,8 +160,10 @@ def test_a_situation_gets_its_decision(night, name):
         pytest.param("fresh", "remind", "step_due", "d+3", id="the next step follows a delivered one"),
         pytest.param("waiting", "none", "waiting_next_step", None, id="one step a date"),
         pytest.param("bounced", "call", "invalid_email", "d+1", id="a bounced address becomes a call"),
+        pytest.param("refused", "call", "refused_email", "d+1", id="so does a message that could not be sent"),
         pytest.param("unknown", "none", "awaiting_delivery", "d+1", id="an unknown outcome waits"),
         pytest.param("stuck", "call", "delivery_unknown", "d+1", id="but not for ever"),
+        pytest.param("held_back", "remind", "step_due", "d+1", id="a message that was never sent is decided anew"),
         pytest.param("inherits", "call", "step_due", "d+7", id="the next oldest inherits the place in the cadence"),
         pytest.param("ended", "escalate", "end_of_regua", None, id="the end of the regua is a person's decision"),
         pytest.param("capped", "none", "frequency_cap", "d+1", id="three contacts in seven days are enough"),

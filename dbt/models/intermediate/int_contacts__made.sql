@@ -6,7 +6,8 @@ calls as (
     select * from {{ ref('stg_ledger__outcomes') }}
 ),
 
--- a message is done once its provider took it; a call, once it reached somebody who matters
+-- a message is done once its provider took it, and unsettled while it may have left; what was only planned reached nobody
+-- and is decided anew. A call is done once it reached somebody.
 contacts as (
     select
         message_key as contact_key,
@@ -23,7 +24,7 @@ contacts as (
         cast(null as text) as outcome_code,
         cast(null as text) as agent_id,
         state in ('sent', 'delivered') as is_done,
-        state in ('planned', 'claimed', 'sending', 'unknown') as is_unsettled
+        state in ('sending', 'unknown') as is_unsettled
     from messages
 
     union all

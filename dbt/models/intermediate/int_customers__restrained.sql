@@ -88,11 +88,9 @@ select
     case
         when customers.is_opted_out_email then 'opted_out'
         when customers.email is null then 'no_email'
-        -- an address that bounced is tried again after a month, when somebody may have corrected it
-        when
-            last_emails.state in ('rejected', 'bounced')
-            and last_emails.contacted_on > {{ add_days(business_date(), -30) }}
-            then 'invalid_email'
+        -- what failed is tried again after a month, when somebody may have corrected the address or the document
+        when last_emails.contacted_on > {{ add_days(business_date(), -30) }}
+            then case last_emails.state when 'bounced' then 'invalid_email' when 'rejected' then 'refused_email' end
     end as email_obstacle,
     case
         when customers.is_opted_out_phone or coalesce(unreachable_phones.is_opted_out, false) then 'opted_out'

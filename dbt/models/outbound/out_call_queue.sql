@@ -133,6 +133,7 @@ select
     end
     || case assigned.reason
         when 'invalid_email' then '; e-mail inválido'
+        when 'refused_email' then '; último e-mail não pôde ser enviado'
         when 'no_email' then '; sem e-mail'
         when 'opted_out' then '; não aceita e-mail'
         when 'delivery_unknown' then '; e-mail sem confirmação de entrega'
