@@ -12,9 +12,11 @@ import pytest
 
 from cobranca.local.airflow import MARK, AirflowFailed, LocalAirflow, alone, end_leftovers, processes_of
 
-# A component that starts a child in a group of its own, as Airflow's tasks do, and ignores the first request to end.
+# A component that names itself and starts a child in a group of its own, as Airflow's do, and ignores the first request to end.
 COMPONENT = """
 import signal, subprocess, sys, time
+from setproctitle import setproctitle
+setproctitle("airflow worker -- " + "a name over all of its environment " * 200)
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
 time.sleep(300)

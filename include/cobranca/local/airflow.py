@@ -155,6 +155,8 @@ class LocalAirflow:
             "DO_NOT_TRACK": "1",
             "PYTHONUNBUFFERED": "1",
             "SCARF_ANALYTICS": "false",
+            # Airflow's processes give themselves names; without this the name is written over the mark by which they are found.
+            "SPT_NOENV": "1",
             **self._given,
         }
 
