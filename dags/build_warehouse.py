@@ -11,13 +11,14 @@ publishes it in `outbound/<date>` when the gate approves it.
 **When it breaks** A failed model or test is named in the task's log; a failed gate in `quality/<date>/index.html`.
 Until the run succeeds nobody is contacted and the last good queues stay. After mending, clear the run from its first
 task; building a date again gives the same batch.
+A run that has not succeeded 2 h 30 after it was queued is late: `failures/<date>.jsonl` says so.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, chain, dag, task
 
 from cobranca.orchestration.assets import feedback_landed, plan_approved, receivables_landed
 from cobranca.orchestration.dates import tonight
-from cobranca.orchestration.defaults import DEFAULT_ARGS
+from cobranca.orchestration.defaults import BUILD_WITHIN, DEFAULT_ARGS, late_after
 from cobranca.orchestration.pools import WAREHOUSE
 
 LAYERS = ("staging", "intermediate", "marts", "finance", "outbound")
@@ -26,6 +27,7 @@ LAYERS = ("staging", "intermediate", "marts", "finance", "outbound")
 @dag(
     schedule=PartitionedAssetTimetable(assets=feedback_landed & receivables_landed),
     max_active_runs=1,
+    deadline=late_after(BUILD_WITHIN),
     default_args=DEFAULT_ARGS | {"owner": "data", "pool": WAREHOUSE},
     tags=["night", "warehouse"],
     doc_md=__doc__,

@@ -10,18 +10,20 @@ business date (contacts, outcomes, promises, agreements) in `landing/<date>/feed
 
 **When it breaks** A bad row of a workbook is set aside with its reason and stops nothing. When the ledger cannot
 be opened, mend it and clear the failed task. Nobody is contacted before it has succeeded.
+A run that has not succeeded 2 h 30 after it was queued is late: `failures/<date>.jsonl` says so.
 """
 
 from airflow.sdk import dag, task
 
 from cobranca.orchestration.assets import feedback_landed
 from cobranca.orchestration.dates import every_night_at, tonight
-from cobranca.orchestration.defaults import DEFAULT_ARGS
+from cobranca.orchestration.defaults import DEFAULT_ARGS, FEEDBACK_WITHIN, late_after
 
 
 @dag(
     schedule=every_night_at(1, 30),
     max_active_runs=1,
+    deadline=late_after(FEEDBACK_WITHIN),
     default_args=DEFAULT_ARGS | {"owner": "collections"},
     tags=["night", "ledger"],
     doc_md=__doc__,

@@ -11,19 +11,21 @@ one snapshot, and publishes them in `landing/<date>/sources` when the arrival ch
 **When it breaks** An unreachable source is tried again. A failed arrival check (an empty or half-empty extract) means
 that nothing is published and nobody is contacted: read `quality/<date>/index.html`, mend the source, clear this run.
 A mistake in `include/config` names its file and line: mend it and clear this run.
+A run that has not succeeded 2 h after it was queued is late: `failures/<date>.jsonl` says so.
 """
 
 from airflow.sdk import dag, task
 
 from cobranca.orchestration.assets import receivables_landed
 from cobranca.orchestration.dates import every_night_at, tonight
-from cobranca.orchestration.defaults import DEFAULT_ARGS
+from cobranca.orchestration.defaults import DEFAULT_ARGS, LANDING_WITHIN, late_after
 from cobranca.orchestration.pools import SOURCES
 
 
 @dag(
     schedule=every_night_at(2, 0),
     max_active_runs=1,
+    deadline=late_after(LANDING_WITHIN),
     default_args=DEFAULT_ARGS | {"owner": "data"},
     tags=["night", "landing"],
     doc_md=__doc__,

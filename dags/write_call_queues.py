@@ -9,18 +9,20 @@
 
 **When it breaks** Clear the failed task: the files of a date are replaced whole, never half. Without an approved plan
 the previous files stay as they are.
+A run that has not succeeded 30 min after it was queued is late: `failures/<date>.jsonl` says so.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 
 from cobranca.orchestration.assets import plan_approved, queues_written
 from cobranca.orchestration.dates import tonight
-from cobranca.orchestration.defaults import DEFAULT_ARGS
+from cobranca.orchestration.defaults import DEFAULT_ARGS, QUEUES_WITHIN, late_after
 
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=plan_approved),
     max_active_runs=1,
+    deadline=late_after(QUEUES_WITHIN),
     default_args=DEFAULT_ARGS | {"owner": "collections"},
     tags=["night", "people"],
     doc_md=__doc__,

@@ -1,5 +1,6 @@
 """The DAG files: they load, are wired by date and asset as documented, and stay thin."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -186,3 +187,34 @@ def test_retries_wait_longer_each_time(dags, name):
         assert task.retry_exponential_backoff >= 2
         assert task.retry_delay >= timedelta(minutes=1)
         assert task.retry_policy is not None
+
+
+def _time_allowed(dag) -> timedelta:
+    (alert,) = dag.deadline
+    assert alert.reference.reference_name == "DagRunQueuedAtDeadline"
+    return alert.interval
+
+
+def test_the_time_allowed_keeps_the_promise_of_queues_by_half_past_seven(dags):
+    one_after_the_other = ["land_receivables", "build_warehouse", "write_call_queues"]
+    landing, build, queues = (_time_allowed(dags[name]) for name in one_after_the_other)
+    promised = timedelta(hours=7, minutes=30)
+    assert timedelta(hours=2) + landing + build + queues <= promised
+    # The build waits for both.
+    assert timedelta(hours=1, minutes=30) + _time_allowed(dags["collect_feedback"]) + build + queues <= promised
+
+
+@pytest.mark.parametrize("name", NIGHT)
+def test_a_dag_that_may_be_late_says_so_and_finds_what_notices_it(dags, name, monkeypatch):
+    from airflow.sdk._shared.module_loading import import_string
+
+    dag = dags[name]
+    if not dag.deadline:
+        assert name in ("send_reminders", "publish_reports", "generate_demo_sources")
+        return
+    minutes = _time_allowed(dag).total_seconds() // 60
+    text = " ".join(f"{n:.0f} {unit}" for n, unit in [(minutes // 60, "h"), (minutes % 60, "min")] if n)
+    text = text.removesuffix(" min") if " h " in text else text
+    assert f"has not succeeded {text} after it was queued is late: `failures/<date>.jsonl`" in dag.doc_md
+    monkeypatch.syspath_prepend(str(PROJECT_ROOT / "plugins"))
+    assert inspect.iscoroutinefunction(import_string(dag.deadline[0].callback.path))

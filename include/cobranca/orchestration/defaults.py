@@ -1,13 +1,15 @@
-"""What all tasks share: who owns them, which failures are tried again, and what is written down when one fails."""
+"""What all tasks share: who owns them, which failures are tried again, by when a run is late, and what is written down then."""
 
 import json
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference, ExceptionRetryPolicy, RetryAction, RetryRule
 
 from cobranca.errors import BuildFailed, CobrancaError, ConfigError, GateFailed, PartitionError, SourceError
-from cobranca.orchestration.dates import business_date
+from cobranca.orchestration.dates import TIME_ZONE, business_date
 from cobranca.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,19 @@ RETRY_POLICY = ExceptionRetryPolicy(
     ]
 )
 
+# How long a run may take from the moment it is queued. Landing begins at 02:00, the build after it and the queues after
+# the build: together they end by 07:00, half an hour before the agents' queues are due. Feedback begins at 01:30.
+FEEDBACK_WITHIN = timedelta(hours=2, minutes=30)
+LANDING_WITHIN = timedelta(hours=2)
+BUILD_WITHIN = timedelta(hours=2, minutes=30)
+QUEUES_WITHIN = timedelta(minutes=30)
+
+
+def late_after(interval: timedelta) -> DeadlineAlert:
+    """Have a run noticed that did not succeed within ``interval`` of being queued; see ``plugins/late_nights.py``."""
+    # By name: only Airflow's own processes have the plugins on their path.
+    return DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, interval, AsyncCallback("late_nights.record_late_run"))
+
 
 def record_failure(context) -> None:
     """Log one readable sentence and append it to ``<data>/failures/<business date>.jsonl``.
@@ -34,24 +49,30 @@ def record_failure(context) -> None:
     try:
         failure = describe(context)
         log.error("%(dag)s.%(task)s failed on try %(try_number)s for %(business_date)s: %(message)s", failure)
-        folder = Settings.from_environment().data / "failures"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{failure['business_date']}.jsonl").open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(failure, ensure_ascii=False) + "\n")
+        append(failure)
     except Exception:
         log.exception("the failure could not be recorded")
+
+
+def append(failure: dict) -> None:
+    """Add one record to ``<data>/failures/<business date>.jsonl``.
+
+    Raises:
+        ConfigError: a setting is wrong.
+        OSError: the file cannot be written.
+    """
+    folder = Settings.from_environment().data / "failures"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{failure['business_date']}.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(failure, ensure_ascii=False) + "\n")
 
 
 def describe(context) -> dict:
     """The failure as a small record: which task, which night, which try, what to read."""
     task, error = context["ti"], context.get("exception")
-    try:
-        day = business_date(context.get("partition_key"), context["dag_run"].conf).isoformat()
-    except ConfigError:
-        day = "undated"
     return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "business_date": day,
+        "at": _now(),
+        "business_date": _day(context.get("partition_key"), context["dag_run"].conf),
         "dag": task.dag_id,
         "task": task.task_id,
         "map_index": task.map_index,
@@ -60,6 +81,38 @@ def describe(context) -> dict:
         "error": type(error).__name__,
         "message": readable(error),
     }
+
+
+def describe_late(run: Mapping, due: datetime) -> dict:
+    """A run that has not succeeded by ``due`` as a record of the same form, of the whole run and not of one task.
+
+    ``run`` is the run as Airflow's REST API gives it.
+    """
+    here = ZoneInfo(TIME_ZONE)
+    queued = datetime.fromisoformat(run["queued_at"].replace("Z", "+00:00")).astimezone(here)
+    return {
+        "at": _now(),
+        "business_date": _day(run["partition_key"], run["conf"]),
+        "dag": run["dag_id"],
+        "task": None,
+        "map_index": -1,
+        "run": run["dag_run_id"],
+        "try_number": None,
+        "error": "Late",
+        "message": f"late: queued at {queued:%d/%m %H:%M}, it should have succeeded by {due.astimezone(here):%d/%m %H:%M} "
+        f"São Paulo time and is {run['state']}; see its tasks in Airflow",
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _day(partition_key: str | None, conf: Mapping | None) -> str:
+    try:
+        return business_date(partition_key, conf).isoformat()
+    except ConfigError:
+        return "undated"
 
 
 def readable(error: object) -> str:
