@@ -68,6 +68,7 @@ def send_reminders():
         subject="Send the reminders of {{ partition_key }}?",
         body="{{ ti.xcom_pull(task_ids='check_volume') }}",
         retries=0,
+        execution_timeout=None,
     )
     wait = wait_for_the_hour()
     chain(plan(), reason, is_unusual(reason), [ask, wait])

@@ -1,6 +1,7 @@
 """Whole nights under the real scheduler, API server and DAG processor: two dates, a rerun, and a night whose gate fails."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -45,7 +46,12 @@ class Nights:
         self.api.run_night(business_date, progress=look, timeout=600)
 
     def approve(self, event: TaskEvent) -> None:
-        """What a person does under Required Actions."""
+        """What a person does under Required Actions, and not before Airflow has noticed that the task waits.
+
+        An answer in the very second of the question finds the task's first process still ending, and Airflow then takes
+        that end for the failure of the task that the answer has just queued again.
+        """
+        time.sleep(8)
         (run,) = self.api.call("GET", f"/api/v2/dags/{event.dag}/dagRuns")["dag_runs"]
         task = f"/api/v2/dags/{event.dag}/dagRuns/{run['dag_run_id']}/taskInstances/{event.task}/-1/hitlDetails"
         self.question = self.api.call("GET", task)
