@@ -1,12 +1,19 @@
-"""Airflow without a home in the user's folder: set before the first import of it."""
+"""A log of one's own: Airflow's logging, once another test set it up, takes records before they reach pytest's."""
 
-import atexit
-import os
-import shutil
-import tempfile
+import logging
+from collections.abc import Callable
+from types import ModuleType
 
-HOME = tempfile.mkdtemp(prefix="cobranca-airflow-")
-atexit.register(shutil.rmtree, HOME, ignore_errors=True)
-os.environ.setdefault("AIRFLOW_HOME", HOME)
-os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-os.environ.setdefault("AIRFLOW__USAGE_DATA_COLLECTION__ENABLED", "False")
+import pytest
+
+
+@pytest.fixture
+def watch_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType], None]:
+    """Let ``caplog`` see what a module writes to its ``log``."""
+
+    def watch(module: ModuleType) -> None:
+        log = logging.Logger(module.__name__)
+        log.addHandler(caplog.handler)
+        monkeypatch.setattr(module, "log", log)
+
+    return watch

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -40,12 +39,9 @@ def _records(folder, day="2026-11-18") -> list[dict]:
     return [json.loads(line) for line in (folder / "failures" / f"{day}.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def test_a_late_run_is_recorded_in_a_sentence_without_secrets(late_nights, monkeypatch, tmp_path, caplog):
+def test_a_late_run_is_recorded_in_a_sentence_without_secrets(late_nights, monkeypatch, tmp_path, caplog, watch_log):
     monkeypatch.setenv("COBRANCA_DATA", str(tmp_path))
-    # Airflow's own logging, once set up by another test, takes the records before they reach the root.
-    log = logging.Logger("late nights under test")
-    log.addHandler(caplog.handler)
-    monkeypatch.setattr(late_nights, "log", log)
+    watch_log(late_nights)
     asyncio.run(late_nights.record_late_run(_context()))
     (record,) = _records(tmp_path)
     assert (record["dag"], record["run"], record["task"], record["error"]) == ("build_warehouse", "run-1", None, "Late")

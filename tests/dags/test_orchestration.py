@@ -81,11 +81,12 @@ def _context(error: Exception) -> dict:
         (RuntimeError("password=secret cpf 111.444.777-35"), "RuntimeError; its text is in the task's log"),
     ],
 )
-def test_a_failure_is_recorded_in_a_sentence_without_secrets(monkeypatch, tmp_path, caplog, error, message):
-    from cobranca.orchestration.defaults import record_failure
+def test_a_failure_is_recorded_in_a_sentence_without_secrets(monkeypatch, tmp_path, caplog, watch_log, error, message):
+    from cobranca.orchestration import defaults
 
+    watch_log(defaults)
     monkeypatch.setenv("COBRANCA_DATA", str(tmp_path))
-    record_failure(_context(error))
+    defaults.record_failure(_context(error))
     (record,) = (json.loads(line) for line in (tmp_path / "failures" / "2026-11-18.jsonl").read_text().splitlines())
     assert (record["dag"], record["task"], record["try_number"], record["message"]) == ("land_receivables", "land", 2, message)
     assert message in caplog.text
