@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -92,13 +91,9 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     variables = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1", **variables}
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
-    # dbt writes a user id beside the profile unless it is told where; the project folder may be read-only.
-    directory = os.getcwd()
-    os.chdir(tempfile.gettempdir())
     try:
         yield
     finally:
-        os.chdir(directory)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
