@@ -17,7 +17,8 @@ def feedback(settings: Settings, business_date: date) -> str:
     outcomes = read_outcomes(settings, business_date)
     landed = publish_feedback(settings, business_date)
     contacts = landed.entry("contacts.parquet").rows
-    return f"{contacts} earlier contacts, {outcomes}"
+    answers = f"{outcomes['recorded']} new answers from {outcomes['files']} returned files, {outcomes['rejected']} refused"
+    return f"{contacts} earlier contacts; {answers}"
 
 
 def land(settings: Settings, business_date: date) -> str:
@@ -73,21 +74,26 @@ def gate(settings: Settings, business_date: date) -> str:
 def reminders(settings: Settings, business_date: date) -> str:
     """Write the plan into the ledger and deliver what is still to be delivered."""
     from cobranca import reminders as sending
+    from cobranca.quality import read_verdict
 
     sending.plan(settings, business_date)
-    return str(sending.deliver(settings, business_date))
+    told = str(sending.deliver(settings, business_date))
+    if read_verdict(settings, business_date, "plan").degraded:
+        told += "; nothing is sent while the newest payments are too old to know who has paid"
+    return told
 
 
 def queues(settings: Settings, business_date: date) -> str:
     from cobranca.queues import write_queues
 
-    return str(write_queues(settings, business_date))
+    written = write_queues(settings, business_date)
+    return f"{written['payers']} payers in {len(written['workbooks'])} workbooks: {written['folder']}"
 
 
 def reports(settings: Settings, business_date: date) -> str:
     from cobranca.reports import write_reports
 
-    return str(write_reports(settings, business_date))
+    return str(write_reports(settings, business_date)["page"])
 
 
 STAGES: dict[str, Callable[[Settings, date], str]] = {

@@ -58,6 +58,7 @@ considered as (
         end as reason,
         restrained.email_obstacle,
         restrained.phone_obstacle,
+        coalesce(contacted.last_offset, 0) > 0 as was_told,
         coalesce(contacted.unsettled_on <= {{ add_days(business_date(), -3) }}, false) as is_delivery_unknown
     from episodes
     inner join due on episodes.customer_key = due.customer_key
@@ -67,7 +68,7 @@ considered as (
     cross join today
 ),
 
--- a message that cannot be delivered becomes a call once something is overdue; a person can still mend the address
+-- a message that cannot be delivered becomes a call once something is overdue, and a call that cannot be made a message
 routed as (
     select
         *,
@@ -77,6 +78,7 @@ routed as (
             when channel = 'email' and email_obstacle is null and not is_delivery_unknown then 'remind'
             when channel = 'email' and standing = 'upcoming' then 'none'
             when phone_obstacle is null then 'call'
+            when channel = 'phone' and email_obstacle is null and not is_delivery_unknown then 'remind'
             else 'none'
         end as decision
     from considered
@@ -89,14 +91,21 @@ explained as (
         decision,
         step,
         step_offset,
-        template,
+        case
+            when decision = 'call' and template not like 'call%' then 'call'
+            when decision = 'remind' and channel = 'phone' and was_told then 'second_notice'
+            when decision = 'remind' and channel = 'phone' then 'first_notice'
+            else template
+        end as template,
         requires_approval,
         superseded_steps,
         policy_version,
         case decision when 'remind' then 'email' when 'call' then 'phone' end as channel,
         case
             when reason <> 'step_due' then reason
-            when decision = 'remind' then 'step_due'
+            when decision = 'remind' and channel = 'email' then 'step_due'
+            when decision = 'remind' and phone_obstacle = 'opted_out' then 'calls_declined'
+            when decision = 'remind' then 'no_phone'
             when decision = 'call' and channel = 'phone' then 'step_due'
             when decision = 'call' and email_obstacle is not null then email_obstacle
             when decision = 'call' then 'delivery_unknown'
@@ -115,7 +124,7 @@ select
     step,
     step_offset,
     channel,
-    case when decision = 'call' and template not like 'call%' then 'call' else template end as template,
+    template,
     coalesce(requires_approval, false) as requires_approval,
     superseded_steps,
     policy_version,
