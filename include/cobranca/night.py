@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 
 from cobranca import outbound
 from cobranca.errors import ConfigError
@@ -31,12 +32,11 @@ def land(settings: Settings, business_date: date) -> str:
     """
     from cobranca import landing
     from cobranca.policy import publish_policy
+    from cobranca.quality import check_arrivals
 
     publish_policy(settings, business_date)
-    run_key = f"night-{business_date}"
-    for source in landing.sources(settings):
-        landing.land_source(settings, business_date, source, run_key)
-    return _counted(accept_landing(settings, business_date, run_key))
+    landed = landing.land_all(settings, business_date, f"night-{business_date}", partial(check_arrivals, settings))
+    return f"{sum(entry.rows for entry in landed.files):,} rows in {len(landed.files)} files"
 
 
 def accept_landing(settings: Settings, business_date: date, run_key: str) -> Manifest:
@@ -44,7 +44,7 @@ def accept_landing(settings: Settings, business_date: date, run_key: str) -> Man
     from cobranca import landing
     from cobranca.quality import check_arrivals
 
-    return landing.accept(settings, business_date, run_key, lambda draft: check_arrivals(settings, draft))
+    return landing.accept(settings, business_date, run_key, partial(check_arrivals, settings))
 
 
 def build(settings: Settings, business_date: date) -> str:
@@ -143,7 +143,3 @@ def rebuild(settings: Settings, business_date: date) -> tuple[Manifest, Manifest
         return candidate, read_manifest(settings.folder("outbound", business_date))
     except PartitionError:
         return candidate, None
-
-
-def _counted(landed: Manifest) -> str:
-    return f"{sum(entry.rows for entry in landed.files):,} rows in {len(landed.files)} files"

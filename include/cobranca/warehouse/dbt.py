@@ -1,7 +1,6 @@
 """Running dbt in this process: one invocation per layer, tests included, and readable failures."""
 
 import json
-import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from cobranca.errors import BuildFailed
 from cobranca.settings import PROJECT_ROOT
 
 PROJECT = PROJECT_ROOT / "dbt"
-log = logging.getLogger(__name__)
 
 
 def run_dbt(*arguments: str, environment: Mapping[str, str], business_date: date, work: Path) -> None:
