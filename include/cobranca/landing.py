@@ -9,9 +9,8 @@ returned it in.
 import json
 import logging
 import os
-import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -22,6 +21,7 @@ from cobranca import manifest
 from cobranca.errors import PartitionError, SourceError
 from cobranca.manifest import FileEntry, Manifest
 from cobranca.settings import Settings
+from cobranca.sources.now import Standing, paid_now, standing_now
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,11 +31,15 @@ if TYPE_CHECKING:
     from cobranca.sources.engine import Snapshot
     from cobranca.sources.mapping import EntityMapping, SourceMapping
 
+__all__ = [
+    "LandingDraft", "Standing", "accept", "land_all", "land_source", "paid_now", "previous_landing", "read_landing", "sources",
+    "standing_now",
+]  # fmt: skip
+
 KIND = "sources"
 ROW_GROUP = 131_072
 SORT_MEMORY = "256MB"
 ABANDONED_SECONDS = 2 * 86_400
-IDS_AT_ONCE = 1_000
 # A row whose parent is not there cannot be dunned nor allotted: entity → (parent, the column that names it, reason).
 _PARENTS = {
     "receivables": ("customers", "customer_id", "unknown_customer"),
@@ -167,59 +171,6 @@ def previous_landing(settings: Settings, business_date: date) -> Manifest | None
         except PartitionError:
             continue
     return None
-
-
-def paid_now(settings: Settings, source: str, receivable_ids: Sequence[str]) -> dict[str, Decimal]:
-    """Ask the source itself what has been settled by now, for the last look before a message goes out.
-
-    Every payment of the source counts, of any kind and date, a reversal negative; in the receivable's currency.
-    Rows that landing would quarantine do not count. Each id asked for is in the answer, with zero where nothing
-    was paid.
-
-    Raises:
-        ConfigError: the source's file or connection is wrong.
-        SourceError: the source cannot be reached or read.
-    """
-    from cobranca.sources.engine import open_snapshot
-    from cobranca.sources.mapping import get_mapping
-
-    paid = dict.fromkeys(receivable_ids, Decimal("0.00"))
-    if not paid:
-        return paid
-    mapping = get_mapping(settings, source)
-    with open_snapshot(mapping) as snapshot:
-        for start in range(0, len(paid), IDS_AT_ONCE):
-            for payment in _payments_of(snapshot, mapping, list(paid)[start : start + IDS_AT_ONCE]):
-                amount = payment["amount"]
-                paid[payment["receivable_id"]] += -amount if payment["kind"] == "reversal" else amount
-    return paid
-
-
-def _payments_of(snapshot: "Snapshot", mapping: "SourceMapping", receivable_ids: list[str]) -> Iterator[dict]:
-    """Clean payment rows of some receivables, each payment once."""
-    from cobranca.sources.clean import Cleaner, checked_columns
-
-    wanted = mapping.entities.payments
-    first = snapshot.stream("payments", snapshot.first_rows(wanted.query, 1))
-    columns = checked_columns(mapping.source, "payments", first.columns)
-    sample = [row for chunk in first.chunks for row in chunk]
-    if not sample:
-        return
-    ids: Sequence[str | int] = receivable_ids
-    if isinstance(sample[0][columns.index("receivable_id")], int):
-        ids = [int(text) for text in receivable_ids if re.fullmatch(r"-?\d{1,18}", text)]
-    cleaner = Cleaner(mapping.source, "payments", columns, wanted.cents)
-    newest: dict[str, dict] = {}
-    for chunk in snapshot.where_in("payments", wanted.query, "receivable_id", ids):
-        for row in cleaner.clean(chunk).rows.to_pylist():
-            kept = newest.get(row["payment_id"])
-            if kept is None or _age(row) > _age(kept):
-                newest[row["payment_id"]] = row
-    yield from newest.values()
-
-
-def _age(row: dict) -> tuple:
-    return (row["updated_at"] is not None, row["updated_at"])
 
 
 def _root(settings: Settings, business_date: date) -> Path:

@@ -1,0 +1,145 @@
+"""What a source says at this moment about some of its receivables: the last look before a message goes out.
+
+The same queries as landing's are asked, wrapped so that the database returns the asked rows only, and their rows are
+cleaned by the same rules.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cobranca.settings import Settings
+
+if TYPE_CHECKING:
+    from cobranca.sources.engine import Snapshot
+    from cobranca.sources.mapping import SourceMapping
+
+IDS_AT_ONCE = 1_000
+NOTHING = Decimal("0.00")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One receivable and its customer as the source shows them now.
+
+    ``gone`` means that landing would not accept it now: it was deleted, cannot be read any more, or lost its customer;
+    everything else then has its default. ``open_amount`` is what the source itself calls open (``None`` where its query
+    returns no such column); ``paid`` adds up every payment, a reversal negative. Amounts are in ``currency`` units.
+    """
+
+    gone: bool = True
+    status: str | None = None
+    disputed: bool = False
+    due_date: date | None = None
+    amount: Decimal | None = None
+    open_amount: Decimal | None = None
+    currency: str | None = None
+    paid: Decimal = NOTHING
+    customer_id: str | None = None
+    opt_out_email: bool = False
+    opt_out_phone: bool = False
+    legal_hold: bool = False
+    deceased: bool = False
+
+
+def paid_now(settings: Settings, source: str, receivable_ids: Sequence[str]) -> dict[str, Decimal]:
+    """Ask the source itself what has been settled by now.
+
+    Every payment of the source counts, of any kind and date, a reversal negative; in the receivable's currency.
+    Rows that landing would quarantine do not count. Each id asked for is in the answer, with zero where nothing
+    was paid.
+
+    Raises:
+        ConfigError: the source's file or connection is wrong.
+        SourceError: the source cannot be reached or read.
+    """
+    from cobranca.sources.engine import open_snapshot
+    from cobranca.sources.mapping import get_mapping
+
+    if not receivable_ids:
+        return {}
+    mapping = get_mapping(settings, source)
+    with open_snapshot(mapping) as snapshot:
+        return _paid(snapshot, mapping, list(dict.fromkeys(receivable_ids)))
+
+
+def standing_now(settings: Settings, source: str, receivable_ids: Sequence[str]) -> dict[str, Standing]:
+    """Ask the source itself, in one snapshot, how these receivables and their customers stand by now.
+
+    Each id asked for is in the answer; what is not there any more is ``gone``.
+
+    Raises:
+        ConfigError: the source's file or connection is wrong.
+        SourceError: the source cannot be reached or read.
+    """
+    from cobranca.sources.engine import open_snapshot
+    from cobranca.sources.mapping import get_mapping
+
+    if not receivable_ids:
+        return {}
+    mapping = get_mapping(settings, source)
+    ids = list(dict.fromkeys(receivable_ids))
+    with open_snapshot(mapping) as snapshot:
+        receivables = _newest(snapshot, mapping, "receivables", "receivable_id", ids)
+        owners = list(dict.fromkeys(row["customer_id"] for row in receivables.values()))
+        customers = _newest(snapshot, mapping, "customers", "customer_id", owners)
+        paid = _paid(snapshot, mapping, list(receivables))
+    standing = dict.fromkeys(ids, Standing())
+    for key, row in receivables.items():
+        customer = customers.get(row["customer_id"])
+        if customer is not None:
+            standing[key] = _standing(row, customer, paid[key])
+    return standing
+
+
+def _standing(receivable: dict, customer: dict, paid: Decimal) -> Standing:
+    told = ("status", "disputed", "due_date", "amount", "open_amount", "currency", "customer_id")
+    flags = ("opt_out_email", "opt_out_phone", "legal_hold", "deceased")
+    values = {name: receivable[name] for name in told} | {name: customer[name] for name in flags}
+    return Standing(gone=False, paid=paid, **values)
+
+
+def _paid(snapshot: "Snapshot", mapping: "SourceMapping", receivable_ids: list[str]) -> dict[str, Decimal]:
+    paid = dict.fromkeys(receivable_ids, NOTHING)
+    for payment in _newest(snapshot, mapping, "payments", "receivable_id", receivable_ids).values():
+        amount = payment["amount"]
+        paid[payment["receivable_id"]] += -amount if payment["kind"] == "reversal" else amount
+    return paid
+
+
+def _newest(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, column: str, values: list[str]) -> dict[str, dict]:
+    """Clean rows of one entity whose ``column`` is one of ``values``, by key; the latest copy of a key counts."""
+    from cobranca import schema
+
+    wanted, key = set(values), schema.KEYS[entity]
+    newest: dict[str, dict] = {}
+    for row in _rows(snapshot, mapping, entity, column, values):
+        # A database may compare without regard to case or accents; a neighbour's row is not the one asked for.
+        if row[column] in wanted and (row[key] not in newest or _age(row) > _age(newest[row[key]])):
+            newest[row[key]] = row
+    return newest
+
+
+def _age(row: dict) -> tuple:
+    return (row["updated_at"] is not None, row["updated_at"])
+
+
+def _rows(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, column: str, values: list[str]) -> Iterator[dict]:
+    from cobranca.sources.clean import Cleaner, checked_columns
+
+    wanted = mapping.entity(entity)
+    first = snapshot.stream(entity, snapshot.first_rows(wanted.query, 1))
+    columns = checked_columns(mapping.source, entity, first.columns)
+    sample = [row for chunk in first.chunks for row in chunk]
+    if not sample or not values:
+        return
+    ids: Sequence[str | int] = values
+    if isinstance(sample[0][columns.index(column)], int):
+        ids = [int(text) for text in values if re.fullmatch(r"-?\d{1,18}", text)]
+    cleaner = Cleaner(mapping.source, entity, columns, wanted.cents)
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        for chunk in snapshot.where_in(entity, wanted.query, column, ids[start : start + IDS_AT_ONCE]):
+            yield from cleaner.clean(chunk).rows.to_pylist()

@@ -1,0 +1,54 @@
+"""The last look: what a source says at this moment about receivables and their customers, on every engine."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from cobranca import landing
+from cobranca.settings import Settings
+from cobranca.sources.now import Standing
+from source_databases import CLIENT, SETTLEMENT, TITLE, MakeSource
+
+ENGINES = ["sqlite", "postgresql", "mariadb"]
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_the_source_tells_how_a_receivable_and_its_customer_stand(erp_only: Settings, make_source: MakeSource, kind: str):
+    erp = make_source("erp", kind)
+    assert landing.standing_now(erp_only, "erp", ["1"]) == {"1": Standing(gone=True)}
+    erp.add("clientes", CLIENT, CLIENT | {"cod_cliente": "C2", "nao_enviar_email": True, "bloqueio_juridico": True})
+    erp.add("clientes", CLIENT | {"cod_cliente": "C3", "nao_ligar": True, "falecido": True})
+    erp.add(
+        "titulos",
+        TITLE,
+        TITLE | {"id": 2, "cod_cliente": "C2", "contestado": True},
+        TITLE | {"id": 3, "cod_cliente": "C3", "situacao": "C", "moeda": "USD", "vencimento": date(2026, 12, 1)},
+        TITLE | {"id": 4, "excluido": True},
+        TITLE | {"id": 5, "valor": None},
+        TITLE | {"id": 6, "cod_cliente": "C9"},
+    )
+    erp.add("baixas", SETTLEMENT, SETTLEMENT | {"id": 2, "tipo": "ES", "valor": "100.00"})
+    found = landing.standing_now(erp_only, "erp", ["6", "5", "4", "3", "2", "1", "x", "1"])
+    assert list(found) == ["6", "5", "4", "3", "2", "1", "x"]
+    assert found["1"] == Standing(
+        gone=False, status="open", disputed=False, due_date=date(2026, 11, 3), amount=Decimal("1000.00"), open_amount=None,
+        currency="BRL", paid=Decimal("300.00"), customer_id="C1",
+    )  # fmt: skip
+    assert (found["2"].disputed, found["2"].opt_out_email, found["2"].legal_hold) == (True, True, True)
+    assert (found["3"].status, found["3"].currency, found["3"].opt_out_phone, found["3"].deceased) == (
+        "cancelled", "USD", True, True,
+    )  # fmt: skip
+    assert [key for key, standing in found.items() if standing.gone] == ["6", "5", "4", "x"]
+    assert landing.standing_now(erp_only, "erp", []) == {}
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_a_neighbouring_key_is_not_the_one_asked_for(erp_only: Settings, make_source: MakeSource, kind: str):
+    """MariaDB compares without regard to case and accents."""
+    path = erp_only.config / "sources" / "erp.yml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("b.titulo_id as receivable_id", "b.forma as receivable_id"), encoding="utf-8")
+    erp = make_source("erp", kind)
+    erp.add("baixas", SETTLEMENT | {"forma": "A1"}, SETTLEMENT | {"id": 2, "forma": "a1"}, SETTLEMENT | {"id": 3, "forma": "á1"})
+    assert landing.paid_now(erp_only, "erp", ["a1"]) == {"a1": Decimal("400.00")}
