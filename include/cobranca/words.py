@@ -52,9 +52,11 @@ CONTACT_STATES = {
     "unknown": "sem confirmação",
     "delivered": "entregue",
     "bounced": "endereço inválido",
+    "complained": "marcado como indesejado",
     "unanswered": "sem resposta",
     "suppressed": "não enviado",
     "cancelled_paid": "não enviado (pago)",
+    "cancelled": "não enviado",
     "superseded": "não enviado",
     "expired": "não enviado",
 }

@@ -13,7 +13,9 @@ from alembic.migration import MigrationContext
 
 from cobranca.errors import ConfigError
 from cobranca.ledger import open_ledger
+from cobranca.ledger.engine import migrate
 from cobranca.ledger.feedback import publish_feedback
+from cobranca.ledger.states import CONTACT_STATES, WAYS
 from cobranca.ledger.tables import (
     agreements,
     contact_history,
@@ -151,6 +153,51 @@ def test_the_database_refuses_a_second_contact_for_a_step_or_a_day(engine):
     ):
         with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
             connection.execute(contacts.insert(), again)
+
+
+def test_the_database_allows_exactly_the_ways_that_are_written_down(engine):
+    went = set()
+    for before in CONTACT_STATES:
+        for after in CONTACT_STATES:
+            with engine.connect() as connection, connection.begin() as transaction:
+                connection.execute(contacts.insert(), contact(state=before))
+                try:
+                    connection.execute(contacts.update().values(state=after))
+                    went.add((before, after))
+                except sa.exc.DBAPIError as refused:
+                    assert "a contact does not go" in str(refused)
+                transaction.rollback()
+    itself = {(state, state) for state in CONTACT_STATES}
+    assert went - itself == set(WAYS) - {("unknown", "planned")}
+
+
+def test_only_a_cancelled_batch_brings_back_what_was_in_doubt(engine):
+    with engine.begin() as connection:
+        connection.execute(contacts.insert(), contact(state="unknown", scheduled_batch="b"))
+        connection.execute(contacts.update().values(state="planned"))
+
+
+def test_what_was_written_before_the_ways_were_known_stays(url):
+    """The tables of the first release, with contacts and their items in them, brought to the newest."""
+    engine = sa.create_engine(url if url.startswith("sqlite") else url.replace("postgresql://", "postgresql+psycopg://"))
+    migrate(engine, "0001")
+    with engine.begin() as connection:
+        columns = {column.name for column in contacts.c} - {"scheduled_batch", "scheduled_for"}
+        for number in (1, 2):
+            row = {name: value for name, value in contact(number, state="sent").items() if name in columns}
+            row |= {"requires_approval": False, "business_date": str(NIGHT)}
+            names = ", ".join(row)
+            values = ", ".join(f":{name}" for name in row)
+            connection.execute(sa.text(f"insert into contacts ({names}) values ({values})"), row)
+            connection.execute(sa.text(f"insert into contact_items values ('m{number}', 'r', 'BRL', '1.00', '2.00')"))
+    migrate(engine)
+    with engine.begin() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(contacts)) == 2
+        assert connection.scalars(sa.select(contact_items.c.amount_due)).all() == [Decimal("2.00")] * 2
+        connection.execute(contacts.update().where(contacts.c.message_key == "m1").values(state="delivered"))
+        changes = connection.execute(sa.select(contact_history.c.from_state, contact_history.c.to_state)).all()
+        assert changes == [(None, "sent"), (None, "sent"), ("sent", "delivered")]
+    engine.dispose()
 
 
 def test_leases_are_measured_by_the_databases_clock(engine):

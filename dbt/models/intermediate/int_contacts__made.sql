@@ -23,7 +23,7 @@ contacts as (
         state_reason,
         cast(null as text) as outcome_code,
         cast(null as text) as agent_id,
-        state in ('sent', 'delivered') as is_done,
+        state in ('sent', 'delivered', 'complained') as is_done,
         state in ('sending', 'unknown') as is_unsettled
     from messages
 

@@ -1,9 +1,9 @@
 """The contact state machine: who may be contacted by whom, and what became of it.
 
-``planned → claimed → sending → sent | rejected | unknown``. A claim is a lease by the database's clock and belongs to one
-owner; ``sending`` is committed before the first byte leaves. What a dead owner had claimed returns to ``planned`` when the
-lease runs out; what it was sending becomes ``unknown`` and is never sent again. The triggers of the database append
-every change to ``contact_history``.
+``planned → claimed → sending → sent | rejected | unknown``, then what the provider reports; ``states.py`` holds every way.
+A claim is a lease by the database's clock and belongs to one owner; ``sending`` is committed before the first byte leaves.
+What a dead owner had claimed returns to ``planned`` when the lease runs out; what it was sending becomes ``unknown`` and
+is never sent again. The triggers of the database refuse any other way and append every change to ``contact_history``.
 """
 
 import time
@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cobranca.errors import CobrancaError
-from cobranca.ledger.tables import ENGAGED_STATES, contact_items, contacts, runs, switches, utc_now
+from cobranca.ledger.states import ENGAGED_STATES, PLANNER, PROVIDER, RECOVERY, REPORTED_STATES, WORKER, leading_to
+from cobranca.ledger.tables import contact_items, contacts, runs, switches, utc_now
 
 # Reasons are read by agents and finance people, so they are in Portuguese.
 STEP_ALREADY_DONE = "etapa já realizada para esta dívida"
@@ -25,6 +26,8 @@ LATER_DATE_PLANNED = "uma data posterior foi planejada antes do envio"
 WAITS_FOR_APPROVAL = "aguarda aprovação de uma pessoa"
 WORKER_LOST = "o processo parou durante o envio; não se sabe se saiu"
 
+# What a newer plan of the same date may still change.
+_REPLANNED = ("planned", *leading_to("planned", PLANNER))
 _CHUNK = 1000
 _PLANNED_COLUMNS = (
     "message_key", "business_date", "batch_id", "customer_key", "episode_key", "step", "step_offset", "channel",
@@ -39,9 +42,6 @@ _END = contacts.update().values(
     owner=sa.bindparam("new_owner"),
     lease_expires_at=None,
 )
-# What happened to a message is also taken from an owner that was given up for dead too early ('unknown'). What surely did
-# not leave may be planned again, but never once somebody called it unknown.
-_MAY_END_FROM = {("sent", "rejected", "unknown"): ("sending", "unknown"), ("planned",): ("sending",)}
 
 
 class PlanConflict(CobrancaError):
@@ -119,7 +119,7 @@ class ContactLedger:
             insert = _insert(connection, contacts).on_conflict_do_nothing(index_elements=[contacts.c.message_key])
             connection.execute(insert, [_contact(contact) for contact, _ in new])
             self._put_items(connection, new)
-        changed = [row.message_key for row in found if row.state in ("planned", "superseded") and row.batch_id != batch_id]
+        changed = [row.message_key for row in found if row.state in _REPLANNED and row.batch_id != batch_id]
         for key in changed:
             self._replan(connection, *by_key[key])
         return len(new)
@@ -129,7 +129,7 @@ class ContactLedger:
         # A worker may have claimed it since it was read: then it is that worker's.
         updated = connection.execute(
             contacts.update()
-            .where(contacts.c.message_key == contact["message_key"], contacts.c.state.in_(("planned", "superseded")))
+            .where(contacts.c.message_key == contact["message_key"], contacts.c.state.in_(_REPLANNED))
             .values(**values, approved_by=None)
         )
         if updated.rowcount:
@@ -187,13 +187,13 @@ class ContactLedger:
         with self.engine.begin() as connection:
             connection.execute(
                 contacts.update()
-                .where(contacts.c.state == "sending", ran_out)
+                .where(contacts.c.state.in_(leading_to("unknown", RECOVERY)), ran_out)
                 # The owner stays: if it is only slow, it may still say what happened.
                 .values(state="unknown", state_reason=WORKER_LOST, lease_expires_at=None)
             )
             returned = connection.execute(
                 contacts.update()
-                .where(contacts.c.state == "claimed", ran_out)
+                .where(contacts.c.state.in_(leading_to("planned", RECOVERY)), ran_out)
                 .values(state="planned", owner=None, lease_expires_at=None)
             )
             return returned.rowcount
@@ -286,22 +286,21 @@ class ContactLedger:
             return [key for key in start if key in may_send]
 
     def _end(self, connection: sa.Connection, owner: str, ended: Sequence[Ended]) -> None:
-        for states, before in _MAY_END_FROM.items():
+        for state in sorted({result.state for result in ended}):
             parameters = [
                 {
                     "key": result.message_key,
                     "new_state": result.state,
                     "reason": result.reason,
                     "provider_id": result.provider_message_id,
-                    "new_owner": None if result.state == "planned" else owner,
+                    "new_owner": None if state == "planned" else owner,
                 }
                 for result in ended
-                if result.state in states
+                if result.state == state
             ]
-            if parameters:
-                mine = contacts.c.message_key == sa.bindparam("key"), contacts.c.owner == owner
-                from_state = sa.or_(*(contacts.c.state == state for state in before))
-                connection.execute(_END.where(*mine, from_state), parameters)
+            mine = contacts.c.message_key == sa.bindparam("key"), contacts.c.owner == owner
+            before = [name for name in leading_to(state, WORKER) if name != "claimed"]
+            connection.execute(_END.where(*mine, sa.or_(*(contacts.c.state == name for name in before))), parameters)
 
     @_survives_restart
     def renew(self, owner: str, lease_seconds: float) -> None:
@@ -361,6 +360,34 @@ class ContactLedger:
                     .values(state="sent", state_reason=None)
                 )
         return len(accepted)
+
+    @_survives_restart
+    def record_event(
+        self, message_key: str, state: str, reason: str | None = None, provider_message_id: str | None = None
+    ) -> bool:
+        """Move one contact forward to what the provider reports of it; returns whether it moved.
+
+        ``state`` is one of ``REPORTED_STATES``. Reports that come twice, late or in another order end in the same state;
+        one about a contact that was never being sent, or that nobody knows, changes nothing. A report may come before the
+        worker has written down the provider's answer, and settles what was ``unknown``.
+
+        Raises:
+            ValueError: the provider cannot report such a state.
+        """
+        if state not in REPORTED_STATES:
+            raise ValueError(f"'{state}' is no state that a provider reports; use one of: {', '.join(REPORTED_STATES)}")
+        values = {"state": state, "state_reason": reason, "lease_expires_at": None}
+        if provider_message_id:
+            values["provider_message_id"] = provider_message_id
+        forward = contacts.update().where(
+            contacts.c.message_key == message_key, contacts.c.state.in_(leading_to(state, PROVIDER))
+        )
+        try:
+            with self.engine.begin() as connection:
+                return bool(connection.execute(forward.values(**values)).rowcount)
+        except sa.exc.IntegrityError:
+            # It bounced, so the step was taken by a later contact; that one stays the contact of this step.
+            return False
 
     # Asking
 

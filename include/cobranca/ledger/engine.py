@@ -42,14 +42,13 @@ def open_ledger(url: str | sa.URL, **options) -> sa.Engine:
     return engine
 
 
-def migrate(engine: sa.Engine) -> None:
-    """Bring the database to the newest revision; does nothing where it already is."""
+def migrate(engine: sa.Engine, revision: str = "head") -> None:
+    """Bring the database to a revision, by default the newest; does nothing where it already is."""
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-    if _revision(engine) == head:
+    if _revision(engine) == ScriptDirectory(str(MIGRATIONS)).get_current_head():
         return
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -57,7 +56,7 @@ def migrate(engine: sa.Engine) -> None:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def _revision(engine: sa.Engine) -> str | None:

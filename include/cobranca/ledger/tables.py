@@ -10,25 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-# planned      chosen by the approved plan, nobody works on it (a reason says why it is still held)
-# claimed      one worker holds it until its lease expires; nothing has left
-# sending      committed just before the first byte leaves
-# sent         the provider said that it accepted it
-# rejected     certainly not accepted, and trying again would not help
-# unknown      it may or may not have been accepted: never sent again
-# delivered    the provider reported the mailbox's acceptance
-# bounced      the mailbox refused it
-# suppressed   this step was already done for this debt
-# cancelled_paid  a payment came in after the plan was made
-# superseded   a newer plan of the same date no longer holds it
-# expired      a later date was planned before it was sent
-CONTACT_STATES = (
-    "planned", "claimed", "sending", "sent", "rejected", "unknown", "delivered", "bounced",
-    "suppressed", "cancelled_paid", "superseded", "expired",
-)  # fmt: skip
-
-# A step counts as taken for a debt while a contact is in one of these: no second contact may enter them.
-ENGAGED_STATES = ("claimed", "sending", "sent", "unknown", "delivered")
+from cobranca.ledger.states import CONTACT_STATES, ENGAGED_STATES
 
 
 class Exact(sa.types.TypeDecorator):
@@ -109,6 +91,9 @@ contacts = sa.Table(
     sa.Column("owner", sa.String(64)),
     sa.Column("lease_expires_at", sa.DateTime),
     sa.Column("provider_message_id", sa.String(200)),
+    # Only where messages are handed over beforehand: the provider's batch, and when it lets it leave.
+    sa.Column("scheduled_batch", sa.String(100)),
+    sa.Column("scheduled_for", sa.DateTime),
     sa.Column("created_at", sa.DateTime, nullable=False, server_default=utc_now()),
     sa.Column("updated_at", sa.DateTime, nullable=False, server_default=utc_now(), onupdate=utc_now()),
     sa.CheckConstraint("state in ({})".format(", ".join(f"'{s}'" for s in CONTACT_STATES)), name="state"),

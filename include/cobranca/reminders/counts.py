@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 
 from cobranca.errors import CobrancaError
-from cobranca.ledger.tables import CONTACT_STATES
+from cobranca.ledger.states import CONTACT_STATES
 
 
 class Unbalanced(CobrancaError):
@@ -26,10 +26,12 @@ class Counts:
     sent: int = 0
     delivered: int = 0
     bounced: int = 0
+    complained: int = 0
     rejected: int = 0
     unknown: int = 0
     suppressed: int = 0
     cancelled_paid: int = 0
+    cancelled: int = 0
     superseded: int = 0
     expired: int = 0
     held: int = 0
@@ -49,7 +51,7 @@ class Counts:
         return f"{self.planned} planned: {', '.join(parts) or 'nothing to do'}"
 
 
-ENDED = ("sent", "delivered", "bounced", "rejected", "unknown", "suppressed", "cancelled_paid", "superseded", "expired")
+ENDED = tuple(state for state in CONTACT_STATES if state not in ("planned", "claimed", "sending"))
 
 
 def balance(business_date: date, batch_id: str, planned: int, by_state: dict[str, int], *, new: int, already: int) -> Counts:
