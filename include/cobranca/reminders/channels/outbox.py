@@ -4,6 +4,7 @@ A letter counts as accepted once its ``.eml`` file, flushed to disk, has its fin
 """
 
 import html
+from base64 import b64encode
 from datetime import date
 from email import policy
 from email.headerregistry import Address
@@ -36,7 +37,7 @@ class Outbox:
         except ValueError:
             return Outcome("rejected", "endereço ou cabeçalho inválido")
         try:
-            write_atomically(self.folder / f"{letter.message_key}.html", letter.html)
+            write_atomically(self.folder / f"{letter.message_key}.html", for_a_browser(letter))
             write_atomically(self._mail(letter.message_key), mail)
         except OSError as error:
             # The final name appears only after everything was written.
@@ -67,9 +68,29 @@ def compose(letter: Letter) -> EmailMessage:
     mail["Reply-To"] = letter.sender.reply_to
     mail[KEY_HEADER] = letter.message_key
     mail[TEMPLATE_HEADER] = letter.template
+    for name, value in letter.headers:
+        mail[name] = value
     mail.set_content(letter.text)
     mail.add_alternative(letter.html, subtype="html")
+    page = mail.get_body(("html",))
+    for picture in letter.pictures:
+        page.add_related(
+            picture.content,
+            maintype="image",
+            subtype="png",
+            cid=f"<{picture.content_id}>",
+            disposition="inline",
+            filename=picture.file_name,
+        )
     return mail
+
+
+def for_a_browser(letter: Letter) -> str:
+    """The letter as one page: a browser that opens a file knows no ``cid:``, so the pictures are written into it."""
+    page = letter.html
+    for picture in letter.pictures:
+        page = page.replace(f"cid:{picture.content_id}", f"data:image/png;base64,{b64encode(picture.content).decode()}")
+    return page
 
 
 def _index(folder: Path, business_date: date) -> str:

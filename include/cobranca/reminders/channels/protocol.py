@@ -15,8 +15,17 @@ class Sender:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A PNG shown within a letter, whose HTML names it ``cid:<content_id>``."""
+
+    content_id: str
+    file_name: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Letter:
-    """One rendered message. Its ``repr`` holds no personal data."""
+    """One rendered message. Its ``repr`` holds no personal data. ``headers`` are further ones of the mail, by name."""
 
     message_key: str
     business_date: date
@@ -27,6 +36,8 @@ class Letter:
     subject: str = field(repr=False)
     html: str = field(repr=False)
     text: str = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    pictures: tuple[Picture, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

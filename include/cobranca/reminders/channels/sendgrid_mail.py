@@ -11,12 +11,25 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from urllib.parse import urlsplit
 
 import python_http_client
 import python_http_client.client
 from sendgrid import SendGridAPIClient
-from sendgrid.helpers.mail import ClickTracking, Content, CustomArg, From, Mail, OpenTracking, ReplyTo, To, TrackingSettings
+from sendgrid.helpers.mail import (
+    Attachment,
+    ClickTracking,
+    Content,
+    CustomArg,
+    From,
+    Header,
+    Mail,
+    OpenTracking,
+    ReplyTo,
+    To,
+    TrackingSettings,
+)
 
 from cobranca.connections import Connection
 from cobranca.errors import ConfigError
@@ -118,6 +131,11 @@ def compose(letter: Letter) -> Mail:
     mail.reply_to = ReplyTo(letter.sender.reply_to)
     mail.add_content(Content("text/plain", letter.text))
     mail.add_content(Content("text/html", letter.html))
+    for name, value in letter.headers:
+        mail.add_header(Header(name, value))
+    for picture in letter.pictures:
+        content = b64encode(picture.content).decode()
+        mail.add_attachment(Attachment(content, picture.file_name, "image/png", "inline", picture.content_id))
     mail.add_custom_arg(CustomArg("message_key", letter.message_key))
     # Rewritten links would hide where a payment link leads, and a counting pixel watches people.
     tracking = TrackingSettings()
