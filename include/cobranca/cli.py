@@ -103,6 +103,26 @@ def why(customer: str, business_date: date) -> None:
     click.echo(explain(Settings.from_environment(), business_date, customer))
 
 
+@commands.group()
+def sources() -> None:
+    """Work with the source databases' files."""
+
+
+@sources.command("preset")
+@click.argument("name", required=False)
+@click.option("--connection", metavar="ID", help="Connection id of the database (default: the preset's own name).")
+@click.option("--source", metavar="NAME", help="Name of the source, first part of every key (default: the connection id).")
+def preset(name: str | None, connection: str | None, source: str | None) -> None:
+    """Print the ready source file of an ERP; without a name, list them."""
+    from cobranca.sources.presets import preset_file, preset_names, preset_title
+
+    if name is None:
+        for known in preset_names():
+            click.echo(f"{known:<18} {preset_title(known)}")
+    else:
+        click.echo(preset_file(name, connection, source), nl=False)
+
+
 def main() -> None:
     """Entry point: every error of our own becomes one readable message and an exit code, never a traceback."""
     try:
