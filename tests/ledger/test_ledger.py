@@ -21,6 +21,7 @@ from cobranca.ledger.tables import (
     contact_history,
     contact_items,
     contacts,
+    holdouts,
     metadata,
     outcomes,
     promises,
@@ -240,6 +241,10 @@ def test_the_feedback_tells_only_what_happened_before_its_date(settings, url):
             connection.execute(
                 contact_items.insert(),
                 {"message_key": f"m{days + 5}", "receivable_key": "erp:1", "currency": "BRL", "open_amount": 1, "amount_due": 2},
+            )
+            step = {"step": key, "step_offset": 1, "channel": "email", "policy_version": "1"}
+            connection.execute(
+                holdouts.insert(), {"business_date": day, "customer_key": "C1", "episode_key": "erp:1", **step}
             )
             person = {"customer_key": "C1", "agent_id": "ana"}
             money = {"currency": "BRL", "amount": Decimal("10.55")}

@@ -7,6 +7,7 @@ from hashlib import sha256
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cobranca.landing import Standing
 from cobranca.manifest import FileEntry, Manifest, draft_folder, publish
 from cobranca.payments import boleto, pix
 from cobranca.quality.verdict import Check, Verdict, write_verdict
@@ -107,6 +108,6 @@ def judge(settings: Settings, batch: Manifest, *, batch_id: str | None = None, f
     write_verdict(settings, Verdict.of(batch.business_date, batch_id or batch.batch_id, "plan", checks, {}))
 
 
-def nobody_paid(settings: Settings, source: str, receivable_ids: list[str]) -> dict[str, Decimal]:
-    """Stands for ``cobranca.landing.paid_now`` where a test is not about payments."""
-    return dict.fromkeys(receivable_ids, Decimal(0))
+def as_planned(settings: Settings, source: str, receivable_ids: list[str]) -> dict[str, Standing]:
+    """Stands for ``cobranca.landing.standing_now`` where a test is not about the source: nothing changed, nobody paid."""
+    return dict.fromkeys(receivable_ids, Standing(gone=False, status="open"))

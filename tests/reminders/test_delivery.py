@@ -1,5 +1,6 @@
 """Planning and delivery to the outbox, on small approved plans."""
 
+import time
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,24 +12,32 @@ import sqlalchemy as sa
 from cobranca.errors import ConfigError, PartitionError
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger, PlanConflict
-from cobranca.ledger.tables import contact_items, contacts
+from cobranca.ledger.feedback import publish_feedback
+from cobranca.ledger.tables import agreements, contact_items, contacts, outcomes, promises
+from cobranca.outbound import read_batch
 from cobranca.quality.verdict import Check, Verdict, write_verdict
 from cobranca.reminders import deliver, plan
 from cobranca.reminders.channels import Outcome
 from cobranca.reminders.channels.sendgrid_mail import SendGrid
 from cobranca.reminders.counts import Unbalanced, balance
 from cobranca.reminders.delivery import DeliveryHalted, DeliveryRefused, open_channel
-from reminders.plans import TONIGHT, item, judge, message, nobody_paid, publish_plan
+from cobranca.reminders.last_look import HOLDS_UNREADABLE, TOO_SLOW, LastLook, Seen
+from cobranca.reminders.messages import FILE, PlanFile
+from reminders.plans import TONIGHT, as_planned, item, judge, message, publish_plan
 
 TOMORROW = TONIGHT + timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
-def paid(monkeypatch) -> dict[str, Decimal]:
-    """What the source says was paid, by receivable; an entry of ``None`` makes the source fail."""
-    paid: dict[str, Decimal] = {}
-    monkeypatch.setattr("cobranca.landing.paid_now", lambda s, source, ids: nobody_paid(s, source, ids) | paid)
-    return paid
+def now(monkeypatch) -> dict[str, dict]:
+    """What the source says now of a receivable, where it differs from the plan."""
+    now: dict[str, dict] = {}
+
+    def standing(settings, source, ids):
+        return {key: replace(found, **now.get(key, {})) for key, found in as_planned(settings, source, ids).items()}
+
+    monkeypatch.setattr("cobranca.landing.standing_now", standing)
+    return now
 
 
 @pytest.fixture
@@ -154,20 +163,136 @@ def test_a_message_without_exactly_one_carrying_receivable_is_refused(settings, 
         plan(settings, TONIGHT)
 
 
-def test_a_payment_since_the_plan_cancels_the_message(settings, ledger, paid):
+def test_a_payment_since_the_plan_cancels_the_message(settings, ledger, now):
     publish_plan(settings, [message(1, [item("R1"), item("R2")]), message(2), message(3)])
-    paid["R2"] = Decimal("0.01")
-    paid["R00003"] = Decimal("-5")
+    now["R2"] = {"paid": Decimal("0.01")}
+    now["R00003"] = {"paid": Decimal("-5")}
     counts = deliver(settings, TONIGHT)
     assert (counts.cancelled_paid, counts.sent) == (1, 2)
     assert states(ledger)[1, TONIGHT] == ("cancelled_paid", "pagamento identificado antes do envio")
 
 
-def test_a_payment_that_the_plan_knew_cancels_nothing(settings, paid):
+def test_a_payment_that_the_plan_knew_cancels_nothing(settings, now):
     known = {"open_amount": Decimal(400), "fine": Decimal(8), "interest": Decimal(0), "amount_due": Decimal(408)}
     publish_plan(settings, [message(1, [item("R1", **known)])])
-    paid["R1"] = Decimal(600)
+    now["R1"] = {"paid": Decimal(600), "open_amount": Decimal(400)}
     assert deliver(settings, TONIGHT).sent == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "said"),
+    [
+        ({"open_amount": Decimal("999.99")}, "cancelled_paid", "pagamento"),
+        ({"paid": Decimal(1000), "status": "cancelled"}, "cancelled_paid", "pagamento"),
+        ({"gone": True, "status": None}, "cancelled", "não está mais"),
+        ({"status": "agreed"}, "cancelled", "encerrado"),
+        ({"disputed": True}, "cancelled", "contestação"),
+        ({"amount": Decimal(900)}, "cancelled", "mudou"),
+        ({"due_date": TONIGHT}, "cancelled", "mudou"),
+        ({"opt_out_email": True}, "cancelled", "pediu"),
+        ({"opt_out_phone": True}, "sent", None),
+        ({"legal_hold": True}, "cancelled", "legal"),
+        ({"deceased": True}, "cancelled", "falecido"),
+    ],
+)
+def test_what_changed_at_the_source_since_the_plan_stops_the_message(settings, ledger, now, found, state, said):
+    publish_plan(settings, [message(1, [item("R1"), item("R2")])])
+    now["R2"] = found
+    deliver(settings, TONIGHT)
+    ended, reason = states(ledger)[1, TONIGHT]
+    assert ended == state and (said is None or said in reason)
+
+
+@pytest.mark.parametrize(
+    ("line", "state"),
+    [
+        ("customer;erp;K1;dispute;ana;2026-11-18;", "cancelled"),
+        ("receivable;erp;R1;legal;ana;2026-11-01;2026-11-18", "cancelled"),
+        ("receivable;erp;R1;legal;ana;2026-11-01;2026-11-17", "sent"),
+        ("receivable;billing;R1;legal;ana;2026-11-01;", "sent"),
+        ("customer;erp;K1;because;ana;2026-11-18;", "planned"),
+    ],
+)
+def test_a_hold_entered_in_the_morning_stops_the_message(settings, ledger, now, line, state):
+    publish_plan(settings, [message(1, [item("R1")])])
+    plan(settings, TONIGHT)
+    now["R1"] = {"customer_id": "K1"}
+    holds = settings.config / "holds.csv"
+    holds.write_text(holds.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
+    channel = Recorder()
+    if state == "planned":
+        # Wrong from the moment on that the delivery has begun.
+        good = holds.read_text(encoding="utf-8").replace(line + "\n", "")
+        holds.write_text(good, encoding="utf-8")
+        ready = LastLook(settings, TONIGHT, ledger)
+        holds.write_text(good + line + "\n", encoding="utf-8")
+        messages = [message for chunk in PlanFile(read_batch(settings, TONIGHT).path(FILE)).messages() for message in chunk]
+        assert ready(messages).stopped == {messages[0].message_key: ("planned", HOLDS_UNREADABLE)}
+        return
+    deliver(settings, TONIGHT, today=TONIGHT, channel=channel)
+    assert states(ledger)[1, TONIGHT][0] == state
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ({"code": "CONTESTA"}, "cancelled"),
+        ({"code": "PAGO_INFORMADO"}, "cancelled"),
+        ({"code": "NAO_ATENDE"}, "sent"),
+        ({"promised_on": TONIGHT}, "cancelled"),
+        ({"agreed_on": TONIGHT}, "cancelled"),
+    ],
+)
+@pytest.mark.parametrize("is_known", [False, True])
+def test_what_an_agent_recorded_since_the_plan_stops_the_message(settings, ledger, told, state, is_known):
+    """What the night's feedback already held was weighed by the plan itself."""
+    day = TONIGHT - timedelta(days=1)
+    person, money = {"customer_key": f"C{1:020x}", "agent_id": "ana"}, {"currency": "BRL", "amount": Decimal(10)}
+    with ledger.engine.begin() as connection:
+        if "code" in told:
+            connection.execute(outcomes.insert(), {"outcome_id": "x", "contacted_on": day, **told, **person})
+        elif "promised_on" in told:
+            connection.execute(promises.insert(), {"promise_id": "x", "made_on": day, **told, **person, **money})
+        else:
+            row = {"agreement_id": "x", "installments": 2, "discount_rate": Decimal(0), **told, **person, **money}
+            connection.execute(agreements.insert(), row | {"agreed_on": day})
+    if is_known:
+        publish_feedback(settings, TONIGHT)
+    publish_plan(settings, [message(1), message(2)])
+    deliver(settings, TONIGHT)
+    assert states(ledger)[1, TONIGHT][0] == ("sent" if is_known else state)
+    assert states(ledger)[2, TONIGHT][0] == "sent"
+
+
+def test_a_message_that_waited_is_looked_at_again(settings, ledger, monkeypatch):
+    """The provider is slow, so the claim takes longer than a look stays fresh."""
+    monkeypatch.setattr("cobranca.reminders.delivery.FRESH_SECONDS", 0.2)
+    publish_plan(settings, [message(n) for n in range(12)])
+    looks, channel = [], Recorder()
+
+    def look(messages) -> Seen:
+        looks.append(len(messages))
+        return Seen(ready=list(messages))
+
+    def slow(letter) -> Outcome:
+        time.sleep(0.15)
+        return Outcome("sent", provider_message_id="1")
+
+    channel.send = slow
+    assert deliver(settings, TONIGHT, today=TONIGHT, channel=channel, last_look=look).sent == 12
+    assert looks[0] == 12 and len(looks) > 1 and sorted(looks, reverse=True) == looks
+
+
+def test_sources_that_answer_too_slowly_hold_the_messages(settings, ledger, monkeypatch):
+    monkeypatch.setattr("cobranca.reminders.delivery.FRESH_SECONDS", 0.01)
+    publish_plan(settings, [message(1)])
+
+    def look(messages) -> Seen:
+        time.sleep(0.05)
+        return Seen(ready=list(messages))
+
+    assert deliver(settings, TONIGHT, last_look=look).held == 1
+    assert states(ledger)[1, TONIGHT] == ("planned", TOO_SLOW)
 
 
 def test_a_message_that_must_not_leave_is_rejected_with_its_reason(settings, ledger):
@@ -251,7 +376,7 @@ def test_an_error_in_the_middle_leaves_nothing_in_doubt(settings, ledger, monkey
         deliver(settings, TONIGHT)
     assert sorted(state for state, _ in states(ledger).values()) == ["planned"] * 5 + ["sent"] * 4
     monkeypatch.undo()
-    monkeypatch.setattr("cobranca.landing.paid_now", nobody_paid)
+    monkeypatch.setattr("cobranca.landing.standing_now", as_planned)
     assert deliver(settings, TONIGHT).sent == 9
 
 
@@ -264,6 +389,7 @@ def test_what_the_outbox_already_holds_is_not_left_in_doubt(settings, ledger):
     publish_plan(settings, [message(1), message(2)])
     deliver(settings, TONIGHT)
     with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("drop trigger contacts_go_known_ways")
         connection.execute(contacts.update().values(state="unknown"))
     next(settings.folder("outbox", TONIGHT).glob("*.eml")).unlink()
     counts = deliver(settings, TONIGHT)

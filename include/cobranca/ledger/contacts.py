@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from cobranca.errors import CobrancaError
 from cobranca.ledger.states import ENGAGED_STATES, PLANNER, PROVIDER, RECOVERY, REPORTED_STATES, WORKER, leading_to
-from cobranca.ledger.tables import contact_items, contacts, runs, switches, utc_now
+from cobranca.ledger.tables import agreements, contact_items, contacts, outcomes, promises, runs, switches, utc_now
 
 # Reasons are read by agents and finance people, so they are in Portuguese.
 STEP_ALREADY_DONE = "etapa já realizada para esta dívida"
@@ -56,6 +56,16 @@ class Ended:
     state: str
     reason: str | None = None
     provider_message_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Something that an agent recorded about a payer: a row of ``outcomes`` with its code, a promise or an agreement."""
+
+    customer_key: str
+    kind: str
+    event_id: str
+    code: str | None = None
 
 
 def _survives_restart(method: Callable) -> Callable:
@@ -390,6 +400,19 @@ class ContactLedger:
             return False
 
     # Asking
+
+    @_survives_restart
+    def heard_from(self, customer_keys: Sequence[str]) -> list[Heard]:
+        """What agents have recorded about these payers, whenever it was."""
+        found = []
+        with self.engine.connect() as connection:
+            for chunk in _chunks(customer_keys):
+                for table in (outcomes, promises, agreements):
+                    key, *_ = table.primary_key.columns
+                    code = table.c.code if table is outcomes else sa.null()
+                    query = sa.select(table.c.customer_key, key, code).where(table.c.customer_key.in_(chunk))
+                    found += [Heard(row[0], table.name, row[1], row[2]) for row in connection.execute(query)]
+        return found
 
     def counts(self, business_date: date) -> dict[str, int]:
         """How many contacts of a date are in each state."""

@@ -143,7 +143,7 @@ outcomes = sa.Table(
     sa.Column("outcome_id", sa.String(64), primary_key=True),
     sa.Column("contacted_on", sa.Date, nullable=False, index=True),
     sa.Column("message_key", sa.String(64)),
-    sa.Column("customer_key", sa.String(64), nullable=False),
+    sa.Column("customer_key", sa.String(64), nullable=False, index=True),
     sa.Column("episode_key", sa.String(200)),
     sa.Column("step", sa.String(64)),
     sa.Column("step_offset", sa.Integer),
@@ -151,6 +151,7 @@ outcomes = sa.Table(
     sa.Column("code", sa.String(32), nullable=False),
     sa.Column("delay_reason", sa.String(64)),
     sa.Column("follow_up_on", sa.Date),
+    sa.Column("policy_version", sa.String(64)),
     sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 
@@ -158,7 +159,7 @@ promises = sa.Table(
     "promises",
     metadata,
     sa.Column("promise_id", sa.String(64), primary_key=True),
-    sa.Column("customer_key", sa.String(64), nullable=False),
+    sa.Column("customer_key", sa.String(64), nullable=False, index=True),
     sa.Column("made_on", sa.Date, nullable=False, index=True),
     sa.Column("promised_on", sa.Date, nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
@@ -171,13 +172,27 @@ agreements = sa.Table(
     "agreements",
     metadata,
     sa.Column("agreement_id", sa.String(64), primary_key=True),
-    sa.Column("customer_key", sa.String(64), nullable=False),
+    sa.Column("customer_key", sa.String(64), nullable=False, index=True),
     sa.Column("agreed_on", sa.Date, nullable=False, index=True),
     sa.Column("currency", sa.String(3), nullable=False),
     sa.Column("amount", Exact(18, 2), nullable=False),
     sa.Column("installments", sa.Integer, nullable=False),
     sa.Column("discount_rate", Exact(9, 6), nullable=False),
     sa.Column("agent_id", sa.String(64), nullable=False),
+    sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
+)
+
+# Steps left out on purpose, once for each debt and step. Triggers refuse every change.
+holdouts = sa.Table(
+    "holdouts",
+    metadata,
+    sa.Column("episode_key", sa.String(200), primary_key=True),
+    sa.Column("step", sa.String(64), primary_key=True),
+    sa.Column("step_offset", sa.Integer, nullable=False),
+    sa.Column("channel", sa.String(16), nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False, index=True),
+    sa.Column("customer_key", sa.String(64), nullable=False),
+    sa.Column("policy_version", sa.String(64), nullable=False),
     sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 

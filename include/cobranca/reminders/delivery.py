@@ -17,7 +17,7 @@ from cobranca.ledger.contacts import ContactLedger, Ended
 from cobranca.policy import load_policy
 from cobranca.reminders.channels import Channel, Letter, Outcome
 from cobranca.reminders.counts import Counts, balance
-from cobranca.reminders.last_look import PAID_MEANWHILE, LastLook, Seen
+from cobranca.reminders.last_look import FRESH_SECONDS, TOO_SLOW, LastLook, Seen
 from cobranca.reminders.letters import LetterWriter, Unsendable
 from cobranca.reminders.messages import FILE, Message, PlanFile
 from cobranca.reminders.planning import approved_batch, enter
@@ -81,7 +81,7 @@ def deliver(
                 batch_id=batch.batch_id,
                 plan_file=plan_file,
                 channel=channel,
-                last_look=last_look or LastLook(settings),
+                last_look=last_look or LastLook(settings, business_date, ledger),
                 writer=LetterWriter(load_policy(settings.config, business_date).creditor, business_date),
                 lease_seconds=lease_seconds,
                 patience_seconds=patience_seconds,
@@ -199,27 +199,38 @@ class _Delivery:
     def _work(self, pool: ThreadPoolExecutor, keys: list[str]) -> Outcome | None:
         """Send one claim; the first setback stops it, and what had not left is planned again."""
         messages = [message for chunk in self.plan_file.messages(keys) for message in chunk]
-        seen = self.last_look(messages)
-        self.ledger.release(self.owner, [m.message_key for m in seen.paid], "cancelled_paid", PAID_MEANWHILE)
-        for reason in set(seen.held.values()):
-            self.ledger.release(self.owner, [key for key, why in seen.held.items() if why == reason], reason=reason)
-        setback = self._pump(pool, self._letters(seen.ready))
+        setback = self._pump(pool, self._letters(messages))
         if setback or self._broken or self.ledger.is_paused():
             self.ledger.release(self.owner, keys)
         if self._broken:
             raise self._broken
         return setback
 
-    def _letters(self, messages: list[Message]) -> Iterator[Letter]:
-        for message in messages:
-            try:
-                yield self.writer.write(message)
-            except Unsendable as why:
-                self.ledger.release(self.owner, [message.message_key], "rejected", str(why))
-            except Exception as error:
-                # Raised only after what is in flight has been recorded: else that would end as unknown.
-                self._broken = error
+    def _looked_at(self, messages: list[Message]) -> Iterator[Message]:
+        """Messages that may leave, each at most ``FRESH_SECONDS`` after its last look began."""
+        waiting = deque(messages)
+        while waiting:
+            looked_at = time.monotonic()
+            seen = self.last_look(waiting)
+            for (state, reason), keys in seen.by_fate().items():
+                self.ledger.release(self.owner, keys, state, reason)
+            waiting = deque(seen.ready)
+            if time.monotonic() - looked_at > FRESH_SECONDS:
+                self.ledger.release(self.owner, [message.message_key for message in waiting], reason=TOO_SLOW)
                 return
+            while waiting and time.monotonic() - looked_at <= FRESH_SECONDS:
+                yield waiting.popleft()
+
+    def _letters(self, messages: list[Message]) -> Iterator[Letter]:
+        try:
+            for message in self._looked_at(messages):
+                try:
+                    yield self.writer.write(message)
+                except Unsendable as why:
+                    self.ledger.release(self.owner, [message.message_key], "rejected", str(why))
+        except Exception as error:
+            # Raised only after what is in flight has been recorded: else that would end as unknown.
+            self._broken = error
 
     def _pump(self, pool: ThreadPoolExecutor, letters: Iterator[Letter]) -> Outcome | None:
         """Keep the threads busy. One transaction records what ended and commits what starts, so that never more

@@ -1,59 +1,223 @@
-"""The last look: the sources are asked, just before sending, what has been paid since the plan was made."""
+"""The last look: just before sending, everybody who may know a reason against it is asked once more.
+
+The sources themselves (payments, disputes, what was withdrawn, who must not be written to), the manager's ``holds.csv`` as
+it is now, and what agents recorded since the plan read the ledger. Whoever does not answer holds the messages.
+"""
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Protocol
 
-from cobranca.errors import CobrancaError
-from cobranca.reminders.messages import Message
+from cobranca.errors import CobrancaError, ConfigError, PartitionError
+from cobranca.reminders.messages import Item, Message
 from cobranca.settings import Settings
+from cobranca.words import REASONS, in_sentence, reason
+
+if TYPE_CHECKING:
+    from cobranca.landing import Standing
+    from cobranca.ledger.contacts import Heard
+    from cobranca.policy.model import Hold
 
 log = logging.getLogger(__name__)
 
+# A message leaves at most this long after its last look; what waited longer is looked at again.
+FRESH_SECONDS = 20.0
+
 PAID_MEANWHILE = "pagamento identificado antes do envio"
+GONE = "o título não está mais na fonte"
+CLOSED = "o título foi encerrado na fonte"
+TOO_SLOW = "a última consulta às fontes demorou demais"
+CHANGED = "valor ou vencimento mudou na fonte depois do plano"
+HOLDS_UNREADABLE = "as suspensões (holds.csv) não puderam ser lidas"
 
 
 @dataclass
 class Seen:
-    """Messages by what the last look found; ``held`` maps a key to its reason."""
+    """What the last look found: ``ready`` may leave; ``stopped`` maps the key of every other to its state and reason.
+
+    The state ``planned`` means held: nobody can say at this moment whether it may leave.
+    """
 
     ready: list[Message] = field(default_factory=list)
-    paid: list[Message] = field(default_factory=list)
-    held: dict[str, str] = field(default_factory=dict)
+    stopped: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def by_fate(self) -> dict[tuple[str, str], list[str]]:
+        """Keys by state and reason."""
+        keys = defaultdict(list)
+        for key, fate in self.stopped.items():
+            keys[fate].append(key)
+        return dict(keys)
+
+
+class HearsAgents(Protocol):
+    """What is asked of the ledger."""
+
+    def heard_from(self, customer_keys: Sequence[str]) -> "list[Heard]": ...
 
 
 class LastLook:
     """Asks each source once for all receivables of a batch of messages. A source that failed is not asked again."""
 
-    def __init__(self, settings: Settings):
-        self._settings = settings
+    def __init__(self, settings: Settings, business_date: date, ledger: HearsAgents):
+        self._settings, self._business_date, self._ledger = settings, business_date, ledger
         self._down: set[str] = set()
+        self._holds = _HoldsFile(settings, business_date)
+        self._stops = _stopping_codes(settings, business_date)
 
     def __call__(self, messages: Sequence[Message]) -> Seen:
-        """Sort messages: ready, paid meanwhile (more was paid than the plan knew), or held because a source is silent."""
+        """Sort messages: ready, cancelled for a reason, or held because somebody is silent.
+
+        More paid than the plan knew, even in part, cancels: the amounts of the message are no longer true, and the next
+        night decides anew.
+        """
         wanted = defaultdict(set)
         for message in messages:
             for item in message.items:
                 wanted[item.source].add(item.receivable_id)
-        paid = {source: self._ask(source, sorted(ids)) for source, ids in wanted.items() if source not in self._down}
+        standing = {source: self._ask(source, sorted(ids)) for source, ids in wanted.items() if source not in self._down}
+        heard = self._heard({message.customer_key for message in messages})
         seen = Seen()
         for message in messages:
-            silent = sorted({item.source for item in message.items} & self._down)
-            if silent:
-                seen.held[message.message_key] = f"a fonte {silent[0]} não respondeu à última consulta"
-            elif any(paid[item.source].get(item.receivable_id, 0) > item.paid for item in message.items):
-                seen.paid.append(message)
-            else:
+            fate = self._fate(message, standing, heard)
+            if fate is None:
                 seen.ready.append(message)
+            else:
+                seen.stopped[message.message_key] = fate
         return seen
 
-    def _ask(self, source: str, receivable_ids: list[str]) -> dict:
-        from cobranca.landing import paid_now
+    def _fate(self, message: Message, standing: dict, heard: dict[str, str]) -> tuple[str, str] | None:
+        silent = sorted({item.source for item in message.items} & self._down)
+        if silent:
+            return "planned", f"a fonte {silent[0]} não respondeu à última consulta"
+        if message.customer_key in heard:
+            return "cancelled", heard[message.customer_key]
+        now = [(item, standing[item.source][item.receivable_id]) for item in message.items]
+        for check in (_paid, _withdrawn, _forbidden(message.channel)):
+            for item, found in now:
+                if fate := check(item, found):
+                    return fate
+        if (held := self._holds.on(now)) is not None:
+            return held
+        return None
+
+    def _ask(self, source: str, receivable_ids: list[str]) -> "dict[str, Standing]":
+        from cobranca.landing import standing_now
 
         try:
-            return paid_now(self._settings, source, receivable_ids)
+            return standing_now(self._settings, source, receivable_ids)
         except CobrancaError as error:
             log.error("source %s did not answer the last look; its messages are held: %s", source, error)
             self._down.add(source)
             return {}
+
+    def _heard(self, customer_keys: set[str]) -> dict[str, str]:
+        """Reasons, by payer, from what agents recorded and the plan did not know yet."""
+        recorded = self._ledger.heard_from(sorted(customer_keys))
+        told = [heard for heard in recorded if heard.kind != "outcomes" or heard.code in self._stops]
+        if not told:
+            return {}
+        known = self._known_to_the_plan({heard.event_id for heard in told})
+        return {
+            heard.customer_key: in_sentence(reason(self._stops.get(heard.code, f"hold_{heard.kind.removesuffix('s')}")))
+            for heard in told
+            if heard.event_id not in known
+        }
+
+    def _known_to_the_plan(self, event_ids: set[str]) -> set[str]:
+        """Compared by id, not by time: no two clocks have to agree."""
+        import duckdb
+
+        from cobranca.manifest import read_manifest
+
+        try:
+            feedback = read_manifest(self._settings.folder("landing", self._business_date, "feedback"))
+        except PartitionError:
+            return set()
+        known: set[str] = set()
+        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+            for name, key in (("outcomes", "outcome_id"), ("promises", "promise_id"), ("agreements", "agreement_id")):
+                query = f"select {key} from read_parquet(?) where {key} in (select unnest(?::varchar[]))"
+                path = str(feedback.path(f"{name}.parquet"))
+                known.update(row[0] for row in connection.execute(query, [path, sorted(event_ids)]).fetchall())
+        return known
+
+
+def _paid(item: Item, now: "Standing") -> tuple[str, str] | None:
+    """The same balance as the plan's: what was paid taken off, or the lower one that the source itself states."""
+    if now.gone:
+        return None
+    balance = (item.amount if now.amount is None else now.amount) - now.paid
+    if now.open_amount is not None:
+        balance = min(balance, now.open_amount)
+    return ("cancelled_paid", PAID_MEANWHILE) if balance < item.open_amount and now.amount in (None, item.amount) else None
+
+
+def _withdrawn(item: Item, now: "Standing") -> tuple[str, str] | None:
+    if now.gone:
+        return "cancelled", GONE
+    if now.status not in (None, "open"):
+        return "cancelled", CLOSED
+    if now.disputed:
+        return "cancelled", in_sentence(REASONS["hold_dispute"])
+    told = (("amount", item.amount), ("due_date", item.due_date), ("currency", item.currency))
+    if any(getattr(now, name) not in (None, planned) for name, planned in told):
+        return "cancelled", CHANGED
+    return None
+
+
+def _forbidden(channel: str) -> Callable[[Item, "Standing"], tuple[str, str] | None]:
+    def check(item: Item, now: "Standing") -> tuple[str, str] | None:
+        opted_out = now.opt_out_email if channel == "email" else now.opt_out_phone
+        for forbids, code in ((now.deceased, "hold_deceased"), (now.legal_hold, "hold_legal"), (opted_out, "opted_out")):
+            if forbids:
+                return "cancelled", in_sentence(REASONS[code])
+        return None
+
+    return check
+
+
+class _HoldsFile:
+    """``holds.csv``, read again whenever it changes."""
+
+    def __init__(self, settings: Settings, business_date: date):
+        self._path, self._business_date = settings.config / "holds.csv", business_date
+        self._read: tuple | None = None
+        self._by_target: dict[tuple[str, str, str], Hold] | None = {}
+
+    def on(self, items: "Iterable[tuple[Item, Standing]]") -> tuple[str, str] | None:
+        holds = self._now()
+        if holds is None:
+            return "planned", HOLDS_UNREADABLE
+        for item, now in items:
+            targets = [("receivable", item.source, item.receivable_id), ("customer", item.source, now.customer_id)]
+            for target in targets:
+                if target in holds:
+                    return "cancelled", in_sentence(REASONS[f"hold_{holds[target].reason}"])
+        return None
+
+    def _now(self) -> "dict[tuple[str, str, str], Hold] | None":
+        from cobranca.policy.load import read_holds
+
+        try:
+            stat = self._path.stat()
+            mark = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if mark != self._read:
+                holds = [hold for hold in read_holds(self._path) if hold.holds_on(self._business_date)]
+                self._by_target = {(hold.scope, hold.source, hold.target_id): hold for hold in holds}
+                self._read = mark
+        except (OSError, ConfigError) as error:
+            if self._by_target is not None:
+                log.error("the holds cannot be read; messages are held: %s", error)
+            self._by_target, self._read = None, None
+        return self._by_target
+
+
+def _stopping_codes(settings: Settings, business_date: date) -> dict[str, str]:
+    """Outcome codes after which no message leaves tonight, with the reason; a wrong number says nothing about e-mail."""
+    from cobranca.policy import load_policy
+
+    codes = load_policy(settings.config, business_date).outcome_codes
+    return {row.code: f"hold_{row.effect}" for row in codes if row.effect not in ("none", "wrong_number", "do_not_call")}

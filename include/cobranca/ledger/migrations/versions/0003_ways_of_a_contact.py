@@ -6,7 +6,7 @@ from alembic import op
 from cobranca.ledger.tables import utc_now
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 STATES = (
     "'planned', 'claimed', 'sending', 'sent', 'rejected', 'unknown', 'delivered', 'bounced', 'complained', "
@@ -39,6 +39,9 @@ def upgrade() -> None:
         _upgrade_postgresql()
     else:
         _upgrade_sqlite()
+    # The last look asks for a few payers at a time.
+    for table in ("outcomes", "promises", "agreements"):
+        op.create_index(f"ix_{table}_customer_key", table, ["customer_key"])
 
 
 def _upgrade_postgresql() -> None:
