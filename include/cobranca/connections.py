@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sqlalchemy import URL
@@ -20,8 +21,25 @@ DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mysql+pymysql",
     "mssql": "mssql+pymssql",
+    "sqlserver": "mssql+pymssql",
     "oracle": "oracle+oracledb",
     "sqlite": "sqlite",
+}
+# A connection to a folder of files: Airflow's own type ``fs``, and its plain name.
+FOLDERS = ("fs", "file")
+# What Airflow's hooks keep among the extras for themselves; no driver knows these words.
+_AIRFLOWS_OWN = frozenset(
+    "cursor iam redshift redshift-serverless aws_conn_id region client_type thick_mode thick_mode_lib_dir "  # noqa: SIM905
+    "fetch_decimals fetch_lobs conn_prefix encrypt_password sqlalchemy_scheme".split()
+)
+# Extras that a driver takes; the other drivers take whatever their server's client library knows.
+_TAKEN = {
+    "mysql+pymysql": frozenset(
+        "charset unix_socket ssl_ca ssl_capath ssl_cert ssl_key ssl_verify_cert ssl_verify_identity ssl_disabled".split()  # noqa: SIM905
+    ),
+    "mssql+pymssql": frozenset({"charset", "tds_version", "encryption", "appname"}),
+    "oracle+oracledb": frozenset({"service_name", "sid", "dsn"}),
+    "sqlite": frozenset(),
 }
 
 
@@ -41,8 +59,12 @@ class Connection:
     def url(self) -> URL:
         """The SQLAlchemy URL of a database connection.
 
+        An Oracle database is named by ``service_name``, ``sid`` or ``dsn`` among the extras, or by its service name
+        where other databases have their name.
+
         Raises:
-            ConfigError: the connection's type is no database this project reads.
+            ConfigError: the connection's type is no database this project reads, or it has an extra that its driver
+                does not know.
         """
         driver = DRIVERS.get(self.conn_type)
         if driver is None:
@@ -52,16 +74,51 @@ class Connection:
         if driver == "sqlite":
             # Airflow's own SQLite connections keep the path in the host.
             return URL.create("sqlite", database=self.schema or self.host)
-        query = {key: str(value) for key, value in self.extra.items() if isinstance(value, (str, int))}
-        return URL.create(
-            driver,
-            username=self.login,
-            password=self.password,
-            host=self.host,
-            port=self.port,
-            database=self.schema,
-            query=query,
-        )
+        extras = self._extras(driver)
+        place = {"host": self.host, "port": self.port, "database": self.schema}
+        if driver == "oracle+oracledb":
+            place, extras = self._oracle_place(extras)
+        return URL.create(driver, username=self.login, password=self.password, query=extras, **place)
+
+    def folder(self) -> Path:
+        """The folder that a ``file`` or ``fs`` connection names, in its path or in the extra ``path``.
+
+        Raises:
+            ConfigError: the connection has another type, or names no absolute folder.
+        """
+        if self.conn_type not in FOLDERS:
+            raise ConfigError(
+                f"connection '{self.conn_id}' has type '{self.conn_type}', but its source reads files; "
+                f"use the type file (file:///path/to/folder) or fs with the extra 'path'."
+            )
+        path = Path(self.extra.get("path") or self.schema or "")
+        if not path.is_absolute():
+            raise ConfigError(f"connection '{self.conn_id}' names no absolute folder; write it as file:///path/to/folder.")
+        return path
+
+    def _extras(self, driver: str) -> dict[str, str]:
+        """The extras as text, without Airflow's own. An unknown one could be a misspelled ``ssl`` setting: refused."""
+        taken = _TAKEN.get(driver)
+        found = {}
+        for key, value in self.extra.items():
+            if key in _AIRFLOWS_OWN or key.startswith("extra__") or not isinstance(value, (str, int)):
+                continue
+            if taken is not None and key not in taken:
+                raise ConfigError(
+                    f"connection '{self.conn_id}' has the extra '{key}', which {driver.partition('+')[2]} does not know; "
+                    f"remove it (known: {', '.join(sorted(taken))})."
+                )
+            found[key] = str(value)
+        return found
+
+    def _oracle_place(self, extras: dict[str, str]) -> tuple[dict, dict[str, str]]:
+        if "dsn" in extras:  # an alias of tnsnames.ora, or a whole descriptor
+            return {"host": extras["dsn"]}, {}
+        server = {"host": self.host, "port": self.port or 1521}
+        if "sid" in extras:
+            return server | {"database": extras["sid"]}, {}
+        service = extras.get("service_name") or self.schema
+        return server, {"service_name": service} if service else {}
 
 
 def from_environment(conn_id: str) -> Connection | None:
@@ -97,8 +154,8 @@ def parse(conn_id: str, text: str) -> Connection:
         if not parts.scheme:
             raise ValueError
         scheme = parts.scheme.split("+")[0]
-        # sqlite:////absolute/path keeps its leading slash; a server's path is the database's name.
-        path = unquote(parts.path[1:])
+        # sqlite:////absolute/path and file:///absolute/path keep their leading slash; a server's path is the database's name.
+        path = unquote(parts.path if scheme in FOLDERS else parts.path[1:])
         return Connection(
             conn_id=conn_id,
             conn_type=scheme,

@@ -5,11 +5,13 @@ the company keeps working. No error of this module shows a password, a URL or a 
 quote all three, so their texts are replaced, and only the parts that name tables and columns are kept.
 """
 
-import re
+import os
+import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -22,31 +24,19 @@ from sqlalchemy.pool import NullPool
 
 from cobranca.connections import Connection, get_connection
 from cobranca.errors import ConfigError
+from cobranca.sources import dialects
+from cobranca.sources.dialects import CONNECT_SECONDS, ENGINES
 from cobranca.sources.mapping import SourceMapping
 from cobranca.sources.problem import SourceProblem
 
-CONNECT_SECONDS = 10
 CHUNK_ROWS = 25_000
+# A chunk of wide rows is shorter, so that it stays in memory: at most about this many characters.
+CHUNK_CHARACTERS = 32_000_000
+FIRST_CHUNK_ROWS = 500
+# No column of the contract needs more; a larger value is a document or a mistake, and would fill the memory.
+LARGEST_VALUE = 1_000_000
 
 T = TypeVar("T")
-
-# How each engine opens a transaction that sees one moment and cannot write. Oracle's and SQL Server's forms follow
-# their manuals; the tests run the first three engines.
-_BEGIN = {
-    "postgresql": ("set transaction isolation level repeatable read, read only",),
-    "mysql": (
-        "set session transaction isolation level repeatable read",
-        "start transaction with consistent snapshot, read only",
-    ),
-    "sqlite": ("begin", "select count(*) from sqlite_master"),  # the first read fixes the moment
-    "oracle": ("set transaction read only",),
-    "mssql": ("set transaction isolation level snapshot",),
-}
-
-# Texts with these codes speak of tables, columns, rights and syntax, never of rows.
-_PLAIN_POSTGRES = re.compile(r"42\w{3}$")
-_PLAIN_MYSQL = {1044, 1046, 1052, 1054, 1064, 1109, 1142, 1143, 1146, 1305}
-_PLAIN_SQLITE = re.compile(r'^(no such (table|column|function): |ambiguous column name: |near ")')
 
 
 @dataclass
@@ -62,16 +52,30 @@ class Snapshot:
 
     def __init__(self, connection: sa.Connection, mapping: SourceMapping):
         self._connection, self._mapping = connection, mapping
+        self._dialect = connection.dialect.name
+        self._patience = mapping.statement_timeout_seconds + dialects.SILENCE_SECONDS
+        self._silent = False
+
+    @property
+    def engine(self) -> str:
+        """The database engine's name, for people."""
+        return ENGINES[self._dialect].title
+
+    @property
+    def moment(self) -> str:
+        """In words, what makes everything read here one moment."""
+        return ENGINES[self._dialect].snapshot
 
     def stream(self, entity: str, query: str) -> Stream:
         """Run a query on a server-side cursor.
 
         Raises:
-            SourceProblem: the database refuses the query, or fails while rows are read.
+            SourceProblem: the database refuses the query, fails or falls silent while rows are read, or a single value
+                is larger than any column of the contract can be.
         """
-        result = self._attempt(entity, lambda: self._run(query, stream_results=True, yield_per=CHUNK_ROWS))
-        names = list(result.keys())
-        return Stream(tuple(name.lower() for name in names), self._chunks(entity, result))
+        result = self._attempt(entity, lambda: self._run(query, stream_results=True))
+        columns = tuple(map(str.lower, result.keys()))
+        return Stream(columns, self._chunks(entity, result, columns))
 
     def rows(self, entity: str, query: str) -> list[Sequence]:
         """All rows of a small result."""
@@ -80,6 +84,9 @@ class Snapshot:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Let a query fail without spoiling the transaction for the next one (PostgreSQL would refuse that)."""
+        if not ENGINES[self._dialect].spoiled:
+            yield
+            return
         savepoint = self._attempt("connection", self._connection.begin_nested)
         try:
             yield
@@ -89,49 +96,105 @@ class Snapshot:
 
     def first_rows(self, query: str, limit: int) -> str:
         """The query cut to its first rows, in the words of this engine."""
-        if self._connection.dialect.name == "mssql":
-            return f"select top {limit} * from (\n{query}\n) q"
-        if self._connection.dialect.name == "oracle":
-            return f"select * from (\n{query}\n) q fetch first {limit} rows only"
-        return f"select * from (\n{query}\n) q limit {limit}"
+        return dialects.first_rows(self._dialect, query, limit)
 
     def control(self, entity: str, query: str) -> tuple[int, Decimal | float | None]:
         """Row count and amount total as the database itself counts them, in the same snapshot."""
-        amount = "" if entity == "customers" else ", sum(amount)"
-        row = self.rows(entity, f"select count(*){amount} from (\n{query}\n) q")[0]
-        total = row[1] if amount else None
-        return int(row[0]), Decimal(total) if isinstance(total, int) else total
+        # SQL Server would add whole cents in an integer that overflows at 21 million.
+        amount = "cast(amount as decimal(38, 6))" if self._dialect == "mssql" else "amount"
+        total = "" if entity == "customers" else f", sum({amount})"
+        row = self.rows(entity, dialects.around(self._dialect, query, f"select count(*){total}"))[0]
+        found = row[1] if total else None
+        return int(row[0]), Decimal(found) if isinstance(found, int) else found
 
     def where_in(self, entity: str, query: str, column: str, values: Sequence[str | int]) -> Iterator[Sequence[Sequence]]:
         """Chunks of the query's rows whose ``column`` is one of ``values``; text is compared without padding.
 
         Whole numbers are compared as numbers, so that an index of the table below can serve.
         """
-        if all(isinstance(value, int) for value in values):
-            left = sa.column(column, sa.BigInteger)
+        whole = all(isinstance(value, int) for value in values)
+        if whole:
+            left = column
         else:
-            left = sa.func.trim(sa.cast(sa.column(column), sa.String(200)))
-        inner = sa.text(f"(\n{query.replace(':', chr(92) + ':')}\n) q")
-        statement = sa.select(sa.text("*")).select_from(inner).where(left.in_(list(values)))
-        result = self._attempt(entity, lambda: self._connection.execution_options(yield_per=CHUNK_ROWS).execute(statement))
-        return self._chunks(entity, result)
+            kind = {"oracle": "varchar2(200 char)", "mysql": "char(200)"}.get(self._dialect, "varchar(200)")
+            left = f"rtrim(ltrim(cast({column} as {kind})))"  # SQL Server before 2017 has no trim()
+        text = dialects.around(self._dialect, query, "select *").replace(":", chr(92) + ":")
+        kind = sa.BigInteger if whole else sa.String
+        wanted = sa.bindparam("wanted", list(values), type_=kind, expanding=True)
+        statement = sa.text(f"{text} where {left} in :wanted").bindparams(wanted)
+        options = {"stream_results": True}
+        result = self._attempt(entity, lambda: self._connection.execute(statement, execution_options=options))
+        return self._chunks(entity, result, tuple(result.keys()))
 
     def _run(self, query: str, **options) -> sa.CursorResult:
         # Without parameters the driver takes the text as it is, so a query may hold % and : freely.
         return self._connection.exec_driver_sql(query, execution_options={"no_parameters": True, **options})
 
-    def _chunks(self, entity: str, result: sa.CursorResult) -> Iterator[Sequence[Sequence]]:
-        parts = result.partitions(CHUNK_ROWS)
-        while (part := self._attempt(entity, lambda: next(parts, None))) is not None:
+    def _chunks(self, entity: str, result: sa.CursorResult, columns: Sequence[str]) -> Iterator[Sequence[Sequence]]:
+        rows = min(CHUNK_ROWS, FIRST_CHUNK_ROWS)
+        while part := self._attempt(entity, lambda rows=rows: result.fetchmany(rows)):
+            longest = [_longest(values) for values in zip(*part, strict=True)]
+            self._refuse_giants(entity, dict(zip(columns, longest, strict=True)))
             yield part
+            rows = max(1, min(CHUNK_ROWS, CHUNK_CHARACTERS // max(1, sum(longest))))
+
+    def _refuse_giants(self, entity: str, longest: dict[str, int]) -> None:
+        for column, length in longest.items():
+            if length > LARGEST_VALUE:
+                raise SourceProblem(
+                    f"source '{self._mapping.source}', {entity}",
+                    f"column '{column}' holds a value of {length:,} characters, more than {LARGEST_VALUE:,}",
+                    "correct that row in the database, or have the query return another column or its beginning only",
+                )
 
     def _attempt(self, entity: str, work: Callable[[], T]) -> T:
         try:
-            return work()
+            with self._watch():
+                return work()
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-            problem, cure = _explain_query(error, self._mapping)
+            problem, cure = self._explain(error)
         # Raised outside the handler: the driver's text, which may quote a row, is no part of the chain.
         raise SourceProblem(f"source '{self._mapping.source}', {entity}", problem, cure)
+
+    def _watch(self) -> AbstractContextManager:
+        """Cut the connection to a server that has fallen silent: psycopg itself would wait for ever."""
+        if self._dialect != "postgresql":
+            return nullcontext()
+        return _cut_after(self._patience, self._connection, lambda: setattr(self, "_silent", True))
+
+    def _explain(self, error: BaseException) -> tuple[str, str]:
+        original = getattr(error, "orig", None) or error
+        if self._silent or (dialects.number_of(original) == 2013 and "timed out" in str(original)):
+            return (
+                f"the database has not answered for {self._patience} s",
+                "nothing of this source was landed; see whether its server lives, then run this step again",
+            )
+        return _explain_query(error, self._dialect, self._mapping)
+
+
+def _longest(values: Sequence) -> int:
+    try:
+        return max(map(len, values), default=0)
+    except TypeError:  # numbers, dates, NULL
+        return max((len(value) for value in values if isinstance(value, (str, bytes))), default=0)
+
+
+@contextmanager
+def _cut_after(seconds: float, connection: sa.Connection, note: Callable[[], None]) -> Iterator[None]:
+    descriptor = connection.connection.driver_connection.pgconn.socket
+
+    def cut() -> None:
+        note()
+        with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as copy:
+            copy.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager
@@ -147,10 +210,11 @@ def open_snapshot(mapping: SourceMapping) -> Iterator[Snapshot]:
     connection = failure = None
     try:
         connection = engine.connect()
-        for statement in (*_timeouts(connection.dialect, mapping), *_BEGIN[connection.dialect.name]):
-            connection.exec_driver_sql(statement)
+        ENGINES[engine.dialect.name].begin(connection, mapping.statement_timeout_seconds)
+    except dialects.SnapshotRefused as error:
+        failure = SourceProblem(f"source '{mapping.source}'", error.problem, error.cure)
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        failure = _explain_connect(error, credentials, mapping)
+        failure = _explain_connect(error, engine.dialect.name, credentials, mapping)
     if failure is not None:
         if connection is not None:
             _drop(connection, None)
@@ -182,7 +246,8 @@ def _drop(connection: sa.Connection, driver_connection: object) -> None:
 def _engine(credentials: Connection, mapping: SourceMapping) -> sa.Engine:
     url = credentials.url()
     backend = url.get_backend_name()
-    options: dict = {"poolclass": NullPool, "hide_parameters": True}
+    words = ENGINES[backend]
+    options: dict = {"poolclass": NullPool, "hide_parameters": True, **words.options}
     if backend == "sqlite":
         path = Path(url.database or "")
         if not path.is_file():
@@ -192,18 +257,22 @@ def _engine(credentials: Connection, mapping: SourceMapping) -> sa.Engine:
                 f"correct AIRFLOW_CONN_{mapping.connection.upper()} or create the file",
             )
         options["creator"] = lambda: _open_sqlite(path, mapping.statement_timeout_seconds)
-    elif backend == "postgresql":
-        options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
-    elif backend == "mysql":
-        options["connect_args"] = {"connect_timeout": CONNECT_SECONDS, "read_timeout": mapping.statement_timeout_seconds + 30}
+    else:
+        options["connect_args"] = words.arguments(mapping.statement_timeout_seconds)
     try:
         engine = sa.create_engine(url, **options)
     except ModuleNotFoundError as error:
+        cure = f"pip install 'cobranca[{words.extra}]'" if words.extra else "install it"
         raise ConfigError(
-            f"source '{mapping.source}': connection '{mapping.connection}' needs the Python package '{error.name}'; install it."
+            f"source '{mapping.source}': connection '{mapping.connection}' ({words.title}) needs the Python package "
+            f"'{error.name}'; {cure}."
         ) from None
     if backend == "postgresql":
         sa.event.listen(engine, "connect", _dates_as_text)
+    if backend == "mysql":
+        patience = mapping.statement_timeout_seconds + dialects.SILENCE_SECONDS
+        # pymysql has one limit for its server's greeting and for its rows; the greeting should not take so long.
+        sa.event.listen(engine, "connect", lambda connection, _record: setattr(connection, "_read_timeout", patience))
     return engine
 
 
@@ -212,6 +281,8 @@ def _open_sqlite(path: Path, timeout_seconds: int) -> sqlite3.Connection:
     connection.execute("pragma query_only = on")
     # SQLite keeps whatever bytes it was given; one badly encoded name must not stop a whole table.
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    if sqlite3.sqlite_version_info < (3, 44):  # later ones have it, as the other engines do
+        connection.create_function("concat", -1, lambda *parts: "".join(str(part) for part in parts if part is not None))
     deadline = time.monotonic() + timeout_seconds
     connection.set_progress_handler(lambda: time.monotonic() > deadline, 1_000_000)
     return connection
@@ -228,28 +299,14 @@ def _dates_as_text(dbapi_connection, _record) -> None:
         dbapi_connection.adapters.register_loader(kind, TextLoader)
 
 
-def _timeouts(dialect: sa.Dialect, mapping: SourceMapping) -> tuple[str, ...]:
-    seconds = mapping.statement_timeout_seconds
-    if dialect.name == "postgresql":
-        return (
-            f"set statement_timeout = {seconds * 1000}",
-            "set datestyle = 'ISO, YMD'",
-            "set timezone = 'UTC'",
-        )
-    if dialect.name == "mysql":
-        limit = f"max_statement_time = {seconds}" if dialect.is_mariadb else f"max_execution_time = {seconds * 1000}"
-        return (f"set session {limit}", f"set session net_write_timeout = {seconds}", "set session time_zone = '+00:00'")
-    return ()
-
-
-def _explain_connect(error: BaseException, credentials: Connection, mapping: SourceMapping) -> SourceProblem:
+def _explain_connect(error: BaseException, dialect: str, credentials: Connection, mapping: SourceMapping) -> SourceProblem:
     original = getattr(error, "orig", None) or error
     variable = f"AIRFLOW_CONN_{mapping.connection.upper()}"
     place = f"{credentials.host or 'localhost'}:{credentials.port}" if credentials.port else credentials.host or "localhost"
     if credentials.conn_type == "sqlite":
         problem = f"connection '{mapping.connection}' names a file that is no readable SQLite database"
         cure = f"correct {variable}"
-    elif _answered(original):
+    elif dialects.answered(dialect, original):
         problem = f"connection '{mapping.connection}': the database server at {place} refused the login or has no such database"
         cure = f"correct user, password and database name in {variable} (or in Airflow's connection '{mapping.connection}')"
     else:
@@ -258,47 +315,27 @@ def _explain_connect(error: BaseException, credentials: Connection, mapping: Sou
     return SourceProblem(f"source '{mapping.source}'", problem, cure)
 
 
-def _answered(original: BaseException) -> bool:
-    """Whether a server spoke at all; the two cases have different cures."""
-    code = original.args[0] if original.args and isinstance(original.args[0], int) else None
-    if code is not None:  # pymysql: 1xxx are the server's own codes, 2xxx the client's
-        return 1000 <= code < 2000
-    return getattr(original, "sqlstate", None) is not None or "FATAL" in str(original)
-
-
-def _explain_query(error: BaseException, mapping: SourceMapping) -> tuple[str, str]:
+def _explain_query(error: BaseException, dialect: str, mapping: SourceMapping) -> tuple[str, str]:
     original = getattr(error, "orig", None) or error
-    text = _plain_text(original)
+    text = dialects.plain_text(dialect, original)
     if text is not None:
         return f"the database refuses the query ({text})", f"correct the query in the file of source '{mapping.source}'"
-    if _is_timeout(original):
+    if dialects.is_timeout(dialect, original):
         return (
             f"a statement took longer than {mapping.statement_timeout_seconds} s",
             "make the query lighter or raise statement_timeout_seconds in the source's file",
         )
-    code = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", None)
-    code = code or (original.args[0] if original.args and isinstance(original.args[0], int) else type(original).__name__)
+    code = dialects.code_of(original) or type(original).__name__
+    number = dialects.number_of(original)
+    if dialect == "mssql" and number == 3952:
+        return dialects.SNAPSHOT_OFF
+    if dialect == "oracle" and number == 1555:
+        return "Oracle no longer has the rows as of the landing's first moment (ORA-01555)", (
+            "have its administrator raise undo_retention, or land this source at a quieter hour"
+        )
     if isinstance(error, DBAPIError) and not error.connection_invalidated and str(code)[:2] in ("22", "23"):
         return f"the database could not compute a row (code {code})", "correct the row there, or make the query tolerate it"
     return (
         f"the database failed while it was read (code {code})",
         "nothing of this source was landed; see the database's own log and run this step again",
     )
-
-
-def _plain_text(original: BaseException) -> str | None:
-    """The driver's text, when its code says that it can only speak of tables, columns, rights or syntax."""
-    diagnosis = getattr(original, "diag", None)
-    if diagnosis is not None:
-        return diagnosis.message_primary if _PLAIN_POSTGRES.match(original.sqlstate or "") else None
-    if original.args and original.args[0] in _PLAIN_MYSQL and len(original.args) > 1:
-        return str(original.args[1]).splitlines()[0]
-    if isinstance(original, sqlite3.Error) and _PLAIN_SQLITE.match(str(original)):
-        return str(original)
-    return None
-
-
-def _is_timeout(original: BaseException) -> bool:
-    if getattr(original, "sqlstate", None) == "57014" or getattr(original, "sqlite_errorname", None) == "SQLITE_INTERRUPT":
-        return True
-    return bool(original.args) and original.args[0] in (1969, 3024)

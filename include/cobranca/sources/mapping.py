@@ -4,6 +4,7 @@ Errors name the file, the line and the cure, so that whoever adds a source never
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,13 @@ _TOKEN = re.compile(
 _REFUSED_WORDS = frozenset(
     "insert update delete merge into create alter drop truncate grant revoke call exec execute copy".split()  # noqa: SIM905
 )
+
+
+def words_of(query: str, also: str = "") -> Iterator[tuple[str, int]]:
+    """The words of a query in lower case with their positions, past comments and quotes; ``also`` adds single signs."""
+    for token in _TOKEN.finditer(query):
+        if token.lastgroup == "word" or (token.lastgroup == "other" and token.group() in also):
+            yield token.group().lower(), token.start()
 
 
 def _one_select(query: str) -> str:
