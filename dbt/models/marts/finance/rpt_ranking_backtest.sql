@@ -1,0 +1,130 @@
+{#- What each predictor makes of a receivable; a higher value expects it later. -#}
+{%- set predictors = {
+    'forecast': {'late': 'late_probability', 'seriously_late': 'seriously_late_probability'},
+    'score': {'late': '100 - score', 'seriously_late': '100 - score'},
+    'last_behaviour': {'late': 'last_days_late', 'seriously_late': 'last_days_late'},
+    'customer_mean': {'late': 'mean_days_late', 'seriously_late': 'mean_days_late'},
+} -%}
+
+with tried as (
+    select * from {{ ref('int_ranking__tried') }}
+),
+
+-- the preventive steps of tonight's régua; a segment with a régua of its own leaves the general one
+steps as (
+    select distinct
+        segment,
+        step_offset,
+        only_classes
+    from {{ ref('stg_policy__steps') }}
+),
+
+own_reguas as (
+    select distinct segment
+    from steps
+    where segment <> '*'
+),
+
+addressed as (
+    select
+        tried.*,
+        exists(
+            select 1
+            from steps
+            where
+                steps.step_offset <= 0
+                and steps.segment = coalesce(own_reguas.segment, '*')
+                and (steps.only_classes is null or ',' || steps.only_classes || ',' like '%,' || tried.payer_class || ',%')
+        ) as is_addressed
+    from tried
+    left join own_reguas on tried.segment = own_reguas.segment
+),
+
+predictions as (
+    {% for predictor, columns in predictors.items() %}
+    {% for target, column in columns.items() %}
+    select
+        as_of_date,
+        '{{ target }}' as target,
+        '{{ predictor }}' as predictor,
+        cast({{ column }} as decimal(18, 6)) as predicted,
+        is_{{ target }} as came_true,
+        is_addressed
+    from addressed
+    {{- ' union all' if not loop.last }}
+    {% endfor %}
+    {{- ' union all' if not loop.last }}
+    {% endfor %}
+),
+
+-- each month, and all of them together (no as-of date)
+valued as (
+    select
+        as_of_date,
+        target,
+        predictor,
+        predicted,
+        count(*) as receivables,
+        count(case when came_true then 1 end) as positives,
+        count(case when is_addressed then 1 end) as addressed,
+        count(case when is_addressed and came_true then 1 end) as addressed_positives
+    from predictions
+    group by grouping sets ((as_of_date, target, predictor, predicted), (target, predictor, predicted))
+),
+
+-- how many stand above each value, and how many below it turned out well
+ordered as (
+    select
+        *,
+        coalesce(as_of_date, {{ business_date() }}) as scope_date,
+        sum(receivables) over (
+            partition by as_of_date, target, predictor
+            order by predicted desc
+            rows between unbounded preceding and current row
+        ) - receivables as receivables_above,
+        sum(receivables - positives) over (
+            partition by as_of_date, target, predictor
+            order by predicted
+            rows between unbounded preceding and current row
+        ) - (receivables - positives) as negatives_below,
+        sum(addressed) over (partition by as_of_date, target, predictor) as addressed_in_all
+    from valued
+),
+
+-- AUC is the share of pairs (one that came true, one that did not) in the right order, a tie counting half. At equal volume a
+-- predictor addresses as many receivables as the preventive step does, its worst first; of ties it takes a proportional part.
+summed as (
+    select
+        as_of_date,
+        target,
+        predictor,
+        sum(receivables) as receivables,
+        sum(positives) as positives,
+        sum(addressed) as addressed,
+        sum(addressed_positives) as addressed_positives,
+        sum({{ whole('positives') }} * {{ whole('2 * negatives_below + receivables - positives') }}) as ordered_half_pairs,
+        sum(
+            {{ divide_half_up(
+                whole('10000 * positives') ~ ' * ' ~ whole('greatest(least(addressed_in_all - receivables_above, receivables), 0)'),
+                whole('receivables')
+            ) }}
+        ) as positives_at_volume
+    from ordered
+    group by as_of_date, target, predictor
+)
+
+select
+    {{ business_date() }} as business_date,
+    coalesce(cast(as_of_date as text), 'all') as period,
+    as_of_date,
+    target,
+    predictor,
+    cast(receivables as bigint) as receivables,
+    cast(positives as bigint) as positives,
+    {{ ratio('positives', 'receivables') }} as positive_share,
+    {{ ratio('ordered_half_pairs', '2 * ' ~ whole('positives') ~ ' * ' ~ whole('receivables - positives')) }} as auc,
+    cast(addressed as bigint) as addressed_receivables,
+    {{ ratio('addressed_positives', 'addressed') }} as step_precision,
+    {{ ratio('addressed_positives', 'positives') }} as step_recall,
+    {{ ratio('positives_at_volume', '10000 * ' ~ whole('addressed')) }} as precision_at_volume
+from summed
