@@ -17,7 +17,7 @@ REASONS = {
     "waiting_next_step": "Aguarda o próximo passo da régua",
     "waiting_interval": "Intervalo mínimo entre contatos",
     "frequency_cap": "Limite de contatos do período atingido",
-    "preventive_not_needed": "Bom pagador: não precisa de lembrete",
+    "preventive_not_needed": "Lembrete antes do vencimento não previsto para esta classe de pagador",
     "below_minimum": "Abaixo do valor mínimo",
     "no_contact_day": "Fim de semana ou feriado",
     "awaiting_delivery": "Aguarda confirmação da última mensagem",
