@@ -1,36 +1,39 @@
 """The bank calendar against the rules it stands for.
 
-The dates below were written out by hand from the rules: Lei 662/1949, Lei 6.802/1980, Lei 9.093/1995, Lei 14.759/2023
+The list beside this file was written out by hand from the rules: Lei 662/1949, Lei 6.802/1980, Lei 9.093/1995, Lei 14.759/2023
 (20 November from 2024) and Resolução CMN 4.880/2020 (Carnival Monday and Tuesday, Good Friday, Corpus Christi), which
 are also the rules of the list of bank holidays that ANBIMA publishes. Carnival is 48 and 47 days before Easter, Good
 Friday 2 before, Corpus Christi 60 after.
 """
 
+from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cobranca import calendar
 
 FIXED = ["01-01", "04-21", "05-01", "09-07", "10-12", "11-02", "11-15", "11-20", "12-25"]
-MOVEABLE = {
-    2024: ["2024-02-12", "2024-02-13", "2024-03-29", "2024-05-30"],
-    2025: ["2025-03-03", "2025-03-04", "2025-04-18", "2025-06-19"],
-    2026: ["2026-02-16", "2026-02-17", "2026-04-03", "2026-06-04"],
-    2027: ["2027-02-08", "2027-02-09", "2027-03-26", "2027-05-27"],
-    2028: ["2028-02-28", "2028-02-29", "2028-04-14", "2028-06-15"],
-    2029: ["2029-02-12", "2029-02-13", "2029-03-30", "2029-05-31"],
-    2030: ["2030-03-04", "2030-03-05", "2030-04-19", "2030-06-20"],
-}
+ANBIMA = Path(__file__).with_name("anbima_2024_2030.csv")
+WEEKDAYS = ("segunda-feira", "terça-feira", "quarta-feira", "quinta-feira", "sexta-feira", "sábado", "domingo")
 DAYS = st.dates(date(calendar.FIRST_YEAR, 1, 8), date(calendar.LAST_YEAR, 12, 20))
 
 
-@pytest.mark.parametrize("year", MOVEABLE)
-def test_holidays_of_a_year(year):
-    expected = {date.fromisoformat(f"{year}-{day}") for day in FIXED} | {date.fromisoformat(day) for day in MOVEABLE[year]}
-    assert set(calendar.bank_holidays(year)) == expected
+def anbima() -> dict[date, str]:
+    lines = [line for line in ANBIMA.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    return {date.fromisoformat(day): weekday for day, weekday, _ in (line.split(";") for line in lines[1:])}
+
+
+@pytest.mark.parametrize("year", range(2024, 2031))
+def test_holidays_equal_the_published_list(year):
+    listed = {day: weekday for day, weekday in anbima().items() if day.year == year}
+    assert len(listed) == 13
+    assert set(calendar.bank_holidays(year)) == set(listed)
+    # a slip of the pen in the list would show in its weekday
+    assert {day: WEEKDAYS[day.weekday()] for day in listed} == listed
 
 
 @pytest.mark.parametrize("year", range(calendar.FIRST_YEAR, calendar.LAST_YEAR + 1))
@@ -113,12 +116,108 @@ def test_previous_bank_day_is_strictly_before(day):
     assert calendar.effective_due_date(previous + timedelta(days=1)) >= day or previous + timedelta(days=1) == day
 
 
-def test_rows_have_every_day_once():
-    rows = calendar.calendar_rows(date(2026, 11, 18), date(2026, 11, 23))
+@dataclass(frozen=True)
+class Off:
+    """A day off as policy files give it."""
+
+    day: str
+    state: str | None = None
+    city: str | None = None
+    closes_banks: bool = True
+    name: str = "Feriado do lugar"
+
+    @property
+    def place(self) -> str:
+        return calendar.place_of(self.state, self.city)
+
+    def days(self, first_year, last_year):
+        return [date.fromisoformat(self.day)]
+
+
+def table(*days_off: Off, first: date = date(2026, 1, 1), last: date = date(2026, 12, 31)) -> dict[tuple[str, date], dict]:
+    rows = calendar.calendar_table(days_off, first, last)
+    by_key = {(row["place"], row["day"]): row for row in rows}
+    assert len(by_key) == len(rows)
+    return by_key
+
+
+def test_the_country_has_every_day_once():
+    rows = list(table(first=date(2026, 11, 18), last=date(2026, 11, 23)).values())
     assert [row["day"].day for row in rows] == [18, 19, 20, 21, 22, 23]
     assert [row["is_bank_day"] for row in rows] == [True, True, False, False, False, True]
+    assert [row["is_contact_day"] for row in rows] == [True, True, False, False, False, True]
     assert {row["effective_date"] for row in rows[2:]} == {date(2026, 11, 23)}
     assert "Consciência Negra" in rows[2]["holiday"] and rows[0]["holiday"] is None
+
+
+def test_the_whole_calendar_fits_one_table():
+    rows = calendar.calendar_table([])
+    assert (rows[0]["day"], rows[-1]["day"]) == (date(2000, 1, 1), date(2078, 12, 31))
+    assert len(rows) == (date(2079, 1, 1) - date(2000, 1, 1)).days
+
+
+def test_a_local_holiday_moves_due_dates_there_alone():
+    # Thursday 9 July, and the Friday after it off in one city
+    rows = table(Off("2026-07-09", "SP"), Off("2026-07-10", "SP", "São Paulo"))
+    assert rows["BR", date(2026, 7, 9)]["effective_date"] == date(2026, 7, 9)
+    assert rows["SP", date(2026, 7, 9)]["effective_date"] == date(2026, 7, 10)
+    assert rows["SP/SAO PAULO", date(2026, 7, 9)]["effective_date"] == date(2026, 7, 13)
+    assert rows["SP/SAO PAULO", date(2026, 7, 10)]["holiday"] == "Feriado do lugar"
+    assert not rows["SP", date(2026, 7, 9)]["is_contact_day"]
+    assert ("SP", date(2026, 7, 8)) not in rows
+    assert ("RJ", date(2026, 7, 9)) not in rows
+
+
+def test_the_weekend_before_a_local_holiday_moves_with_it():
+    rows = table(Off("2026-07-06", "AC"))  # a Monday
+    assert {rows["AC", date(2026, 7, day)]["effective_date"] for day in (4, 5, 6)} == {date(2026, 7, 7)}
+    assert rows["AC", date(2026, 7, 7)]["previous_bank_day"] == date(2026, 7, 3)
+
+
+def test_resting_moves_no_due_date():
+    rows = table(Off("2026-12-24", closes_banks=False), Off("2026-07-09", "SP", closes_banks=False))
+    eve = rows["BR", date(2026, 12, 24)]
+    assert (eve["is_bank_day"], eve["is_contact_day"], eve["effective_date"]) == (True, False, date(2026, 12, 24))
+    local = rows["SP", date(2026, 7, 9)]
+    assert (local["is_bank_day"], local["is_contact_day"], local["effective_date"]) == (True, False, date(2026, 7, 9))
+
+
+def test_a_day_that_changes_nothing_adds_no_row():
+    rows = table(Off("2026-07-05", "SP"), Off("2026-09-07", "RJ"), Off("2026-12-24", closes_banks=False))  # Sunday, national
+    assert {place for place, _ in rows} == {"BR"}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.dates(date(2026, 1, 15), date(2026, 12, 10)), max_size=12), st.booleans())
+def test_a_place_follows_the_plain_definition_on_every_day(days, in_city):
+    city = "Santos" if in_city else None
+    rows = table(Off("2026-12-24", closes_banks=False), *(Off(day.isoformat(), "SP", city) for day in set(days)))
+    place = calendar.place_of("SP", city)
+    closed = {day.isoformat() for day in days} | {day.isoformat() for day in calendar.bank_holidays(2026)}
+
+    def is_open(day: date) -> bool:
+        return day.weekday() < 5 and day.isoformat() not in closed
+
+    for number in range(330):
+        day = date(2026, 1, 10) + timedelta(days=number)
+        effective = next(d for d in (day + timedelta(days=n) for n in range(40)) if is_open(d))
+        row = rows.get((place, day), rows["BR", day])
+        assert (row["is_bank_day"], row["effective_date"]) == (is_open(day), effective)
+
+
+@pytest.mark.parametrize(
+    ("state", "city", "place"),
+    [
+        (None, None, "BR"),
+        (None, "Santos", "BR"),
+        ("SP", None, "SP"),
+        ("SP", "  ", "SP"),
+        ("SP", " São Paulo ", "SP/SAO PAULO"),
+        ("RS", "SANT'ANA DO LIVRAMENTO", "RS/SANT'ANA DO LIVRAMENTO"),
+    ],
+)
+def test_places_are_spelt_one_way(state, city, place):
+    assert calendar.place_of(state, city) == place
 
 
 def test_names_are_portuguese():

@@ -23,3 +23,10 @@
 {% macro month_start(day) -%}
     cast(date_trunc('month', {{ day }}) as date)
 {%- endmacro %}
+
+{#- The calendar's name of a city, such as SP/SAO PAULO; the same as cobranca.calendar.place_of. -#}
+{% macro city_place(state, city) -%}
+    {{ state }} || '/' || upper(translate(
+        trim({{ city }}), 'áàâãäéèêëíìîïóòôõöúùûüçñÁÀÂÃÄÉÈÊËÍÌÎÏÓÒÔÕÖÚÙÛÜÇÑ', 'aaaaaeeeeiiiiooooouuuucnAAAAAEEEEIIIIOOOOOUUUUCN'
+    ))
+{%- endmacro %}

@@ -72,7 +72,7 @@ FEEDBACK: dict[str, pa.Schema] = {
     ),
     "outcomes": _table(
         outcome_id=TEXT, contacted_on=DATE, message_key=TEXT, customer_key=TEXT, episode_key=TEXT, step=TEXT,
-        step_offset=COUNT, agent_id=TEXT, code=TEXT, delay_reason=TEXT, follow_up_on=DATE,
+        step_offset=COUNT, agent_id=TEXT, code=TEXT, delay_reason=TEXT, follow_up_on=DATE, policy_version=TEXT,
     ),
     "promises": _table(
         promise_id=TEXT, customer_key=TEXT, made_on=DATE, promised_on=DATE, currency=TEXT, amount=MONEY, agent_id=TEXT,
@@ -81,19 +81,25 @@ FEEDBACK: dict[str, pa.Schema] = {
         agreement_id=TEXT, customer_key=TEXT, agreed_on=DATE, currency=TEXT, amount=MONEY, installments=COUNT,
         discount_rate=RATE, agent_id=TEXT,
     ),
+    "holdouts": _table(
+        business_date=DATE, customer_key=TEXT, episode_key=TEXT, step=TEXT, step_offset=COUNT, channel=TEXT,
+        policy_version=TEXT,
+    ),
 }  # fmt: skip
 
 # The manager's files, as they were in force on the business date.
 POLICY: dict[str, pa.Schema] = {
     "policy_steps": _table(
         policy_version=TEXT, segment=TEXT, step=TEXT, step_offset=COUNT, channel=TEXT, template=TEXT,
-        requires_approval=FLAG, minimum_amount=MONEY, only_classes=TEXT, is_entry=FLAG,
+        requires_approval=FLAG, minimum_amount=MONEY, minimum_share=RATE, only_classes=TEXT, is_entry=FLAG,
+        holdout_share=RATE, is_legal_notice=FLAG,
     ),
     "policy_limits": _table(
         policy_version=TEXT, minimum_interval_days=COUNT, maximum_per_7_days=COUNT, maximum_per_30_days=COUNT,
-        minimum_amount=MONEY, clearing_bank_days=COUNT, promise_grace_days=COUNT, promise_kept_share=RATE,
+        minimum_amount=MONEY, tolerance_amount=MONEY, tolerance_share=RATE, clearing_bank_days=COUNT,
+        promise_grace_days=COUNT, promise_kept_share=RATE,
         default_fine_rate=RATE, consumer_fine_cap=RATE, default_monthly_interest_rate=RATE,
-        interest_start_consumer=TEXT, interest_start_business=TEXT, holdout_share=RATE,
+        interest_start_consumer=TEXT, interest_start_business=TEXT,
     ),
     "policy_agents": _table(
         agent_id=TEXT, name=TEXT, level=TEXT, daily_capacity=COUNT, states=TEXT, max_discount_rate=RATE,
@@ -101,6 +107,10 @@ POLICY: dict[str, pa.Schema] = {
     ),
     "policy_holds": _table(
         scope=TEXT, source=TEXT, target_id=TEXT, reason=TEXT, author=TEXT, starts_on=DATE, expires_on=DATE,
+    ),
+    "policy_overrides": _table(
+        scope=TEXT, source=TEXT, target_id=TEXT, regua=TEXT, last_offset=COUNT, goes_on_after_offset=COUNT, reason=TEXT,
+        author=TEXT, starts_on=DATE, expires_on=DATE,
     ),
     "policy_calling_hours": _table(
         state=TEXT, day_kind=TEXT, starts_at=TEXT, ends_at=TEXT, legal_source=TEXT, reviewed_on=DATE,
@@ -110,7 +120,10 @@ POLICY: dict[str, pa.Schema] = {
     ),
     "policy_legal_rates": _table(month=DATE, monthly_rate=RATE, legal_source=TEXT),
     "policy_calendar": _table(
-        day=DATE, is_bank_day=FLAG, is_contact_day=FLAG, effective_date=DATE, previous_bank_day=DATE, holiday=TEXT,
+        place=TEXT, day=DATE, is_bank_day=FLAG, is_contact_day=FLAG, effective_date=DATE, previous_bank_day=DATE, holiday=TEXT,
+    ),
+    "policy_waivers": _table(
+        source=TEXT, receivable_id=TEXT, kind=TEXT, amount=MONEY, share=RATE, reason=TEXT, author=TEXT, starts_on=DATE,
     ),
 }  # fmt: skip
 

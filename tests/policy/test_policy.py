@@ -107,7 +107,7 @@ REGUA_MISTAKES = {
     "channel": (
         "channel: phone",
         "channel: fax",
-        "regua.yml:10: versions.0.steps.*.2.channel: 'fax' is unknown; use one of: 'email' or 'phone'",
+        "regua.yml:10: versions.0.steps.*.2.channel: 'fax' is unknown; use one of: 'email', 'whatsapp', 'sms' or 'phone'",
     ),
     "class": (
         "template: preventive",
@@ -275,8 +275,25 @@ CSV_MISTAKES = {
     "month left out": ("legal_rates.csv", "2026-02-01;0.006;s;2026-01-01", "no rate between 2025-12 and 2026-02; add the months"),
     "month before the law": ("legal_rates.csv", "2024-07-01;0.006;s;2026-01-01", "the taxa legal exists since August 2024"),
     "month twice": ("legal_rates.csv", "2025-12-01;0.006;s;2026-01-01", "month '2025-12-01' is already on line"),
-    "holiday twice": ("extra_holidays.csv", "2026-12-24;Véspera", "day '2026-12-24' is already on line"),
-    "holiday without name": ("extra_holidays.csv", "2026-12-23;", "'name' is empty"),
+    "holiday twice": ("extra_holidays.csv", "12-24;Véspera;;;bank;;", "day '12-24' is already on line"),
+    "holiday without name": ("extra_holidays.csv", "2026-12-23;;;;contact;;", "'name' is empty"),
+    "impossible holiday": ("extra_holidays.csv", "02-30;Feriado;;;bank;;", "day: not a day"),
+    "holiday beyond the calendar": (
+        "extra_holidays.csv",
+        "2079-01-02;Feriado;;;bank;;",
+        "day 2079-01-02 is outside the calendar",
+    ),
+    "city without state": ("extra_holidays.csv", "08-15;Padroeira;;Santos;bank;;", "a city is given without its state"),
+    "unknown state of a holiday": ("extra_holidays.csv", "08-15;Padroeira;XX;;bank;;", "state: unknown UF 'XX'"),
+    "unknown kind of holiday": ("extra_holidays.csv", "08-15;Padroeira;SP;;closed;;", "kind: 'closed' is unknown"),
+    "waiver without a reason": ("waivers.csv", "erp;1;fine;;;;maria;2026-11-01", "'reason' is empty"),
+    "waiver of too much": ("waivers.csv", "erp;1;fine;;120 %;acordo;maria;2026-11-01", "share: 120 % is not between"),
+    "waiver of an amount and a share": (
+        "waivers.csv",
+        "erp;1;all;10,00;50 %;acordo;maria;2026-11-01",
+        "a waiver has an amount and a share",
+    ),
+    "waiver of nothing": ("waivers.csv", "erp;1;all;0,00;;acordo;maria;2026-11-01", "the waiver waives nothing"),
 }
 
 
@@ -372,3 +389,16 @@ def test_no_error_shows_a_customer(settings):
         *["customer;erp;11144477735;legal;m;2026-11-01;"] * 2,
     )
     assert "11144477735" not in str(problems(settings))
+
+
+def test_an_old_list_of_holidays_is_still_read(settings):
+    path = settings.config / "extra_holidays.csv"
+    path.write_text("day;name\n2026-12-24;Véspera de Natal\n")
+    (holiday,) = load_policy(settings.config, DAY).extra_holidays
+    assert (holiday.place, holiday.closes_banks, list(holiday.days(2000, 2078))) == ("BR", False, [date(2026, 12, 24)])
+
+
+def test_a_waiver_of_all_stands_alone(settings):
+    for row in ("erp;1;all;;;acordo;maria;2026-11-01", "erp;1;fine;;;acordo;maria;2026-11-01"):
+        line = append(settings, "waivers.csv", row)
+    assert problems(settings)[0].startswith(f"waivers.csv:{line}: all charges of this receivable are waived on line {line - 1}")

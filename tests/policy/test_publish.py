@@ -66,7 +66,9 @@ def test_only_holds_in_force_are_published(settings, day, held):
 
 
 def test_the_calendar_has_every_day_and_knows_when_to_rest(settings):
-    calendar = {row["day"]: row for row in rows(publish_policy(settings, DAY), "policy_calendar")}
+    everywhere = rows(publish_policy(settings, DAY), "policy_calendar")
+    calendar = {row["day"]: row for row in everywhere if row["place"] == "BR"}
+    assert {row["place"] for row in everywhere} > {"BR", "SP", "SP/SAO PAULO"}
     assert (min(calendar), max(calendar)) == (date(2000, 1, 1), date(2078, 12, 31))
     assert len(calendar) == (date(2079, 1, 1) - date(2000, 1, 1)).days
     contact = [calendar[date(2026, 11, day)]["is_contact_day"] for day in (18, 19, 20, 21, 22, 23)]
@@ -75,6 +77,13 @@ def test_the_calendar_has_every_day_and_knows_when_to_rest(settings):
     assert (eve["is_bank_day"], eve["is_contact_day"], eve["effective_date"]) == (True, False, date(2026, 12, 24))
     assert all(is_bank_day(row["day"]) for row in calendar.values() if row["is_contact_day"])
     assert calendar[date(2026, 9, 5)]["effective_date"] == date(2026, 9, 8)
+
+
+@pytest.mark.parametrize(("day", "waived"), [("2026-11-09", 0), ("2026-11-10", 1)])
+def test_a_waiver_counts_from_its_first_day(settings, day, waived):
+    with (settings.config / "waivers.csv").open("a") as file:
+        file.write("erp;9;all;;50 %;acordo com o cliente;maria;2026-11-10\n")
+    assert len(rows(publish_policy(settings, date.fromisoformat(day)), "policy_waivers")) == waived
 
 
 def test_a_wrong_file_leaves_the_published_policy_whole(settings):

@@ -11,21 +11,32 @@ customer_ids as (
     from {{ ref('stg_landing__customers') }}
 ),
 
+-- of several holds, the one that lasts longest
 manual_holds as (
-    select
+    select distinct on (customer_ids.customer_key)
         customer_ids.customer_key,
-        'hold_' || min(holds.reason) as reason
+        'hold_' || holds.reason as reason,
+        holds.expires_on
     from {{ ref('stg_policy__holds') }} as holds
     inner join customer_ids
         on holds.source = customer_ids.source
         and holds.target_id = customer_ids.customer_id
     where holds.scope = 'customer'
-    group by customer_ids.customer_key
+    order by customer_ids.customer_key, (holds.expires_on is not null), holds.expires_on desc, holds.reason
 ),
 
 promise_holds as (
-    select distinct customer_key
+    select
+        customer_key,
+        max(last_day) as last_day
     from {{ ref('int_promises__measured') }}
+    where state = 'open'
+    group by customer_key
+),
+
+agreement_holds as (
+    select distinct customer_key
+    from {{ ref('int_agreements__measured') }}
     where state = 'open'
 ),
 
@@ -41,7 +52,11 @@ outcome_holds as (
             when 'none' then 'waiting_interval'
             when 'promise' then 'hold_promise'
             else 'hold_' || effect
-        end as reason
+        end as reason,
+        case
+            when effect <> 'deceased'
+                then {{ add_days("greatest(" ~ add_days('contacted_on', 'pause_days') ~ ", coalesce(follow_up_on, contacted_on))", -1) }}
+        end as last_day
     from outcomes
     where
         effect <> 'wrong_number'
@@ -66,14 +81,52 @@ unreachable_phones as (
     group by customer_key
 ),
 
-last_emails as (
-    select distinct on (customer_key)
+last_messages as (
+    select distinct on (customer_key, channel)
         customer_key,
+        channel,
         contacted_on,
         state
     from {{ ref('int_contacts__made') }}
-    where channel = 'email'
-    order by customer_key, contacted_on desc, contact_key
+    where channel <> 'phone'
+    order by customer_key, channel, contacted_on desc, contact_key
+),
+
+-- what failed is tried again after a month, when somebody may have corrected the address or the document
+failed_messages as (
+    select
+        customer_key,
+        max(case when channel = 'email' then state end) as email,
+        max(case when channel = 'whatsapp' then state end) as whatsapp,
+        max(case when channel = 'sms' then state end) as sms
+    from last_messages
+    where
+        state in ('bounced', 'rejected')
+        and contacted_on > {{ add_days(business_date(), -30) }}
+    group by customer_key
+),
+
+obstacles as (
+    select
+        customers.customer_key,
+        customers.preferred_channel,
+        failed_messages.whatsapp as failed_whatsapp,
+        failed_messages.sms as failed_sms,
+        case
+            when customers.is_opted_out_email then 'opted_out'
+            when customers.email is null then 'no_email'
+            when failed_messages.email = 'bounced' then 'invalid_email'
+            when failed_messages.email = 'rejected' then 'refused_email'
+        end as email_obstacle,
+        case
+            when customers.is_opted_out_phone or coalesce(unreachable_phones.is_opted_out, false) then 'opted_out'
+            when customers.phone is null or unreachable_phones.customer_key is not null then 'no_phone'
+        end as phone_obstacle,
+        -- a Brazilian number without the ninth digit is a landline
+        customers.phone like '+55%' and length(customers.phone) <> 14 as is_landline
+    from customers
+    left join unreachable_phones on customers.customer_key = unreachable_phones.customer_key
+    left join failed_messages on customers.customer_key = failed_messages.customer_key
 )
 
 select
@@ -83,22 +136,31 @@ select
         when customers.is_legal_hold then 'hold_legal'
         when manual_holds.reason is not null then manual_holds.reason
         when promise_holds.customer_key is not null then 'hold_promise'
+        when agreement_holds.customer_key is not null then 'hold_agreement'
         else outcome_holds.reason
     end as hold_reason,
+    -- the last day held, as far as it is known
     case
-        when customers.is_opted_out_email then 'opted_out'
-        when customers.email is null then 'no_email'
-        -- what failed is tried again after a month, when somebody may have corrected the address or the document
-        when last_emails.contacted_on > {{ add_days(business_date(), -30) }}
-            then case last_emails.state when 'bounced' then 'invalid_email' when 'rejected' then 'refused_email' end
-    end as email_obstacle,
+        when customers.is_deceased or customers.is_legal_hold then null
+        when manual_holds.reason is not null then manual_holds.expires_on
+        when promise_holds.customer_key is not null then promise_holds.last_day
+        when agreement_holds.customer_key is not null then null
+        else outcome_holds.last_day
+    end as hold_until,
+    obstacles.email_obstacle,
+    obstacles.phone_obstacle,
+    -- messages to a telephone only for whoever chose that channel
+    {%- for channel in ['whatsapp', 'sms'] %}
     case
-        when customers.is_opted_out_phone or coalesce(unreachable_phones.is_opted_out, false) then 'opted_out'
-        when customers.phone is null or unreachable_phones.customer_key is not null then 'no_phone'
-    end as phone_obstacle
+        when obstacles.phone_obstacle is not null then obstacles.phone_obstacle
+        when coalesce(lower(obstacles.preferred_channel), '') <> '{{ channel }}' then 'no_opt_in'
+        when obstacles.is_landline then 'no_phone'
+        when obstacles.failed_{{ channel }} is not null then 'failed_text'
+    end as {{ channel }}_obstacle{{ ',' if not loop.last }}
+    {%- endfor %}
 from customers
+inner join obstacles on customers.customer_key = obstacles.customer_key
 left join manual_holds on customers.customer_key = manual_holds.customer_key
 left join promise_holds on customers.customer_key = promise_holds.customer_key
+left join agreement_holds on customers.customer_key = agreement_holds.customer_key
 left join outcome_holds on customers.customer_key = outcome_holds.customer_key
-left join unreachable_phones on customers.customer_key = unreachable_phones.customer_key
-left join last_emails on customers.customer_key = last_emails.customer_key

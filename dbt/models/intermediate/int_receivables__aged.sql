@@ -1,3 +1,4 @@
+-- What each open receivable owes tonight; fine and interest are what is still to be asked for, without what was waived.
 with receivables as (
     select * from {{ ref('int_receivables__balanced') }}
     where is_open
@@ -26,8 +27,8 @@ aged as (
         receivables.*,
         {{ days_between('receivables.effective_due_date', business_date()) }} as days_past_due,
         {{ days_between('receivables.due_date', business_date()) }} as days_past_due_original,
-        {{ money('coalesce(charges.fine, 0)') }} as fine,
-        {{ money('coalesce(charges.interest, 0)') }} as interest
+        {{ money('coalesce(charges.pending_fine, 0)') }} as fine,
+        {{ money('coalesce(charges.pending_interest, 0)') }} as interest
     from receivables
     inner join documents on receivables.receivable_key = documents.receivable_key
     left join charges on receivables.receivable_key = charges.receivable_key

@@ -12,13 +12,28 @@ customers as (
 
 payers as (
     select
-        customer_key,
-        contract_type
-    from {{ ref('int_customers__unified') }}
+        payers.customer_key,
+        payers.contract_type,
+        placed.place
+    from {{ ref('int_customers__unified') }} as payers
+    inner join {{ ref('int_customers__placed') }} as placed on payers.customer_key = placed.customer_key
 ),
 
 calendar as (
     select * from {{ ref('stg_policy__calendar') }}
+),
+
+local_calendar as (
+    select * from {{ ref('stg_policy__local_calendar') }}
+),
+
+broken_agreements as (
+    select
+        customer_key,
+        currency,
+        agreed_on
+    from {{ ref('int_agreements__measured') }}
+    where restores_debts
 ),
 
 applied as (
@@ -40,7 +55,7 @@ balances as (
         receivables.currency,
         receivables.issue_date,
         receivables.due_date,
-        calendar.effective_date as effective_due_date,
+        coalesce(local_calendar.effective_date, calendar.effective_date) as effective_due_date,
         receivables.amount,
         receivables.source_open_amount,
         {{ money('coalesce(applied.paid_amount, 0)') }} as paid_amount,
@@ -48,7 +63,11 @@ balances as (
         {{ money('coalesce(applied.written_off_amount, 0)') }} as written_off_amount,
         {{ money('receivables.amount - coalesce(applied.paid_amount + applied.credited_amount + applied.written_off_amount, 0)') }} as balance,
         applied.last_paid_on,
-        receivables.status as source_status,
+        receivables.status = 'agreed' and broken_agreements.customer_key is not null as is_restored,
+        case
+            when receivables.status = 'agreed' and broken_agreements.customer_key is not null then 'open'
+            else receivables.status
+        end as source_status,
         receivables.is_disputed,
         receivables.fine_rate,
         receivables.monthly_interest_rate
@@ -58,14 +77,22 @@ balances as (
         and receivables.customer_id = customers.customer_id
     inner join payers on customers.customer_key = payers.customer_key
     inner join calendar on receivables.due_date = calendar.day
+    left join local_calendar
+        on payers.place = local_calendar.place
+        and receivables.due_date = local_calendar.day
+    left join broken_agreements
+        on customers.customer_key = broken_agreements.customer_key
+        and receivables.currency = broken_agreements.currency
+        and receivables.due_date <= broken_agreements.agreed_on
     left join applied on receivables.receivable_key = applied.receivable_key
 ),
 
--- where the source itself states a lower balance, the payer is not asked for more than that
+-- where the source itself states a lower balance, the payer is not asked for more than that; a renegotiated debt that came
+-- back has no balance there
 agreed_balances as (
     select
         *,
-        least(balance, coalesce(source_open_amount, balance)) as due_balance
+        case when is_restored then balance else least(balance, coalesce(source_open_amount, balance)) end as due_balance
     from balances
 ),
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from cobranca.policy.model import (
     CALL_TEMPLATES,
     EVERY_SEGMENT,
     EVERY_STATE,
+    NO_REGUA,
     Agent,
     CallingHours,
     Creditor,
@@ -19,11 +21,14 @@ from cobranca.policy.model import (
     Hold,
     LegalRate,
     Limits,
+    MessageHours,
     OutcomeCode,
+    Override,
     Policy,
     Regua,
     ReguaFile,
     Step,
+    Waiver,
 )
 from cobranca.policy.problems import Problems
 from cobranca.policy.reading import Document, check, read_csv, read_yaml
@@ -34,10 +39,13 @@ FILES = (
     "creditor.yml",
     "agents.csv",
     "holds.csv",
+    "overrides.csv",
     "calling_hours.csv",
+    "message_hours.csv",
     "outcome_codes.csv",
     "legal_rates.csv",
     "extra_holidays.csv",
+    "waivers.csv",
 )
 # Monthly rates above this are a slip of the decimal point: the Selic has not been near it since 1999.
 HIGHEST_LEGAL_RATE = Decimal("0.05")
@@ -58,10 +66,13 @@ def load_policy(config: Path, business_date: date) -> Policy:
     creditor = _load_model(config / "creditor.yml", Creditor, problems)
     agents = _load_agents(config / "agents.csv", problems)
     holds = _load_holds(config / "holds.csv", problems)
+    overrides = _load_overrides(config / "overrides.csv", regua, business_date, problems)
     calling_hours = _load_calling_hours(config / "calling_hours.csv", problems)
+    message_hours = _load_message_hours(config / "message_hours.csv", problems)
     outcome_codes = _load_outcome_codes(config / "outcome_codes.csv", problems)
     legal_rates = _load_legal_rates(config / "legal_rates.csv", problems)
     extra_holidays = _load_extra_holidays(config / "extra_holidays.csv", problems)
+    waivers = _load_waivers(config / "waivers.csv", problems)
     if not date(FIRST_YEAR, 2, 1) <= business_date < date(LAST_YEAR, 12, 1):
         problems.add(
             config / "extra_holidays.csv",
@@ -77,12 +88,15 @@ def load_policy(config: Path, business_date: date) -> Policy:
         creditor=creditor,
         agents=agents,
         holds=holds,
+        overrides=overrides,
         calling_hours=calling_hours,
+        message_hours=message_hours,
         outcome_codes=outcome_codes,
         legal_rates=legal_rates,
         extra_holidays=extra_holidays,
+        waivers=waivers,
         fingerprints={name: hashlib.sha256((config / name).read_bytes()).hexdigest() for name in FILES},
-        warnings=tuple(_warnings(business_date, holds, legal_rates)),
+        warnings=tuple(_warnings(business_date, holds, overrides, legal_rates)),
     )
 
 
@@ -94,13 +108,23 @@ def _load_model(path: Path, model: type, problems: Problems) -> Any:
 # ---------------------------------------------------------------------------------------------------------- régua
 
 
-def _load_regua(path: Path, business_date: date, problems: Problems) -> Regua | None:
+def load_versions(path: Path) -> tuple[Regua, ...]:
+    """Read and check a régua file alone; every version in it, in order of the date from which it holds.
+
+    Raises:
+        ConfigError: the file is absent or wrong; the message lists every problem as ``file:line: what; cure``.
+    """
+    problems = Problems()
+    file, _ = _read_regua(path, problems)
+    problems.raise_if_any()
+    return tuple(sorted(file.versions, key=lambda version: version.effective_from))
+
+
+def _read_regua(path: Path, problems: Problems) -> tuple[ReguaFile | None, Document | None]:
     document = read_yaml(path, problems)
-    if document is None:
-        return None
-    file = check(ReguaFile, document.content, document, (), problems)
+    file = None if document is None else check(ReguaFile, document.content, document, (), problems)
     if file is None:
-        return None
+        return None, document
     _refuse_twice(
         ((document.line(("versions", index, "version")), version.version) for index, version in enumerate(file.versions)),
         "version",
@@ -115,6 +139,13 @@ def _load_regua(path: Path, business_date: date, problems: Problems) -> Regua | 
     )
     for index, version in enumerate(file.versions):
         _check_version(version, file.segments, document, ("versions", index), problems)
+    return file, document
+
+
+def _load_regua(path: Path, business_date: date, problems: Problems) -> Regua | None:
+    file, document = _read_regua(path, problems)
+    if file is None:
+        return None
     in_force = [version for version in file.versions if version.effective_from <= business_date]
     if not in_force:
         problems.add(
@@ -183,15 +214,22 @@ def _check_step(step: Step, line: int, path: Path, problems: Problems) -> None:
             path,
             line,
             f"template '{step.template}' does not belong to channel '{step.channel}'",
-            f"use one of: {', '.join(CALL_TEMPLATES)} for phone, the others for email",
+            f"use one of: {', '.join(CALL_TEMPLATES)} for phone, the others for email, whatsapp or sms",
         )
     # A debt that is not yet due is never spoken of as overdue, nor the other way round.
     allowed = "preventive" if step.offset < 0 else "due_today" if step.offset == 0 else None
     if (allowed and step.template != allowed) or (allowed is None and step.template in {"preventive", "due_today"}):
-        wanted = allowed or "first_notice, second_notice, last_notice, call or call_offer"
+        wanted = allowed or "first_notice, second_notice, last_notice, offer, call or call_offer"
         problems.add(path, line, f"template '{step.template}' at step {step.name}", f"use {wanted} there")
     if len(set(step.only_classes)) != len(step.only_classes):
         problems.add(path, line, f"step {step.name} names a class twice", "keep one of them")
+    if step.legal_notice and step.holdout_share:
+        problems.add(
+            path,
+            line,
+            f"step {step.name} is a legal notice and has a hold-out group",
+            "everybody must get a legal notice: remove holdout_share or legal_notice",
+        )
 
 
 # --------------------------------------------------------------------------------------------------------- limits
@@ -247,6 +285,64 @@ def _load_holds(path: Path, problems: Problems) -> tuple[Hold, ...]:
     return tuple(hold for _, hold in rows)
 
 
+def _load_overrides(path: Path, regua: Regua | None, business_date: date, problems: Problems) -> tuple[Override, ...]:
+    rows = read_csv(path, Override, problems)
+    for line, override in rows:
+        if override.expires_on is not None and override.expires_on < override.starts_on:
+            problems.add(path, line, "the override expires before it starts", "correct expires_on or leave it empty")
+        if regua is not None and override.applies_on(business_date):
+            _check_override(override, line, regua, path, problems)
+    _refuse_overlaps(rows, path, problems)
+    return tuple(override for _, override in rows)
+
+
+def _check_override(override: Override, line: int, regua: Regua, path: Path, problems: Problems) -> None:
+    named = {name: value for name in ("last_step", "goes_on_after") if (value := getattr(override, name)) is not None}
+    if override.regua == NO_REGUA:
+        for name in named:
+            problems.add(path, line, f"{name} is given, but the régua is 'none'", f"leave {name} empty or name a régua")
+        return
+    if override.regua not in regua.steps:
+        known = ", ".join((*regua.steps, NO_REGUA))
+        what = f"version {regua.version} has no régua '{override.regua[:40]}'"
+        problems.add(path, line, what, f"use one of: {known}")
+        return
+    steps = [step.name for step in regua.steps[override.regua]]
+    for name, value in named.items():
+        if value not in steps:
+            what = f"{name}: the régua '{override.regua}' of version {regua.version} has no step {value}"
+            problems.add(path, line, what, f"use one of: {', '.join(steps)}")
+
+
+def _refuse_overlaps(rows: list[tuple[int, Override]], path: Path, problems: Problems) -> None:
+    """Two overrides of one customer or receivable must not be in force on one day. Its id is never printed."""
+    targets: dict[tuple, list[tuple[int, Override]]] = {}
+    for line, override in rows:
+        targets.setdefault((override.scope, override.source, override.target_id), []).append((line, override))
+    for overrides in targets.values():
+        overrides.sort(key=lambda row: row[1].starts_on)
+        for (first, earlier), (second, later) in pairwise(overrides):
+            if earlier.expires_on is None or later.starts_on <= earlier.expires_on:
+                problems.add(
+                    path,
+                    max(first, second),
+                    f"the override is in force at the same time as the one on line {min(first, second)}",
+                    "give the earlier one an expires_on before the later one starts, or remove one of them",
+                )
+
+
+def read_holds(path: Path) -> tuple[Hold, ...]:
+    """The holds alone, as they are written at this moment.
+
+    Raises:
+        ConfigError: the file is absent or wrong.
+    """
+    problems = Problems()
+    holds = _load_holds(path, problems)
+    problems.raise_if_any()
+    return holds
+
+
 def _load_calling_hours(path: Path, problems: Problems) -> tuple[CallingHours, ...]:
     rows = read_csv(path, CallingHours, problems)
     _refuse_twice(((line, f"{row.state} {row.day_kind}") for line, row in rows), "state and kind of day", path, problems)
@@ -255,6 +351,16 @@ def _load_calling_hours(path: Path, problems: Problems) -> tuple[CallingHours, .
             problems.add(path, line, "the window ends before it starts", "put starts_at before ends_at")
     if rows and not any(row.state == EVERY_STATE and row.day_kind == "weekday" for _, row in rows):
         problems.add(path, rows[0][0], "no row for BR on weekdays", "add the window used where a state has no own law")
+    return tuple(row for _, row in rows)
+
+
+def _load_message_hours(path: Path, problems: Problems) -> tuple[MessageHours, ...]:
+    rows = read_csv(path, MessageHours, problems)
+    what = "state, channel and kind of day"
+    _refuse_twice(((line, f"{row.state} {row.channel} {row.day_kind}") for line, row in rows), what, path, problems)
+    for line, row in rows:
+        if row.starts_at >= row.ends_at:
+            problems.add(path, line, "the window ends before it starts", "put starts_at before ends_at")
     return tuple(row for _, row in rows)
 
 
@@ -290,7 +396,27 @@ def _load_legal_rates(path: Path, problems: Problems) -> tuple[LegalRate, ...]:
 
 def _load_extra_holidays(path: Path, problems: Problems) -> tuple[ExtraHoliday, ...]:
     rows = read_csv(path, ExtraHoliday, problems)
-    _refuse_twice(((line, row.day) for line, row in rows), "day", path, problems)
+    _refuse_twice(((line, row.day, row.place) for line, row in rows), "day", path, problems)
+    for line, row in rows:
+        if row.city is not None and row.state is None:
+            problems.add(path, line, "a city is given without its state", "fill in the UF in the column state")
+        if not all(FIRST_YEAR <= day.year <= LAST_YEAR for day in row.days(FIRST_YEAR, LAST_YEAR)):
+            problems.add(path, line, f"day {row.day} is outside the calendar", f"use a year from {FIRST_YEAR} to {LAST_YEAR}")
+    return tuple(row for _, row in rows)
+
+
+def _load_waivers(path: Path, problems: Problems) -> tuple[Waiver, ...]:
+    rows = read_csv(path, Waiver, problems)
+    _refuse_twice(((line, row.kind, row.source, row.receivable_id) for line, row in rows), "waiver", path, problems)
+    whole = {(row.source, row.receivable_id): line for line, row in rows if row.kind == "all"}
+    for line, row in rows:
+        other = whole.get((row.source, row.receivable_id))
+        if row.kind != "all" and other is not None:
+            problems.add(path, line, f"all charges of this receivable are waived on line {other}", "keep one of the two lines")
+        if row.amount is not None and row.share is not None:
+            problems.add(path, line, "a waiver has an amount and a share", "keep one of them; with neither all of it is waived")
+        if row.amount == 0 or row.share == 0:
+            problems.add(path, line, "the waiver waives nothing", "correct its amount or share, or remove the line")
     return tuple(row for _, row in rows)
 
 
@@ -312,9 +438,12 @@ def _next_month(month: date) -> date:
     return (month.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
-def _warnings(business_date: date, holds: tuple[Hold, ...], rates: tuple[LegalRate, ...]) -> Iterable[str]:
-    expired = sum(1 for hold in holds if hold.expires_on is not None and hold.expires_on < business_date)
-    if expired:
-        yield f"holds.csv: {expired} hold(s) have expired and no longer count; remove them when convenient."
+def _warnings(
+    business_date: date, holds: tuple[Hold, ...], overrides: tuple[Override, ...], rates: tuple[LegalRate, ...]
+) -> Iterable[str]:
+    for file, word, rows in (("holds.csv", "hold(s)", holds), ("overrides.csv", "override(s)", overrides)):
+        expired = sum(1 for row in rows if row.expires_on is not None and row.expires_on < business_date)
+        if expired:
+            yield f"{file}: {expired} {word} have expired and no longer count; remove them when convenient."
     if rates and rates[-1].month < business_date.replace(day=1):
         yield f"legal_rates.csv ends at {rates[-1].month:%Y-%m}; add the months that Banco Central has published since."

@@ -5,14 +5,18 @@ effective due date.
 """
 
 import re
+from calendar import isleap
+from collections.abc import Iterator
 from datetime import date, time
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from validate_docbr import CNPJ, CPF
 
+from cobranca.calendar import place_of
 from cobranca.money import parse_money
+from cobranca.payments import pix
 
 STATES = (
     "AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA", "PB", "PE", "PI", "PR", "RJ", "RN",
@@ -20,9 +24,11 @@ STATES = (
 )  # fmt: skip
 EVERY_STATE = "BR"
 EVERY_SEGMENT = "*"
-Channel = Literal["email", "phone"]
-Template = Literal["preventive", "due_today", "first_notice", "second_notice", "last_notice", "call", "call_offer"]
+NO_REGUA = "none"
+Channel = Literal["email", "whatsapp", "sms", "phone"]
+Template = Literal["preventive", "due_today", "first_notice", "second_notice", "last_notice", "offer", "call", "call_offer"]
 PayerClass = Literal["pontual", "viciado", "irregular", "critico", "novo"]
+AfterPayment = Literal["none", "thank_you", "survey"]
 InterestStart = Literal["original_due", "effective_due"]
 HoldReason = Literal["dispute", "promise", "agreement", "legal", "deceased", "hardship", "opt_out"]
 Effect = Literal[
@@ -84,6 +90,20 @@ def _states(value: object) -> object:
     return tuple(re.split(r"[\s,/]+", value.strip())) if isinstance(value, str) else value
 
 
+def _step_name(value: str) -> str:
+    if not re.fullmatch(r"d0|d[+-][1-9]\d{0,3}", value):
+        raise ValueError("not the name of a step; write it as d-3, d0 or d+10")
+    return value
+
+
+def _day_or_anniversary(value: str) -> str:
+    try:
+        date.fromisoformat(value if len(value) == 10 else f"2000-{value}")
+    except ValueError:
+        raise ValueError("not a day; write it as YYYY-MM-DD, or as MM-DD for every year") from None
+    return value
+
+
 def _clock(value: object) -> object:
     if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value.strip()):
         raise ValueError("not a time of day; write it as HH:MM, for example 09:00")
@@ -102,6 +122,14 @@ def _address(value: str) -> str:
     return value
 
 
+def _pix_key(value: str) -> str:
+    try:
+        pix.build(key=value, name="A", city="A")
+    except pix.InvalidPix:
+        raise ValueError("not a Pix key; write a CPF, CNPJ, e-mail, phone as +55… or random key, without blanks") from None
+    return value
+
+
 Text = Annotated[str, Field(min_length=1)]
 Rate = Annotated[Decimal, BeforeValidator(_rate), AfterValidator(_share), Field(decimal_places=6)]
 Amount = Annotated[Decimal, BeforeValidator(_amount), Field(ge=0, max_digits=18, decimal_places=2)]
@@ -110,6 +138,8 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 State = Annotated[str, AfterValidator(_state)]
 Clock = Annotated[time, BeforeValidator(_clock)]
 Email = Annotated[str, AfterValidator(_address)]
+Link = Annotated[str, Field(pattern=r"^https://[^\s/?#@]+([/?][^\s#]*)?$")]
+StepName = Annotated[str, AfterValidator(_step_name)]
 
 
 class _Frozen(BaseModel):
@@ -117,15 +147,23 @@ class _Frozen(BaseModel):
 
 
 class Step(_Frozen):
-    """One step of a régua. ``only_classes`` is empty where the step is for every payer."""
+    """One step of a régua. ``only_classes`` is empty where the step is for every payer.
+
+    ``minimum_amount`` is in reais, ``minimum_share`` a fraction of all that the payer has open in that currency: what is
+    overdue must reach both. ``holdout_share`` is the fraction of payers who do not get the step, so that its effect can be
+    measured; ``None`` takes the limits' one. A ``legal_notice`` is never held out.
+    """
 
     offset: int = Field(ge=-30, le=3650)
     channel: Channel
     template: Template
     requires_approval: bool = False
     minimum_amount: Amount = Decimal(0)
+    minimum_share: Rate = Decimal(0)
     only_classes: tuple[PayerClass, ...] = ()
     entry: bool = False
+    holdout_share: Rate | None = None
+    legal_notice: bool = False
 
     @property
     def name(self) -> str:
@@ -133,10 +171,16 @@ class Step(_Frozen):
         return f"d{self.offset:+d}" if self.offset else "d0"
 
 
+def step_offset(name: str | None) -> int | None:
+    """The offset of a step's name: ``d+10`` is 10."""
+    return None if name is None else int(name.removeprefix("d"))
+
+
 class Regua(_Frozen):
     """One version of the régua: its steps by segment, ``*`` being every segment without an own régua."""
 
-    version: Annotated[str, Field(min_length=1, max_length=40)]
+    # The slash parts the version from the régua's name where a decision tells both.
+    version: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^/]+$")]
     effective_from: date
     maximum_gap_days: int = Field(default=30, ge=1)
     steps: dict[str, tuple[Step, ...]]
@@ -169,7 +213,7 @@ class Volume(_Frozen):
 
 
 class EmailWindow(_Frozen):
-    """The hours of the day (America/Sao_Paulo) in which e-mail may leave."""
+    """The hours of a working day in which e-mail may reach people, by the clock of their state."""
 
     starts: Clock = time(8)
     ends: Clock = time(20)
@@ -182,6 +226,8 @@ class Limits(_Frozen):
     maximum_per_7_days: int = Field(default=3, ge=1, le=7)
     maximum_per_30_days: int = Field(default=8, ge=1, le=30)
     minimum_amount: Amount = Decimal("5.00")
+    tolerance_amount: Amount = Decimal("0.00")
+    tolerance_share: Rate = Decimal(0)
     clearing_bank_days: Annotated[int, Field(ge=0, le=10)] = 1
     promise_grace_days: Days = 2
     promise_kept_share: Rate = Decimal("0.95")
@@ -194,10 +240,16 @@ class Limits(_Frozen):
     arrivals: Arrivals = Arrivals()
     volume: Volume = Volume()
     email_window: EmailWindow = EmailWindow()
+    delivery_mode: Literal["immediate", "scheduled"] = "immediate"
+    # The provider does not promise to cancel a batch that leaves within ten minutes, nor to keep one beyond three days.
+    scheduled_minutes: int = Field(default=30, ge=20, le=720)
 
 
 class Creditor(_Frozen):
-    """Who collects; printed on every message (Código de Defesa do Consumidor, art. 42-A)."""
+    """Who collects; printed on every message (Código de Defesa do Consumidor, art. 42-A).
+
+    ``after_payment`` says what a payer hears once a late debt was settled, at most once a quarter.
+    """
 
     legal_name: Text
     trade_name: Text
@@ -208,13 +260,25 @@ class Creditor(_Frozen):
     postal_code: Annotated[str, Field(pattern=r"^\d{5}-\d{3}$")]
     phone: Text
     email: Email
-    website: Annotated[str, Field(pattern=r"^https://")] | None = None
+    website: Link | None = None
     service_hours: Text
     sender_name: Text
     sender_email: Email
     reply_to: Email
     sendgrid_connection: Text = "sendgrid"
-    pix_key: str | None = None
+    pix_key: Annotated[str, AfterValidator(_pix_key)] | None = None
+    offer_options: tuple[Text, ...] = ("mais prazo", "pagamento em parcelas", "outra forma de pagamento")
+    education_url: Link | None = None
+    unsubscribe_url: Link | None = None
+    survey_url: Link | None = None
+    after_payment: AfterPayment = "none"
+
+    @field_validator("after_payment")
+    @classmethod
+    def _has_what_it_needs(cls, value: str, info: ValidationInfo) -> str:
+        if value == "survey" and info.data.get("survey_url") is None:
+            raise ValueError("a survey needs the address of its questions; write survey_url above, or thank_you here")
+        return value
 
     @property
     def full_address(self) -> str:
@@ -248,10 +312,45 @@ class Hold(_Frozen):
         return self.starts_on <= day and (self.expires_on is None or day <= self.expires_on)
 
 
+class Override(_Frozen):
+    """A person's decision that a customer or a receivable follows another régua. ``expires_on`` is its last day.
+
+    ``regua`` is ``*``, the name of a segment's régua, or ``none`` for no contact at all. The cadence ends with
+    ``last_step``. Where somebody was already contacted about an overdue debt under another régua, ``goes_on_after`` says
+    which step of the new one counts as done; without it the case goes to a person.
+    """
+
+    scope: Literal["customer", "receivable"]
+    source: Text
+    target_id: Text
+    regua: Text
+    last_step: StepName | None = None
+    goes_on_after: StepName | None = None
+    reason: Text
+    author: Text
+    starts_on: date
+    expires_on: date | None = None
+
+    def applies_on(self, day: date) -> bool:
+        return self.starts_on <= day and (self.expires_on is None or day <= self.expires_on)
+
+
 class CallingHours(_Frozen):
     """When people of one state (or of ``BR``, every other) may be called on one kind of day."""
 
     state: Annotated[str, AfterValidator(_state_or_country)]
+    day_kind: Literal["weekday", "saturday"]
+    starts_at: Clock
+    ends_at: Clock
+    legal_source: Text
+    reviewed_on: date
+
+
+class MessageHours(_Frozen):
+    """When messages of one channel may reach people of one state (``BR``: every other), by that state's own clock."""
+
+    state: Annotated[str, AfterValidator(_state_or_country)]
+    channel: Literal["email", "sms", "whatsapp"]
     day_kind: Literal["weekday", "saturday"]
     starts_at: Clock
     ends_at: Clock
@@ -280,10 +379,53 @@ class LegalRate(_Frozen):
 
 
 class ExtraHoliday(_Frozen):
-    """A day on which this company contacts nobody."""
+    """A day off of one place beyond the national bank calendar; without a state it is every place's.
 
-    day: date
+    ``day`` is one date or, as ``MM-DD``, that day of every year. ``bank`` closes the banks there, so that due dates move;
+    ``contact`` only keeps the company from contacting anybody there.
+    """
+
+    day: Annotated[str, AfterValidator(_day_or_anniversary)]
     name: Text
+    state: State | None = None
+    city: Text | None = None
+    kind: Literal["bank", "contact"] = "contact"
+    legal_source: str | None = None
+    reviewed_on: date | None = None
+
+    @property
+    def place(self) -> str:
+        return place_of(self.state, self.city)
+
+    @property
+    def closes_banks(self) -> bool:
+        return self.kind == "bank"
+
+    def days(self, first_year: int, last_year: int) -> Iterator[date]:
+        if len(self.day) == 10:
+            yield date.fromisoformat(self.day)
+            return
+        month, day = (int(part) for part in self.day.split("-"))
+        for year in range(first_year, last_year + 1):
+            if (month, day) != (2, 29) or isleap(year):
+                yield date(year, month, day)
+
+
+class Waiver(_Frozen):
+    """A person's decision not to ask for a receivable's charges, from ``starts_on`` on.
+
+    ``amount`` is in the receivable's currency, ``share`` a fraction; with neither the whole of ``kind`` is waived. An
+    amount of ``all`` is taken from the fine first.
+    """
+
+    source: Text
+    receivable_id: Text
+    kind: Literal["fine", "interest", "all"]
+    amount: Amount | None = None
+    share: Rate | None = None
+    reason: Text
+    author: Text
+    starts_on: date
 
 
 class Policy(_Frozen):
@@ -299,10 +441,13 @@ class Policy(_Frozen):
     creditor: Creditor
     agents: tuple[Agent, ...]
     holds: tuple[Hold, ...]
+    overrides: tuple[Override, ...]
     calling_hours: tuple[CallingHours, ...]
+    message_hours: tuple[MessageHours, ...]
     outcome_codes: tuple[OutcomeCode, ...]
     legal_rates: tuple[LegalRate, ...]
     extra_holidays: tuple[ExtraHoliday, ...]
+    waivers: tuple[Waiver, ...]
     fingerprints: dict[str, str]
     warnings: tuple[str, ...] = ()
 

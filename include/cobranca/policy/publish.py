@@ -1,13 +1,14 @@
 """The policy of one night as tables: what SQL reads is exactly what was checked, frozen beside the landing."""
 
 from datetime import date
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cobranca import calendar, manifest
 from cobranca.policy.load import load_policy
-from cobranca.policy.model import Policy
+from cobranca.policy.model import Policy, Regua, Step, step_offset
 from cobranca.schema import POLICY
 from cobranca.settings import Settings
 
@@ -39,31 +40,42 @@ def publish_policy(settings: Settings, business_date: date) -> manifest.Manifest
 def policy_tables(policy: Policy) -> dict[str, list[dict]]:
     """The rows of every table of ``schema.POLICY``.
 
-    Lists become text joined by commas (``viciado,novo``; ``SP,RJ``), nothing becomes null. A hold that is not in
-    force on the business date is left out. Steps of a segment replace those of ``*`` for that segment.
+    Lists become text joined by commas (``viciado,novo``; ``SP,RJ``), nothing becomes null. A hold or an override that is
+    not in force on the business date is left out. Steps of a segment replace those of ``*`` for that segment.
     """
     limits = policy.limits.model_dump()
     return {
-        "policy_steps": _steps(policy),
+        "policy_steps": step_rows(policy.regua, policy.limits.holdout_share),
         "policy_limits": [
             {"policy_version": policy.version} | {name: limits[name] for name in POLICY["policy_limits"].names[1:]}
         ],
         "policy_agents": [{**agent.model_dump(), "states": ",".join(agent.states) or None} for agent in policy.agents],
         "policy_holds": [hold.model_dump() for hold in policy.holds if hold.holds_on(policy.business_date)],
+        "policy_overrides": [
+            {
+                **override.model_dump(exclude={"last_step", "goes_on_after"}),
+                "last_offset": step_offset(override.last_step),
+                "goes_on_after_offset": step_offset(override.goes_on_after),
+            }
+            for override in policy.overrides
+            if override.applies_on(policy.business_date)
+        ],
         "policy_calling_hours": [
             {**row.model_dump(), "starts_at": f"{row.starts_at:%H:%M}", "ends_at": f"{row.ends_at:%H:%M}"}
             for row in policy.calling_hours
         ],
         "policy_outcome_codes": [row.model_dump() for row in policy.outcome_codes],
         "policy_legal_rates": [row.model_dump(exclude={"reviewed_on"}) for row in policy.legal_rates],
-        "policy_calendar": calendar_table(policy),
+        "policy_calendar": calendar.calendar_table(policy.extra_holidays),
+        "policy_waivers": [row.model_dump() for row in policy.waivers if row.starts_on <= policy.business_date],
     }
 
 
-def _steps(policy: Policy) -> list[dict]:
+def step_rows(regua: Regua, holdout_share: Decimal) -> list[dict]:
+    """The rows of ``policy_steps``. A step without a hold-out share of its own has ``holdout_share``, a legal notice none."""
     return [
         {
-            "policy_version": policy.version,
+            "policy_version": regua.version,
             "segment": segment,
             "step": step.name,
             "step_offset": step.offset,
@@ -71,16 +83,18 @@ def _steps(policy: Policy) -> list[dict]:
             "template": step.template,
             "requires_approval": step.requires_approval,
             "minimum_amount": step.minimum_amount,
+            "minimum_share": step.minimum_share,
             "only_classes": ",".join(step.only_classes) or None,
             "is_entry": step.entry,
+            "holdout_share": _holdout_share(step, holdout_share),
+            "is_legal_notice": step.legal_notice,
         }
-        for segment, steps in policy.regua.steps.items()
+        for segment, steps in regua.steps.items()
         for step in steps
     ]
 
 
-def calendar_table(policy: Policy) -> list[dict]:
-    """The bank calendar with ``is_contact_day``: bank days on which this company does not rest."""
-    resting = {row.day for row in policy.extra_holidays}
-    rows = calendar.calendar_rows(date(calendar.FIRST_YEAR, 1, 1), date(calendar.LAST_YEAR, 12, 31))
-    return [{**row, "is_contact_day": row["is_bank_day"] and row["day"] not in resting} for row in rows]
+def _holdout_share(step: Step, general: Decimal) -> Decimal:
+    if step.legal_notice:
+        return Decimal(0)
+    return general if step.holdout_share is None else step.holdout_share

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from sqlalchemy import make_url
 
 from cobranca.errors import BuildFailed, ConfigError
@@ -69,10 +70,17 @@ def empty_table(table: str) -> str:
 
 
 def from_parquet(table: str, files: Sequence[Path]) -> str:
-    """A DuckDB select over landed files, with exactly the columns of the contract."""
+    """A DuckDB select over landed files, with exactly the columns of the contract.
+
+    A column that did not exist yet when a past night landed is empty, so that the night can still be rebuilt.
+    """
     if not files:
         return empty_table(table)
-    columns = ", ".join(f"cast({field.name} as {sql_type(field.type)}) as {field.name}" for field in RAW[table])
+    present = {name for file in files for name in pq.read_schema(file).names}
+    columns = ", ".join(
+        f"cast({field.name if field.name in present else 'null'} as {sql_type(field.type)}) as {field.name}"
+        for field in RAW[table]
+    )
     return f"select {columns} from read_parquet([{', '.join(quoted(file) for file in files)}], union_by_name = true)"
 
 

@@ -1,6 +1,5 @@
 with agreements as (
-    select * from {{ ref('stg_ledger__agreements') }}
-    where agreed_on < {{ business_date() }}
+    select * from {{ ref('int_agreements__measured') }}
 )
 
 select
@@ -8,9 +7,14 @@ select
     agreement_id,
     customer_key,
     agreed_on,
+    first_due_on,
     currency,
     amount,
     installments,
     discount_rate,
+    past_amount,
+    paid_amount,
+    state,
+    restores_debts,
     agent_id
 from agreements

@@ -24,7 +24,7 @@ TABLES = (
     "out_escalations",
 )
 # Receivables about which somebody is contacted, and the landed row behind each.
-CONTACTED = "select receivable_key, decision from {batch} where decision in ('remind', 'call')"
+CONTACTED = "select receivable_key, decision, channel from {batch} where decision in ('remind', 'call')"
 SAME_RECEIVABLE = "landed.source || ':' || landed.receivable_id = contacted.receivable_key"
 
 
@@ -121,12 +121,24 @@ class ExpectDecidedCalls(NoOffenders):
 
 
 class ExpectEmailAddresses(NoOffenders):
-    """Each message goes to one well-formed address."""
+    """Each e-mail goes to one well-formed address."""
 
     title = "E-mail presente e bem formado"
     offending = """
         select 1 from {batch}
-        where not coalesce(regexp_full_match(email, '[^@\\s,;<>]+@[^@\\s,;<>]+[.][^@\\s,;<>.][^@\\s,;<>.]+'), false)
+        where channel = 'email'
+            and not coalesce(regexp_full_match(email, '[^@\\s,;<>]+@[^@\\s,;<>]+[.][^@\\s,;<>.][^@\\s,;<>.]+'), false)
+    """
+
+
+class ExpectMessageNumbers(NoOffenders):
+    """Each WhatsApp message or SMS goes to one well-formed number, and no message goes over a channel unknown here."""
+
+    title = "Telefone presente e bem formado em cada WhatsApp ou SMS"
+    offending = """
+        select 1 from {batch}
+        where channel is distinct from 'email'
+            and not coalesce(channel in ('whatsapp', 'sms') and regexp_full_match(phone, '[+][0-9]+'), false)
     """
 
 
@@ -202,7 +214,7 @@ class ExpectWillingCustomers(NoOffenders):
         join landed_customers as customer on customer.source = landed.source and customer.customer_id = landed.customer_id
         where coalesce(customer.legal_hold, false)
             or coalesce(customer.deceased, false)
-            or coalesce(case decision when 'remind' then customer.opt_out_email else customer.opt_out_phone end, false)
+            or coalesce(case channel when 'email' then customer.opt_out_email else customer.opt_out_phone end, false)
     """
 
 
@@ -257,7 +269,7 @@ class ExpectContactDay(Measured):
     measure = """
         with today as (
             select count(*) as days, coalesce(bool_and(is_contact_day), false) as is_contact_day
-            from policy_calendar where day = $business_date
+            from policy_calendar where day = $business_date and place = 'BR'
         ),
         planned as (select count(*) as contacts from {batch})
         select case when days = 1 then (case when is_contact_day then 0 else contacts end) end as offenders,
@@ -405,6 +417,7 @@ def _reminders(on_date: dict, maximum_messages: int) -> list:
         ExpectDecidedReminders.on(table),
         ExpectOneMessageADay.on(table),
         ExpectEmailAddresses.on(table),
+        ExpectMessageNumbers.on(table),
         ExpectPositiveDebts.on(table),
         ExpectItemisedTotals.on(table),
         ExpectLawfulFines.on(table),

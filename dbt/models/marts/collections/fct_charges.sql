@@ -1,0 +1,30 @@
+{{ config(materialized='table') }}
+
+with charges as (
+    select * from {{ ref('int_charges__computed') }}
+),
+
+receivables as (
+    select * from {{ ref('int_receivables__balanced') }}
+)
+
+select
+    {{ business_date() }} as business_date,
+    charges.receivable_key,
+    receivables.customer_key,
+    receivables.currency,
+    receivables.due_date,
+    receivables.effective_due_date,
+    receivables.settled_on,
+    receivables.is_open,
+    charges.interest_start,
+    charges.fine_rate,
+    charges.monthly_interest_rate,
+    charges.fine,
+    charges.interest,
+    {{ money('charges.charged_fine + charges.charged_interest') }} as charged_amount,
+    {{ money('charges.waived_fine + charges.waived_interest') }} as waived_amount,
+    {{ money('charges.pending_fine + charges.pending_interest') }} as pending_amount
+from charges
+inner join receivables on charges.receivable_key = receivables.receivable_key
+where charges.fine + charges.interest > 0
