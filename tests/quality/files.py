@@ -84,6 +84,7 @@ def plan_tables() -> Tables:
          "customer_key": row["customer_key"], "currency": row["currency"], "open_amount": row["open_amount"],
          "amount_due": row["amount_due"], "days_past_due": 15, "decision": decided[n], "reason": reasons[n], "step": "d10",
          "step_offset": 10, "policy_version": "2026-01", "payer_class": "novo",
+         "channel": {"remind": "email", "call": "phone"}.get(decided[n]),
          "message_key": f"M{n}" if decided[n] != "none" else None}
         for n, row in zip(decided, facts, strict=True)
     ]  # fmt: skip
@@ -102,7 +103,7 @@ def plan_tables() -> Tables:
         ],
         "out_reminders": [
             {"business_date": D, "message_key": "M1", "customer_key": "C1", "customer_name": "Cliente 1",
-             "email": "c1@example.com", "template": "second_notice",
+             "email": "c1@example.com", "phone": "+5511987654321", "channel": "email", "template": "second_notice",
              "step": "d10", "step_offset": 10, "receivable_key": "erp:R1", "currency": "BRL",
              "due_date": date(2026, 11, 3), "amount": Decimal("1000.00"), "contract_type": "consumer", "payer_class": "novo",
              "reason": "step_due", **money}

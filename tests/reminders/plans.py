@@ -1,5 +1,6 @@
 """Small approved plans: one row a receivable, published and judged as the night does it."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -27,6 +28,13 @@ SCHEMA = pa.schema(
         ("amount_due", MONEY), ("fine_rate", RATE), ("monthly_interest_rate", RATE), ("interest_start", TEXT),
         ("boleto_line", TEXT), ("pix_code", TEXT), ("payment_url", TEXT), ("contract_type", TEXT), ("payer_class", TEXT),
         ("reason", TEXT), ("state", TEXT),
+    ]
+)  # fmt: skip
+# What the planning reads of the decisions: hold-outs.
+DECISIONS = pa.schema(
+    [
+        ("business_date", DATE), ("customer_key", TEXT), ("episode_key", TEXT), ("receivable_key", TEXT), ("step", TEXT),
+        ("step_offset", COUNT), ("channel", TEXT), ("policy_version", TEXT), ("reason", TEXT),
     ]
 )  # fmt: skip
 
@@ -90,14 +98,20 @@ def message(number: int, items: list[dict] | None = None, *, night: date = TONIG
     return [{**row, **head, "is_carrier": row["receivable_key"] == head["episode_key"]} for row in items]
 
 
-def publish_plan(settings: Settings, messages: list[list[dict]], *, night: date = TONIGHT) -> Manifest:
+def publish_plan(
+    settings: Settings, messages: list[list[dict]], *, night: date = TONIGHT, decisions: Sequence[dict] = ()
+) -> Manifest:
     """Publish the messages as the approved batch of ``night``, with the gate's verdict on it."""
     root = settings.folder("outbound", night)
     draft = draft_folder(root, "plan")
     rows = [row for rows in messages for row in rows]
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), draft / "out_reminders.parquet")
-    entry = FileEntry.of(draft, "out_reminders.parquet", len(rows))
-    batch = publish(root, draft, kind="outbound", business_date=night, files=[entry])
+    pq.write_table(pa.Table.from_pylist(list(decisions), schema=DECISIONS), draft / "fct_decisions.parquet")
+    files = [
+        FileEntry.of(draft, "fct_decisions.parquet", len(decisions)),
+        FileEntry.of(draft, "out_reminders.parquet", len(rows)),
+    ]
+    batch = publish(root, draft, kind="outbound", business_date=night, files=files)
     judge(settings, batch)
     return batch
 

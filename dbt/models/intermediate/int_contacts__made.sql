@@ -7,7 +7,8 @@ calls as (
 ),
 
 -- a message is done once its provider took it, and unsettled while it may have left; what was only planned reached nobody
--- and is decided anew. A call is done once it reached somebody.
+-- and is decided anew. A call is done once somebody of the payer's answered; whenever the telephone rang, it is an attempt,
+-- which counts for the limits.
 contacts as (
     select
         message_key as contact_key,
@@ -24,7 +25,8 @@ contacts as (
         cast(null as text) as outcome_code,
         cast(null as text) as agent_id,
         state in ('sent', 'delivered', 'complained') as is_done,
-        state in ('sending', 'unknown') as is_unsettled
+        state in ('sending', 'unknown') as is_unsettled,
+        state in ('sending', 'unknown', 'sent', 'delivered', 'complained') as is_attempt
     from messages
 
     union all
@@ -38,13 +40,14 @@ contacts as (
         step_offset,
         'phone' as channel,
         cast(null as text) as template,
-        cast(null as text) as policy_version,
+        policy_version,
         case when is_effective_contact then 'delivered' else 'unanswered' end as state,
         delay_reason as state_reason,
         code as outcome_code,
         agent_id,
-        is_effective_contact as is_done,
-        false as is_unsettled
+        is_effective_contact and effect <> 'wrong_number' as is_done,
+        false as is_unsettled,
+        true as is_attempt
     from calls
 )
 

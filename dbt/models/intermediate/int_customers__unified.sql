@@ -44,6 +44,15 @@ newest_phone as (
     from customers
     where phone is not null
     order by customer_key, updated_at desc nulls last, source, customer_id
+),
+
+newest_preference as (
+    select distinct on (customer_key)
+        customer_key,
+        preferred_channel
+    from customers
+    where preferred_channel is not null
+    order by customer_key, updated_at desc nulls last, source, customer_id
 )
 
 select
@@ -55,6 +64,7 @@ select
     newest.segment,
     newest_email.email,
     newest_phone.phone,
+    newest_preference.preferred_channel,
     flags.contract_type,
     flags.is_opted_out_email,
     flags.is_opted_out_phone,
@@ -64,3 +74,4 @@ from newest
 inner join flags on newest.customer_key = flags.customer_key
 left join newest_email on newest.customer_key = newest_email.customer_key
 left join newest_phone on newest.customer_key = newest_phone.customer_key
+left join newest_preference on newest.customer_key = newest_preference.customer_key

@@ -1,5 +1,6 @@
 -- What was already done for each carrying receivable. A later message about the same payer covers every receivable that was
--- overdue then, so the next oldest inherits the place in the cadence when the oldest is paid.
+-- overdue then, so the next oldest inherits the place in the cadence when the oldest is paid. A step that was held out counts
+-- as taken for the cadence's clock, but not as a contact.
 with episodes as (
     select * from {{ ref('int_episodes__carried') }}
 ),
@@ -8,32 +9,106 @@ contacts as (
     select * from {{ ref('int_contacts__made') }}
 ),
 
+holdouts as (
+    select * from {{ ref('stg_ledger__holdouts') }}
+),
+
+events as (
+    select
+        customer_key,
+        episode_key,
+        contacted_on as happened_on,
+        step_offset,
+        {{ regua_of('policy_version') }} as regua,
+        is_done as is_taken,
+        is_done,
+        is_unsettled,
+        is_attempt
+    from contacts
+
+    union all
+
+    select
+        customer_key,
+        episode_key,
+        held_out_on as happened_on,
+        step_offset,
+        {{ regua_of('policy_version') }} as regua,
+        true as is_taken,
+        false as is_done,
+        false as is_unsettled,
+        false as is_attempt
+    from holdouts
+),
+
 pairs as (
     select
         episodes.customer_key,
-        contacts.contacted_on,
-        contacts.step_offset,
-        contacts.channel,
-        contacts.state,
-        contacts.is_done,
-        contacts.is_unsettled,
+        events.happened_on,
+        events.step_offset,
+        events.regua,
+        events.is_done,
+        events.is_unsettled,
+        events.is_attempt,
+        episodes.regua as own_regua,
+        episodes.goes_on_after_offset,
         (
-            contacts.episode_key = episodes.episode_key
-            or (contacts.step_offset > 0 and contacts.contacted_on > episodes.effective_due_date)
-        ) as is_about_episode
+            events.episode_key = episodes.episode_key
+            or (events.step_offset > 0 and events.happened_on > episodes.effective_due_date)
+        ) as is_about_episode,
+        (
+            events.is_taken
+            and (
+                events.episode_key = episodes.episode_key
+                or (events.step_offset > 0 and events.happened_on > episodes.effective_due_date)
+            )
+        ) as is_taken
     from episodes
-    inner join contacts on episodes.customer_key = contacts.customer_key
+    inner join events on episodes.customer_key = events.customer_key
+),
+
+-- the régua under which the payer was last spoken to about what is overdue
+last_reguas as (
+    select distinct on (customer_key)
+        customer_key,
+        regua
+    from pairs
+    where
+        is_taken
+        and step_offset > 0
+        and regua is not null
+    order by customer_key, happened_on desc, step_offset desc, regua
+),
+
+summed as (
+    select
+        customer_key,
+        own_regua,
+        goes_on_after_offset,
+        max(case when is_taken and (step_offset <= 0 or coalesce(regua, own_regua) = own_regua) then step_offset end) as last_offset,
+        max(case when is_taken then happened_on end) as last_step_on,
+        max(case when is_done or is_unsettled then happened_on end) as last_contacted_on,
+        max(case when is_unsettled and is_about_episode then happened_on end) as unsettled_on,
+        cast(sum(case when is_attempt and happened_on > {{ add_days(business_date(), -7) }} then 1 else 0 end) as integer)
+            as contacts_in_7_days,
+        cast(sum(case when is_attempt and happened_on > {{ add_days(business_date(), -30) }} then 1 else 0 end) as integer)
+            as contacts_in_30_days
+    from pairs
+    group by customer_key, own_regua, goes_on_after_offset
 )
 
+-- a debt followed under one régua goes on under another only where a person said after which step
 select
-    customer_key,
-    max(case when is_done and is_about_episode then step_offset end) as last_offset,
-    max(case when is_done and is_about_episode then contacted_on end) as last_step_on,
-    max(case when is_done or is_unsettled then contacted_on end) as last_contacted_on,
-    max(case when is_unsettled and is_about_episode then contacted_on end) as unsettled_on,
-    cast(sum(case when (is_done or is_unsettled) and contacted_on > {{ add_days(business_date(), -7) }} then 1 else 0 end) as integer)
-        as contacts_in_7_days,
-    cast(sum(case when (is_done or is_unsettled) and contacted_on > {{ add_days(business_date(), -30) }} then 1 else 0 end) as integer)
-        as contacts_in_30_days
-from pairs
-group by customer_key
+    summed.customer_key,
+    case
+        when last_reguas.regua <> summed.own_regua then coalesce(summed.goes_on_after_offset, summed.last_offset)
+        else summed.last_offset
+    end as last_offset,
+    summed.last_step_on,
+    summed.last_contacted_on,
+    summed.unsettled_on,
+    summed.contacts_in_7_days,
+    summed.contacts_in_30_days,
+    coalesce(last_reguas.regua <> summed.own_regua, false) and summed.goes_on_after_offset is null as is_regua_changed
+from summed
+left join last_reguas on summed.customer_key = last_reguas.customer_key

@@ -9,7 +9,8 @@ customers as (
 ranking as (
     select
         customer_key,
-        payer_class
+        payer_class,
+        score
     from {{ ref('int_payers__ranked') }}
 ),
 
@@ -22,13 +23,25 @@ limits as (
 -- call or an escalation is about what is overdue only
 decided as (
     select
-        receivables.*,
+        receivables.source,
+        receivables.receivable_id,
+        receivables.receivable_key,
+        receivables.customer_key,
+        receivables.currency,
+        receivables.open_amount,
+        receivables.amount_due,
+        receivables.days_past_due,
+        receivables.standing,
+        receivables.regua,
+        receivables.hold_reason,
+        receivables.hold_until,
         (
             receivables.standing = 'overdue'
             or (receivables.standing = 'upcoming' and customers.decision not in ('call', 'escalate'))
         ) as is_reached,
         customers.decision as customer_decision,
         customers.reason as customer_reason,
+        customers.hold_until as customer_hold_until,
         customers.step,
         customers.step_offset,
         customers.channel,
@@ -36,8 +49,17 @@ decided as (
         customers.episode_key,
         customers.message_key,
         customers.superseded_steps,
+        customers.policy_version as customer_policy_version,
+        customers.last_offset,
+        customers.last_step_on,
+        customers.last_contacted_on,
+        customers.contacts_in_7_days,
+        customers.contacts_in_30_days,
+        customers.considered_amount,
+        customers.required_amount,
         ranking.payer_class,
-        limits.policy_version
+        ranking.score,
+        {{ versioned_regua('limits.policy_version', 'receivables.regua') }} as own_policy_version
     from receivables
     inner join ranking on receivables.customer_key = ranking.customer_key
     left join customers on receivables.customer_key = customers.customer_key
@@ -56,18 +78,31 @@ select
     case when is_reached then customer_decision else 'none' end as decision,
     case
         when standing = 'held' then hold_reason
-        when standing = 'upcoming' and not is_reached then 'not_due'
+        -- its reminder gives way to the contact about what is overdue
+        when standing = 'upcoming' and not is_reached then 'superseded'
         when not is_reached then standing
         when customer_decision in ('remind', 'call') and receivable_key <> episode_key then 'carried_by_other'
+        when customer_decision = 'escalate' and receivable_key <> episode_key then 'escalated'
         else customer_reason
     end as reason,
     case when is_reached then step end as step,
     case when is_reached then step_offset end as step_offset,
     case when is_reached then channel end as channel,
     case when is_reached then template end as template,
-    policy_version,
+    case when is_reached then customer_policy_version else own_policy_version end as policy_version,
     payer_class,
     case when is_reached then episode_key end as episode_key,
     case when is_reached then message_key end as message_key,
-    case when is_reached then superseded_steps end as superseded_steps
+    case when is_reached then superseded_steps end as superseded_steps,
+    -- what the decision looked at
+    regua,
+    score,
+    case when standing = 'held' then hold_until when is_reached then customer_hold_until end as hold_until,
+    case when is_reached then last_offset end as last_offset,
+    case when is_reached then last_step_on end as last_step_on,
+    last_contacted_on,
+    coalesce(contacts_in_7_days, 0) as contacts_in_7_days,
+    coalesce(contacts_in_30_days, 0) as contacts_in_30_days,
+    case when is_reached then considered_amount end as considered_amount,
+    case when is_reached then required_amount end as required_amount
 from decided

@@ -1,5 +1,5 @@
 -- Where each open receivable stands tonight, before anything about its payer: held, far from due, near due, in the bank's
--- clearing time, or overdue.
+-- clearing time, or overdue; and the régua that it follows.
 with receivables as (
     select * from {{ ref('int_receivables__aged') }}
 ),
@@ -8,9 +8,17 @@ limits as (
     select * from {{ ref('stg_policy__limits') }}
 ),
 
-horizon as (
-    select -least(min(step_offset), 0) as days
+-- each régua looks as far ahead as its first preventive step
+horizons as (
+    select
+        segment as regua,
+        -least(min(step_offset), 0) as days
     from {{ ref('stg_policy__steps') }}
+    group by segment
+),
+
+assigned as (
+    select * from {{ ref('int_receivables__assigned') }}
 ),
 
 due_days as (
@@ -23,32 +31,48 @@ yesterday as (
     where day = {{ add_days(business_date(), -1) }}
 ),
 
+-- of several holds, the one that lasts longest
 holds as (
-    select
+    select distinct on (source, target_id)
         {{ receivable_key('source', 'target_id') }} as receivable_key,
-        min(reason) as reason
+        reason,
+        expires_on
     from {{ ref('stg_policy__holds') }}
     where scope = 'receivable'
-    group by source, target_id
+    order by source, target_id, (expires_on is not null), expires_on desc, reason
 )
 
 select
     receivables.*,
+    assigned.regua,
+    assigned.ends_at_offset,
+    assigned.goes_on_after_offset,
     case
         when receivables.is_disputed then 'hold_dispute'
         when holds.reason is not null then 'hold_' || holds.reason
+        when assigned.regua = 'none' then 'no_regua'
     end as hold_reason,
+    case when not receivables.is_disputed then coalesce(holds.expires_on, assigned.no_regua_until) end as hold_until,
     case
-        when receivables.is_disputed or holds.reason is not null then 'held'
-        when -receivables.days_past_due > horizon.days then 'not_due'
+        when receivables.is_disputed or holds.reason is not null or assigned.regua = 'none' then 'held'
+        when -receivables.days_past_due > horizons.days then 'not_due'
+        -- what is left of a receivable that was all but paid
+        when
+            receivables.open_amount < receivables.amount
+            and (
+                receivables.open_amount <= coalesce(limits.tolerance_amount, 0)
+                or receivables.open_amount <= receivables.amount * coalesce(limits.tolerance_share, 0)
+            )
+            then 'within_tolerance'
         when receivables.days_past_due <= 0 then 'upcoming'
         -- a boleto paid on its due date reaches the creditor a bank day later, and its file the night after
         when yesterday.bank_day_number - due_days.bank_day_number < limits.clearing_bank_days then 'within_grace'
         else 'overdue'
     end as standing
 from receivables
+inner join assigned on receivables.receivable_key = assigned.receivable_key
 cross join limits
-cross join horizon
 cross join yesterday
 inner join due_days on receivables.effective_due_date = due_days.day
+left join horizons on assigned.regua = horizons.regua
 left join holds on receivables.receivable_key = holds.receivable_key

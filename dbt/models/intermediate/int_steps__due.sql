@@ -16,44 +16,49 @@ steps as (
     select * from {{ ref('stg_policy__steps') }}
 ),
 
--- a segment with a régua of its own leaves the general one
-reguas as (
+-- an override may let the régua end early
+available as (
     select
         episodes.customer_key,
-        coalesce(own.segment, '*') as segment
+        steps.*
     from episodes
-    left join (select distinct segment from steps where segment <> '*') as own on episodes.segment = own.segment
+    inner join steps
+        on episodes.regua = steps.segment
+        and steps.step_offset <= coalesce(episodes.ends_at_offset, steps.step_offset)
 ),
 
 reached as (
     select
-        episodes.customer_key,
-        steps.step,
-        steps.step_offset,
-        steps.channel,
-        steps.template,
-        steps.requires_approval,
-        steps.policy_version,
+        available.*,
+        episodes.open_amount,
         (
-            steps.only_classes is null
-            or ',' || steps.only_classes || ',' like '%,' || ranking.payer_class || ',%'
+            available.only_classes is null
+            or ',' || available.only_classes || ',' like '%,' || ranking.payer_class || ',%'
         ) as fits_class,
-        episodes.open_amount >= coalesce(steps.minimum_amount, 0) as fits_amount
-    from episodes
-    inner join reguas on episodes.customer_key = reguas.customer_key
-    inner join ranking on episodes.customer_key = ranking.customer_key
-    left join contacted on episodes.customer_key = contacted.customer_key
-    inner join steps
-        on reguas.segment = steps.segment
-        and steps.step_offset <= episodes.days_past_due
-        and steps.step_offset > coalesce(contacted.last_offset, -100000)
+        (
+            episodes.open_amount >= coalesce(available.minimum_amount, 0)
+            and episodes.open_amount >= episodes.total_open_amount * coalesce(available.minimum_share, 0)
+        ) as fits_amount,
+        greatest(
+            coalesce(available.minimum_amount, 0),
+            {{ cents_to_money(divide_half_up(
+                cents('episodes.total_open_amount') ~ ' * ' ~ millionths('coalesce(available.minimum_share, 0)'), 1000000
+            )) }}
+        ) as required_amount
+    from available
+    inner join episodes on available.customer_key = episodes.customer_key
+    inner join ranking on available.customer_key = ranking.customer_key
+    left join contacted on available.customer_key = contacted.customer_key
+    where
+        available.step_offset <= episodes.days_past_due
+        and available.step_offset > coalesce(contacted.last_offset, -100000)
         -- an overdue debt is past its preventive steps; one never spoken of starts at an entry step
-        and (steps.step_offset > 0 or episodes.standing = 'upcoming')
-        and (steps.step_offset <= 0 or steps.is_entry or contacted.last_offset is not null)
+        and (available.step_offset > 0 or episodes.standing = 'upcoming')
+        and (available.step_offset <= 0 or available.is_entry or contacted.last_offset is not null)
         -- after an overdue step the clock runs from the day it was done, so a late one never makes the next come early
         and (
             coalesce(contacted.last_offset, 0) <= 0
-            or {{ days_between('contacted.last_step_on', business_date()) }} >= steps.step_offset - contacted.last_offset
+            or {{ days_between('contacted.last_step_on', business_date()) }} >= available.step_offset - contacted.last_offset
         )
 ),
 
@@ -82,17 +87,18 @@ refused as (
     select
         customer_key,
         bool_or(not fits_class) as is_refused_by_class,
-        bool_or(fits_class and not fits_amount) as is_refused_by_amount
+        bool_or(fits_class and not fits_amount) as is_refused_by_amount,
+        min(case when fits_class and not fits_amount then required_amount end) as required_amount
     from reached
     group by customer_key
 ),
 
 last_steps as (
     select
-        segment,
+        customer_key,
         max(step_offset) as last_offset
-    from steps
-    group by segment
+    from available
+    group by customer_key
 )
 
 select
@@ -102,17 +108,22 @@ select
     latest.channel,
     latest.template,
     latest.requires_approval,
+    latest.holdout_share,
     superseded.superseded_steps,
+    {{ money('coalesce(latest.required_amount, refused.required_amount)') }} as required_amount,
     case
         when latest.step is not null then 'step_due'
-        when contacted.last_offset >= last_steps.last_offset then 'end_of_regua'
+        -- a régua cut off before its first step has ended, too
+        when
+            episodes.standing = 'overdue'
+            and (last_steps.last_offset is null or contacted.last_offset >= last_steps.last_offset)
+            then 'end_of_regua'
         when refused.is_refused_by_amount then 'below_minimum'
         when refused.is_refused_by_class then 'preventive_not_needed'
         else 'waiting_next_step'
     end as reason
 from episodes
-inner join reguas on episodes.customer_key = reguas.customer_key
-inner join last_steps on reguas.segment = last_steps.segment
+left join last_steps on episodes.customer_key = last_steps.customer_key
 left join contacted on episodes.customer_key = contacted.customer_key
 left join latest on episodes.customer_key = latest.customer_key
 left join superseded on episodes.customer_key = superseded.customer_key

@@ -6,23 +6,28 @@ customers as (
     select * from {{ ref('int_customers__unified') }}
 ),
 
--- the régua has ended, or it cannot go on because nobody can be reached
+payers as (
+    select * from {{ ref('int_customers__decided') }}
+),
+
+-- the régua has ended or was changed, or it cannot go on because nobody can be reached
 escalated as (
     select
-        business_date,
-        customer_key,
-        currency,
-        reason,
-        policy_version,
+        decisions.business_date,
+        decisions.customer_key,
+        decisions.currency,
+        payers.reason,
+        payers.policy_version,
         cast(count(*) as integer) as receivables,
-        {{ money('sum(open_amount)') }} as open_amount,
-        {{ money('sum(amount_due)') }} as amount_due,
-        cast(max(days_past_due) as integer) as days_past_due
+        {{ money('sum(decisions.open_amount)') }} as open_amount,
+        {{ money('sum(decisions.amount_due)') }} as amount_due,
+        cast(max(decisions.days_past_due) as integer) as days_past_due
     from decisions
+    inner join payers on decisions.customer_key = payers.customer_key
     where
-        decision = 'escalate'
-        or (reason = 'no_contact_data' and days_past_due > 0)
-    group by business_date, customer_key, currency, reason, policy_version
+        decisions.decision = 'escalate'
+        or (decisions.reason = 'no_contact_data' and decisions.days_past_due > 0)
+    group by decisions.business_date, decisions.customer_key, decisions.currency, payers.reason, payers.policy_version
 )
 
 select

@@ -18,6 +18,7 @@ explained as (
         outcomes.code,
         outcomes.delay_reason,
         outcomes.follow_up_on,
+        outcomes.policy_version,
         coalesce(codes.is_effective_contact, false) as is_effective_contact,
         coalesce(codes.is_right_party, false) as is_right_party,
         coalesce(codes.effect, 'none') as effect,

@@ -189,6 +189,7 @@ def _understand(answer: Answer, row: dict | None, codes: dict[str, OutcomeCode])
         "episode_key": row["episode_key"],
         "step": row["step"],
         "step_offset": row["step_offset"],
+        "policy_version": row["policy_version"],
         "agent_id": row["agent_id"] or "reserva",
         "code": code,
         "delay_reason": delay_reason,

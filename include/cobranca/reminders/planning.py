@@ -7,6 +7,7 @@ from datetime import date
 from cobranca.errors import PartitionError
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
+from cobranca.ledger.holdouts import record_holdouts
 from cobranca.manifest import Manifest
 from cobranca.reminders.counts import Counts, balance
 from cobranca.reminders.messages import FILE, Message, PlanFile
@@ -14,7 +15,7 @@ from cobranca.settings import Settings
 
 
 def plan(settings: Settings, business_date: date) -> Counts:
-    """Enter the messages of the approved batch of ``business_date`` in the ledger.
+    """Enter the messages and the hold-outs of the approved batch of ``business_date`` in the ledger.
 
     Inserts what is absent, so a rerun changes nothing; sends nothing.
 
@@ -26,6 +27,7 @@ def plan(settings: Settings, business_date: date) -> Counts:
     engine = open_ledger(settings.ledger)
     try:
         batch = approved_batch(settings, business_date)
+        record_holdouts(engine, batch)
         with PlanFile(batch.path(FILE)) as plan_file:
             return enter(ContactLedger(engine), batch, plan_file)
     finally:

@@ -22,5 +22,15 @@ select
     payer_class,
     episode_key,
     message_key,
-    superseded_steps
+    superseded_steps,
+    regua,
+    score,
+    hold_until,
+    last_offset,
+    last_step_on,
+    last_contacted_on,
+    contacts_in_7_days,
+    contacts_in_30_days,
+    considered_amount,
+    required_amount
 from decisions

@@ -1,0 +1,14 @@
+with source as (
+    select * from {{ source('raw', 'policy_overrides') }}
+),
+
+-- an override ends by itself on the night after its last day
+active as (
+    select *
+    from source
+    where
+        starts_on <= {{ business_date() }}
+        and coalesce(expires_on >= {{ business_date() }}, true)
+)
+
+select * from active
