@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from email import message_from_bytes, policy
+from html import unescape
 
 import pytest
 
@@ -15,17 +16,20 @@ from cobranca.reminders.channels.outbox import compose
 from cobranca.reminders.compile_templates import TEMPLATES, compile_template, names
 from cobranca.reminders.letters import LetterWriter, Unsendable
 from cobranca.reminders.messages import FILE, Message, PlanFile
+from cobranca.reminders.preview import samples
 from cobranca.settings import PROJECT_ROOT
 from reminders.plans import TONIGHT, item, message, publish_plan
 
 CREDITOR = load_policy(PROJECT_ROOT / "include" / "config", TONIGHT).creditor
 WRITER = LetterWriter(CREDITOR, TONIGHT)
-NAMES = ["preventive", "due_today", "first_notice", "second_notice", "last_notice"]
+NAMES = ["preventive", "due_today", "first_notice", "second_notice", "offer", "last_notice"]
+SETTLED = {"thank_you": None, "survey": "https://www.example.com.br/pesquisa"}
 # CDC art. 42: no ridicule, constraint or threat.
 FORBIDDEN = (
     r"calote", r"devedor", r"inadimpl", r"\bspc\b", r"serasa", r"negativ", r"protest", r"judicia", r"processo", r"penhora",
     r"advogad", r"urgente", r"imediatamente", r"sob pena", r"nome sujo", r"vergonh", r"consequ[êe]ncia", r"[úu]ltima chance",
-    r"obrigaç", r"obrigad[oa] a", r"exig", r"cadastro de restri", r"dívida", r"débito",
+    r"obrigaç", r"obrigad[oa] a", r"exig", r"cadastro de restri", r"dívida", r"débito(?! automático)", r"cobran[çc]",
+    r"bloque", r"multad", r"puni", r"ridícul", r"irrespons", r"dever[áa]", r"\bnão pague", r"tolerad", r"medidas",
 )  # fmt: skip
 
 
@@ -38,13 +42,22 @@ def letter(settings, *items: dict, **changes):
     return WRITER.write(read(settings, message(1, list(items), **changes))[0])
 
 
+def courtesy(template: str, **changes):
+    """A letter to somebody who has paid."""
+    writer = LetterWriter(CREDITOR.model_copy(update={"survey_url": SETTLED[template]} | changes), TONIGHT)
+    return writer.write(dict(samples(TONIGHT).values())[TITLES[template]])
+
+
+TITLES = {message.template: title for title, message in samples(TONIGHT).values()}
+
+
 def plain(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 def test_the_shipped_html_is_what_the_sources_compile_to():
-    assert names() == sorted(NAMES)
-    for name in NAMES:
+    assert names() == sorted([*NAMES, *SETTLED])
+    for name in names():
         for file, content in compile_template(name).items():
             shipped = (TEMPLATES / file).read_text(encoding="utf-8")
             assert shipped == content, f"run python -m cobranca.reminders.compile_templates ({file})"
@@ -60,7 +73,11 @@ def test_every_legal_field_is_in_both_versions(settings, template):
         for field in (CREDITOR.legal_name, CREDITOR.tax_id, CREDITOR.address, CREDITOR.phone, CREDITOR.email):
             assert field in text, field
         # Lei SP 14.953/2013: principal, fine and interest apart, and how they were computed.
-        for line, amount in (("Principal", "R$ 1.250,90"), ("Multa (2%)", "R$ 25,02"), ("Juros (10 dias)", "R$ 4,17")):
+        for line, amount in (
+            ("Principal", "R$ 1.250,90"),
+            ("Multa (2%)", "R$ 25,02"),
+            ("Juros (10 dias desde 08/11/2026)", "R$ 4,17"),
+        ):
             assert re.search(rf"{re.escape(line)}:? {re.escape(amount)}", text), line
         assert "juros simples de 1% ao mês (1/30 por dia)" in text
         assert "R$ 1.280,09" in text and "R$ 1.379,99" in text
@@ -69,7 +86,9 @@ def test_every_legal_field_is_in_both_versions(settings, template):
         assert overdue["payment_url"] in version
         assert "Venceu em 08/11/2026, há 10 dias" in text and "Vence em 21/11/2026" in text
         assert "Já pagou?" in text and CREDITOR.service_hours in text
-        assert text.index("Documentos vencidos") < text.index("A vencer")
+        assert text.index("Documento vencido") < text.index("A vencer")
+        # LGPD: on what basis, and how to stop the messages.
+        assert "proteção do crédito (LGPD, art. 7º, X)" in text and "Prefere não receber os nossos e-mails?" in text
 
 
 @pytest.mark.parametrize("template", NAMES)
@@ -88,13 +107,14 @@ def test_the_subject_tells_a_passer_by_nothing(settings, template):
 
 def test_the_page_calls_nobody(settings):
     written = letter(settings, item("A1"))
-    assert not re.search(r"<img|<script|<link|@import|url\(|src=", written.html)
-    assert len(written.html) < 100_000, "mail programs cut longer pages"
+    assert not re.search(r"<script|<link|@import|url\(", written.html)
+    assert all(source.startswith("cid:") for source in re.findall(r"src=\"([^\"]*)", written.html))
 
 
-def test_forty_documents_still_fit_into_what_mail_programs_show(settings):
-    written = letter(settings, *(item(f"A{n:03d}", days=n) for n in range(1, 41)))
-    assert len(written.html.encode()) < 200_000
+def test_fifteen_documents_still_fit_into_what_mail_programs_show(settings):
+    written = letter(settings, *(item(f"A{n:03d}", days=n) for n in range(1, 16)))
+    assert len(written.html.encode()) < 102_000, "Gmail cuts longer pages"
+    assert len(compose(written).as_bytes()) < 200_000
 
 
 @pytest.mark.parametrize(
@@ -168,7 +188,7 @@ def test_a_message_without_one_valid_address_is_not_sent(settings, address):
 
 def test_an_unknown_template_is_not_sent(settings):
     with pytest.raises(Unsendable, match="modelo"):
-        letter(settings, item("A1"), template="thank_you")
+        letter(settings, item("A1"), template="third_notice")
 
 
 def test_the_mail_reads_back_as_written(settings):

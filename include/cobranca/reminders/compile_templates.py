@@ -14,6 +14,17 @@ import jinja2
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES = TEMPLATES / "mjml"
 SHARED = ("layout", "items")
+_FONT = "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
+# Styles that stand in many places: mail programs want them in each element.
+STYLES = {
+    "font": _FONT,
+    "text": f"font:14px/21px {_FONT};color:#3d4a50;",
+    "code": (
+        "margin-top:6px;padding:10px 12px;background:#f5f7f5;border:1px solid #e3e8e4;border-radius:8px;color:#27323a;"
+        "font:13px/20px Menlo,Consolas,'Liberation Mono',monospace;"
+    ),
+    "note": "margin-top:6px;font-size:13px;line-height:19px;color:#5c6a6a;",
+}
 
 
 def names() -> list[str]:
@@ -39,6 +50,7 @@ def compile_template(name: str) -> dict[str, str]:
         comment_end_string="#]",
         undefined=jinja2.StrictUndefined,
     )
+    environment.globals |= STYLES
     source = environment.get_template(f"{name}.mjml")
     # Without this the compiler adds web fonts, which would tell their host who opened the message.
     output = mrml.to_html(source.render(), render_options=mrml.RenderOptions(fonts={}))

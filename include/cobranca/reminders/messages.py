@@ -1,4 +1,6 @@
-"""Messages as the approved plan holds them: rows of ``out_reminders.parquet`` grouped by message."""
+"""Messages as the approved plan holds them: rows of ``out_reminders.parquet`` grouped by message, and, where the creditor
+wants one, a thank-you or a survey for each row of ``out_surveys.parquet``.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -7,8 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 
 from cobranca.errors import PartitionError
+from cobranca.manifest import Manifest
+from cobranca.settings import Settings
 
 FILE = "out_reminders.parquet"
+COURTESY_FILE = "out_surveys.parquet"
+# Templates of messages to people who owe nothing: they have no receivables.
+COURTESIES = ("thank_you", "survey")
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Message:
-    """One message to one payer with all items. Holds personal data: never log one."""
+    """One message to one payer with all items. Holds personal data: never log one.
+
+    One of :data:`COURTESIES` has no items, a ``settled_on`` and, as its episode, the survey's opaque key.
+    """
 
     message_key: str
     business_date: date
@@ -62,7 +72,10 @@ class Message:
     requires_approval: bool
     policy_version: str
     episode_key: str
+    payer_class: str | None
     items: tuple[Item, ...]
+    settled_on: date | None = None
+    state: str | None = None
 
     def __repr__(self) -> str:
         return f"Message({self.message_key})"
@@ -77,16 +90,25 @@ class Message:
 
 
 _ITEM_COLUMNS = tuple(field.name for field in fields(Item))
-_MESSAGE_COLUMNS = tuple(field.name for field in fields(Message) if field.name != "items")
+_MESSAGE_COLUMNS = tuple(field.name for field in fields(Message) if field.name not in ("items", "settled_on"))
+
+
+@dataclass(frozen=True)
+class Courtesies:
+    """The file of those to thank or to ask, the template for them, and the policy that wants it."""
+
+    path: Path
+    template: str
+    policy_version: str
 
 
 class PlanFile:
-    """Reads messages from one immutable file without ever holding all of them. Not shared between threads."""
+    """Reads messages from immutable files without ever holding all of them. Not shared between threads."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, courtesies: Courtesies | None = None):
         import duckdb
 
-        self.path = path
+        self.path, self.courtesies = path, courtesies
         self._duckdb = duckdb.connect(":memory:", config={"threads": 1})
         held = {row[0] for row in self._duckdb.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()}
         missing = [name for name in (*_MESSAGE_COLUMNS, *_ITEM_COLUMNS) if name not in held]
@@ -102,10 +124,19 @@ class PlanFile:
     def count(self) -> int:
         """How many messages the plan holds."""
         query = "select count(distinct message_key) from read_parquet(?)"
-        return self._duckdb.execute(query, [str(self.path)]).fetchone()[0]
+        reminders = self._duckdb.execute(query, [str(self.path)]).fetchone()[0]
+        if self.courtesies is None:
+            return reminders
+        query = "select count(*) from read_parquet(?)"
+        return reminders + self._duckdb.execute(query, [str(self.courtesies.path)]).fetchone()[0]
 
     def messages(self, keys: list[str] | None = None, chunk_size: int = 1000) -> Iterator[list[Message]]:
-        """Chunks of messages in key order; all of them or those with the given keys."""
+        """Chunks of messages, all of them or those with the given keys: reminders in key order, then courtesies."""
+        yield from self._reminders(keys, chunk_size)
+        if self.courtesies is not None and (found := self._courtesies(keys)):
+            yield found
+
+    def _reminders(self, keys: list[str] | None, chunk_size: int) -> Iterator[list[Message]]:
         columns = ", ".join((*_MESSAGE_COLUMNS, *_ITEM_COLUMNS))
         query, parameters = f"select {columns} from read_parquet(?)", [str(self.path)]
         if keys is not None:
@@ -130,6 +161,51 @@ class PlanFile:
             chunk.append(_message(rows))
         if chunk:
             yield chunk
+
+    def _courtesies(self, keys: list[str] | None) -> list[Message]:
+        """The key is the night's, because the same payer may be chosen again until the ledger's answer comes back; the
+        episode is the survey's, so that the ledger lets only one of them leave.
+        """
+        query = """
+            select md5(business_date || '|' || survey_key) as message_key, *
+            from read_parquet(?)
+            qualify ? or message_key in (select unnest(?::varchar[]))
+            order by message_key
+        """
+        cursor = self._duckdb.cursor().execute(query, [str(self.courtesies.path), keys is None, keys or []])
+        names = [column[0] for column in cursor.description]
+        return [_courtesy(dict(zip(names, row, strict=True)), self.courtesies) for row in cursor.fetchall()]
+
+
+def open_plan(settings: Settings, batch: Manifest) -> PlanFile:
+    """The messages of one approved batch, with the courtesies that the creditor of that date wants."""
+    from cobranca.policy import load_policy
+
+    policy = load_policy(settings.config, batch.business_date)
+    template = policy.creditor.after_payment
+    if template == "none" or not any(entry.name == COURTESY_FILE for entry in batch.files):
+        return PlanFile(batch.path(FILE))
+    return PlanFile(batch.path(FILE), Courtesies(batch.path(COURTESY_FILE), template, policy.version))
+
+
+def _courtesy(row: dict, courtesies: Courtesies) -> Message:
+    return Message(
+        message_key=row["message_key"],
+        business_date=row["business_date"],
+        customer_key=row["customer_key"],
+        customer_name=row["customer_name"],
+        email=row["email"],
+        channel="email",
+        step=courtesies.template,
+        step_offset=0,
+        template=courtesies.template,
+        requires_approval=False,
+        policy_version=courtesies.policy_version,
+        episode_key=row["survey_key"],
+        payer_class=None,
+        items=(),
+        settled_on=row["settled_on"],
+    )
 
 
 def _message(rows: list[tuple]) -> Message:

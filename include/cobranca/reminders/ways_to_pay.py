@@ -1,0 +1,134 @@
+"""What a person can pay one receivable with: codes checked against the receivable, and a Pix code of our own where there is none.
+
+A code that contradicts its receivable is never repaired or left out in silence: the whole message goes to quarantine
+(:class:`Unsendable`), because a document that is wrong in one place may be wrong in others, and money paid to it is hard to
+find again. Only a code that was right when it was issued, before a part was paid, is left out.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from cobranca.money import format_money
+from cobranca.payments import boleto, pix
+from cobranca.policy.model import Creditor
+from cobranca.reminders.messages import Item
+
+
+class Unsendable(Exception):
+    """This message must not leave; the text says why in Portuguese and holds no personal data."""
+
+
+@dataclass(frozen=True)
+class WaysToPay:
+    """What is shown; a note says what a code leaves out. ``None`` where there is no such way."""
+
+    boleto_line: str | None = None
+    boleto_note: str | None = None
+    pix_code: str | None = None
+    pix_note: str | None = None
+    payment_url: str | None = None
+
+
+def ways_to_pay(item: Item, creditor: Creditor, business_date: date) -> WaysToPay:
+    """Check every way to pay that the source gave.
+
+    A code may ask for the original amount, for what is open of it, or for what is due today. One that asks for more than is
+    due was issued before a part was paid, and is left out; one that asks for less says so. Where no Pix code is left and the
+    creditor has a key, a static code is made with today's amount and the receivable's id.
+
+    Raises:
+        Unsendable: a check digit, the amount or the due date of a code is wrong, or a link is unsafe.
+    """
+    line, asked_by_boleto = _boleto(item, business_date)
+    code, asked_by_pix = _pix(item)
+    if code is None and creditor.pix_key and item.currency == "BRL" and item.amount_due > 0:
+        code = pix.build(
+            key=creditor.pix_key,
+            name=creditor.legal_name,
+            city=creditor.city,
+            amount=item.amount_due,
+            txid=txid(item.receivable_id),
+        )
+    if item.payment_url and not _is_safe(item.payment_url):
+        raise _wrong("link de pagamento inválido", item)
+    return WaysToPay(
+        boleto_line=line,
+        boleto_note=_note(asked_by_boleto, item) if line else None,
+        pix_code=code,
+        pix_note=_note(asked_by_pix, item) if code else None,
+        payment_url=item.payment_url,
+    )
+
+
+def txid(receivable_id: str) -> str:
+    """The receivable's id as a Pix txid, which the bank statement repeats: 1 to 25 letters and digits.
+
+    An id with other characters, or a longer one, loses them and ends with eight digits of its hash instead, so that
+    two ids never share a txid.
+    """
+    plain = re.sub(r"[^A-Za-z0-9]", "", receivable_id)
+    if plain == receivable_id and len(plain) <= pix.TXID_LENGTH:
+        return plain
+    return plain[: pix.TXID_LENGTH - 8] + sha256(receivable_id.encode()).hexdigest()[:8]
+
+
+def _wrong(what: str, item: Item) -> Unsendable:
+    return Unsendable(f"{what} ({item.receivable_key[:100]})")
+
+
+def _boleto(item: Item, business_date: date) -> tuple[str | None, Decimal | None]:
+    """The formatted line and the amount it asks for."""
+    if not item.boleto_line:
+        return None, None
+    try:
+        read = boleto.parse(item.boleto_line, business_date)
+    except boleto.InvalidBoleto:
+        raise _wrong("boleto com dígito verificador inválido", item) from None
+    if read.currency != boleto.REAL or item.currency != "BRL":
+        raise _wrong("boleto em outra moeda que a do título", item)
+    if not _fits(read.amount, item):
+        raise _wrong("boleto com valor diferente do título", item)
+    if read.due_date is not None and read.due_date not in (item.due_date, item.effective_due_date):
+        raise _wrong("boleto com vencimento diferente do título", item)
+    return (None, None) if _asks_too_much(read.amount, item) else (read.formatted_line, read.amount)
+
+
+def _pix(item: Item) -> tuple[str | None, Decimal | None]:
+    """The code and the amount it asks for; a dynamic code may leave that to the payee's bank."""
+    if not item.pix_code:
+        return None, None
+    try:
+        read = pix.parse(item.pix_code)
+    except pix.InvalidPix:
+        raise _wrong("código Pix inválido", item) from None
+    if item.currency != "BRL":
+        raise _wrong("código Pix em outra moeda que a do título", item)
+    if not _fits(read.amount, item):
+        raise _wrong("código Pix com valor diferente do título", item)
+    return (None, None) if _asks_too_much(read.amount, item) else (item.pix_code.strip(), read.amount)
+
+
+def _fits(asked: Decimal | None, item: Item) -> bool:
+    return asked is None or asked in (item.amount, item.open_amount, item.amount_due)
+
+
+def _asks_too_much(asked: Decimal | None, item: Item) -> bool:
+    return asked is not None and asked > item.amount_due
+
+
+def _note(asked: Decimal | None, item: Item) -> str | None:
+    if asked is None or asked >= item.amount_due:
+        return None
+    return f"Emitido com o valor de {format_money(asked, item.currency)}, sem a multa e os juros até hoje."
+
+
+def _is_safe(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname) and not parts.username and not any(c.isspace() for c in url)

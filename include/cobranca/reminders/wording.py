@@ -1,0 +1,131 @@
+"""The sentences that depend on a letter's receivables: dates, itemised amounts, how charges were computed, one or several."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+
+from cobranca.money import format_number
+from cobranca.reminders.messages import Item, Message
+
+
+def day(value: date) -> str:
+    """``18/11/2026``."""
+    return f"{value.day:02d}/{value.month:02d}/{value.year}"
+
+
+def greeting(message: Message) -> str:
+    """A person by the first name, a company by its whole name."""
+    name = " ".join(message.customer_name.split())
+    carrier = next((item for item in message.items if item.is_carrier), None) or next(iter(message.items), None)
+    if carrier is not None and carrier.contract_type == "business":
+        return name
+    first = name.split(" ")[0]
+    return first.capitalize() if first.isupper() or first.islower() else first
+
+
+def section_title(items: tuple[Item, ...]) -> str:
+    """What stands above one section of a letter."""
+    if items[0].section == "upcoming":
+        return "A vencer"
+    return "Documento vencido" if len(items) == 1 else "Documentos vencidos"
+
+
+def document_name(item: Item) -> str:
+    """``Documento NF-123, parcela 1/3``."""
+    name = f"Documento {item.document_number or item.receivable_id}"
+    return f"{name}, parcela {item.installment}" if item.installment else name
+
+
+def due_phrase(item: Item, business_date: date) -> str:
+    """When it was or is due, with the bank day to which a due date on a day off moves."""
+    moved = item.effective_due_date != item.due_date
+    if item.section == "overdue":
+        due = f"Venceu em {day(item.due_date)}" + (f" (pagável até {day(item.effective_due_date)})" if moved else "")
+        return due + (f", há {_days(item.days_past_due)}" if item.days_past_due > 0 else "")
+    if business_date in (item.due_date, item.effective_due_date):
+        return f"Vence hoje, {day(business_date)}"
+    if moved:
+        return f"Vence em {day(item.due_date)}; pode ser pago sem acréscimo até {day(item.effective_due_date)}"
+    return f"Vence em {day(item.due_date)}"
+
+
+def amount_lines(item: Item, business_date: date) -> list[dict]:
+    """The itemised amounts: principal always, fine and interest always for what is overdue (Lei SP 14.953/2013)."""
+    lines = []
+    if item.amount != item.open_amount:
+        lines.append({"label": "Valor original", "amount": item.amount})
+        lines.append({"label": "Já pago ou abatido", "amount": item.open_amount - item.amount})
+    lines.append({"label": "Principal em aberto" if lines else "Principal", "amount": item.open_amount})
+    if item.section == "overdue" or item.fine or item.interest:
+        fine_rate = f" ({percent(item.fine_rate)})" if item.fine and item.fine_rate is not None else ""
+        lines.append({"label": f"Multa{fine_rate}", "amount": item.fine})
+        start = item.due_date if item.interest_start == "original_due" else item.effective_due_date
+        days = (business_date - start).days
+        detail = f" ({_days(days)} desde {day(start)})" if item.interest and days > 0 else ""
+        lines.append({"label": f"Juros{detail}", "amount": item.interest})
+    return lines
+
+
+def totals(message: Message) -> list[dict]:
+    """One total for each currency: amounts in different currencies are never added."""
+    by_currency: dict[str, list[Item]] = defaultdict(list)
+    for item in message.items:
+        by_currency[item.currency].append(item)
+    found = []
+    for currency, items in sorted(by_currency.items(), key=lambda pair: (pair[0] != "BRL", pair[0])):
+        overdue = sum(1 for item in items if item.section == "overdue")
+        parts = [(overdue, "vencido", "vencidos"), (len(items) - overdue, "a vencer", "a vencer")]
+        detail = " e ".join(
+            f"{n} {'documento' if n == 1 else 'documentos'} {one if n == 1 else many}" for n, one, many in parts if n
+        )
+        label = "Total" if len(by_currency) == 1 else f"Total em {currency}"
+        found.append({"label": label, "detail": detail, "currency": currency, "amount": sum(item.amount_due for item in items)})
+    return found
+
+
+def conventions(items: Iterable[Item]) -> list[str]:
+    """How fine and interest were computed, once for each different agreement among the overdue items."""
+    sentences = []
+    for item in items:
+        if item.section != "overdue":
+            continue
+        start = "do vencimento" if item.interest_start == "original_due" else "do primeiro dia útil a partir do vencimento"
+        fine = f"Multa de {percent(item.fine_rate)}, uma única vez" if item.fine_rate else "Sem multa"
+        if item.monthly_interest_rate is None:
+            interest = f"juros simples pela taxa legal (Lei 14.905/2024), contados {start}"
+        elif item.monthly_interest_rate:
+            rate = percent(item.monthly_interest_rate)
+            interest = f"juros simples de {rate} ao mês (1/30 por dia) sobre o saldo, contados {start}"
+        else:
+            interest = "sem juros"
+        sentence = f"{fine}; {interest}."
+        if sentence not in sentences:
+            sentences.append(sentence)
+    return sentences
+
+
+def phrases(message: Message, business_date: date) -> dict[str, str]:
+    """What the sentences need in singular and plural, about the documents that the template speaks of."""
+    spoken = message.overdue or message.upcoming
+    if not message.overdue and message.step_offset == 0:
+        spoken = tuple(i for i in spoken if business_date in (i.due_date, i.effective_due_date)) or spoken
+    one = len(spoken) == 1
+    days = sorted({item.due_date for item in spoken})
+    when = f"em {day(days[0])}" if len(days) == 1 else f"entre {day(days[0])} e {day(days[-1])}" if days else ""
+    return {
+        "the_documents": "o documento abaixo" if one else "os documentos abaixo",
+        "of_the_documents": "do documento abaixo" if one else "dos documentos abaixo",
+        "verb_due": "vence" if one else "vencem",
+        "the_due_phrase": f"O vencimento é {when}" if one or len(days) == 1 else f"Os vencimentos são {when}",
+    }
+
+
+def percent(rate: Decimal) -> str:
+    """``Decimal('0.025')`` → ``2,5%``."""
+    text = format_number(rate * 100)
+    return (text[:-3] if text.endswith(",00") else text.rstrip("0")) + "%"
+
+
+def _days(number: int) -> str:
+    return f"{number} {'dia' if number == 1 else 'dias'}"
