@@ -6,6 +6,27 @@
     'C' || substr(md5(coalesce('tax:' || {{ tax_id }}, 'own:' || {{ source }} || ':' || {{ customer_id }})), 1, 20)
 {%- endmacro %}
 
+{#-
+    What joins a payer's accounts: the tax id; for a company its first eight characters alone, which all its branches
+    share, where the policy groups branches.
+-#}
+{% macro payer_tax_id(tax_id, group_company_branches) -%}
+    case
+        when {{ group_company_branches }} and length({{ tax_id }}) = 14 then substr({{ tax_id }}, 1, 8)
+        else {{ tax_id }}
+    end
+{%- endmacro %}
+
+{#- Enough to confirm an identity, too little to copy. -#}
+{% macro masked_tax_id(tax_id) -%}
+    case length({{ tax_id }})
+        when 11 then '***.' || substr({{ tax_id }}, 4, 3) || '.' || substr({{ tax_id }}, 7, 3) || '-**'
+        when 14
+            then '**.' || substr({{ tax_id }}, 3, 3) || '.' || substr({{ tax_id }}, 6, 3)
+                || '/' || substr({{ tax_id }}, 9, 4) || '-**'
+    end
+{%- endmacro %}
+
 {% macro receivable_key(source, receivable_id) -%}
     {{ source }} || ':' || {{ receivable_id }}
 {%- endmacro %}

@@ -25,7 +25,13 @@ newest as (
         state,
         segment
     from customers
-    order by customer_key, updated_at desc nulls last, source, customer_id
+    -- of a company whose branches count as one, the head office (0001) gives its name
+    order by
+        customer_key,
+        case when substr(tax_id, 9, 4) = '0001' then 0 else 1 end,
+        updated_at desc nulls last,
+        source,
+        customer_id
 ),
 
 newest_email as (

@@ -144,13 +144,7 @@ select
         else ''
     end as priority_reason,
     customers.customer_name,
-    -- enough to confirm an identity by phone, too little to copy
-    case length(customers.tax_id)
-        when 11 then '***.' || substr(customers.tax_id, 4, 3) || '.' || substr(customers.tax_id, 7, 3) || '-**'
-        when 14
-            then '**.' || substr(customers.tax_id, 3, 3) || '.' || substr(customers.tax_id, 6, 3)
-                || '/' || substr(customers.tax_id, 9, 4) || '-**'
-    end as tax_id_masked,
+    {{ masked_tax_id('customers.tax_id') }} as tax_id_masked,
     customers.phone,
     customers.city,
     customers.state,

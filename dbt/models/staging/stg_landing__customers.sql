@@ -2,13 +2,31 @@ with source as (
     select * from {{ source('raw', 'customers') }}
 ),
 
+policy as (
+    select coalesce(bool_or(group_company_branches), false) as group_company_branches
+    from {{ source('raw', 'policy_limits') }}
+),
+
+identified as (
+    select
+        source.*,
+        {{ payer_tax_id('source.tax_id', 'policy.group_company_branches') }} as payer_tax_id
+    from source
+    cross join policy
+),
+
 keyed as (
     select
         source,
         customer_id,
-        {{ customer_key('tax_id', 'source', 'customer_id') }} as customer_key,
+        {{ customer_key('payer_tax_id', 'source', 'customer_id') }} as customer_key,
         name as customer_name,
         tax_id,
+        case
+            when payer_tax_id is null then 'customer_id'
+            when payer_tax_id <> tax_id then 'cnpj_root'
+            else 'tax_id'
+        end as joined_by,
         email,
         phone,
         city,
@@ -21,7 +39,7 @@ keyed as (
         coalesce(legal_hold, false) as is_legal_hold,
         coalesce(deceased, false) as is_deceased,
         updated_at
-    from source
+    from identified
 )
 
 select * from keyed

@@ -237,6 +237,7 @@ class Limits(_Frozen):
     interest_start_consumer: InterestStart = "effective_due"
     interest_start_business: InterestStart = "effective_due"
     holdout_share: Rate = Decimal(0)
+    group_company_branches: bool = False
     arrivals: Arrivals = Arrivals()
     volume: Volume = Volume()
     email_window: EmailWindow = EmailWindow()
