@@ -1,5 +1,5 @@
--- A payer is asked once a quarter at most: the debt settled in the last seven days after a contact, if none before it in the
--- same quarter qualified already.
+-- A payer is thanked or asked once in 90 days at most: about the debt settled in the last seven days after a contact, if none
+-- before it in those 90 days qualified already. Never while something is overdue, nor on a day with another contact.
 with receivables as (
     select * from {{ ref('int_receivables__balanced') }}
     where
@@ -21,8 +21,38 @@ contacts as (
     group by customer_key
 ),
 
+-- the templates of cobranca.reminders.messages.COURTESIES
+already_asked as (
+    select distinct customer_key
+    from {{ ref('fct_contacts') }}
+    where
+        template in ('thank_you', 'survey')
+        and (is_done or is_unsettled)
+        and contacted_on > {{ add_days(business_date(), -90) }}
+),
+
+overdue as (
+    select distinct customer_key
+    from {{ ref('fct_receivables') }}
+    where days_past_due > 0
+),
+
+contacted_tonight as (
+    select distinct customer_key
+    from {{ ref('fct_decisions') }}
+    where decision in ('remind', 'call')
+),
+
 customers as (
     select * from {{ ref('int_customers__unified') }}
+),
+
+reachable as (
+    select customer_key
+    from {{ ref('int_customers__restrained') }}
+    where
+        hold_reason is null
+        and email_obstacle is null
 ),
 
 first_resolved as (
@@ -47,9 +77,12 @@ select
     first_resolved.settled_on
 from first_resolved
 inner join customers on first_resolved.customer_key = customers.customer_key
+inner join reachable on first_resolved.customer_key = reachable.customer_key
+left join already_asked on first_resolved.customer_key = already_asked.customer_key
+left join overdue on first_resolved.customer_key = overdue.customer_key
+left join contacted_tonight on first_resolved.customer_key = contacted_tonight.customer_key
 where
-    first_resolved.settled_on > {{ add_days(business_date(), -7) }}
-    and customers.email is not null
-    and not customers.is_opted_out_email
-    and not customers.is_deceased
-    and not customers.is_legal_hold
+    already_asked.customer_key is null
+    and overdue.customer_key is null
+    and contacted_tonight.customer_key is null
+    and first_resolved.settled_on > {{ add_days(business_date(), -7) }}
