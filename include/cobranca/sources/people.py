@@ -26,8 +26,14 @@ _CPF, _CNPJ = CPF(), CNPJ()
 
 
 def tax_id(text: str) -> str | None:
-    """CPF (11 digits) or CNPJ (14 of ``0-9A-Z``, alphanumeric since July 2026), without punctuation."""
+    """CPF (11 digits) or CNPJ (14 of ``0-9A-Z``, alphanumeric since July 2026), without punctuation.
+
+    A number column loses zeros in front: of a CPF with 9 or 10 digits or a CNPJ with 12 or 13 they are put back, when
+    the check digits then hold. More lost zeros would be a guess.
+    """
     plain = re.sub(r"[\s./-]", "", text.upper())
+    if re.fullmatch(r"\d{9,10}|\d{12,13}", text):
+        plain = plain.zfill(11 if len(plain) < 11 else 14)
     if re.fullmatch(r"\d{11}", plain):
         return plain if len(set(plain)) > 1 and _CPF.validate(plain) else None
     if re.fullmatch(r"[0-9A-Z]{12}\d{2}", plain):

@@ -48,4 +48,4 @@ def _value(text: str, key: str) -> str:
 
 
 def _line(text: str, key: str, value: str, comment: str) -> str:
-    return re.sub(rf"^{key}: .*$", f"{f'{key}: {value}':<28}# {comment}", text, count=1, flags=re.MULTILINE)
+    return re.sub(rf"^{key}: .*$", f"{f'{key}: {value}':<27} # {comment}", text, count=1, flags=re.MULTILINE)

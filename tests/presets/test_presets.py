@@ -1,0 +1,221 @@
+"""The presets against the tables they are made for: one company kept in five ERPs has one aging.
+
+Odoo on PostgreSQL, ERPNext and Dolibarr on MariaDB; Protheus and SAP Business One on SQLite in the shape of their
+SQL Server tables.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from cobranca import landing
+from cobranca.cli import commands
+from cobranca.errors import ConfigError
+from cobranca.ledger.feedback import publish_feedback
+from cobranca.manifest import Manifest
+from cobranca.policy import publish_policy
+from cobranca.settings import Settings
+from cobranca.sources import check
+from cobranca.sources.mapping import load_mapping
+from cobranca.sources.presets import preset_file, preset_names
+from cobranca.warehouse.build import prepare
+from cobranca.warehouse.dbt import run_dbt
+from cobranca.warehouse.engines import open_warehouse
+from presets import books
+from presets.company import Company, D, make_company
+from source_databases import landed, refused
+
+KEEPERS = {
+    "odoo": books.keep_odoo,
+    "erpnext": books.keep_erpnext,
+    "dolibarr": books.keep_dolibarr,
+    "protheus": books.keep_protheus,
+    "sap_business_one": books.keep_sap,
+}
+SERVERS = {"odoo": "postgres_server", "erpnext": "mariadb_server", "dolibarr": "mariadb_server"}
+
+
+@pytest.fixture(scope="module")
+def company() -> Company:
+    return make_company()
+
+
+@pytest.fixture(scope="module")
+def customers() -> dict[tuple[str, str], int]:
+    """Payer numbers by source and that source's customer id."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def installation(request: pytest.FixtureRequest, tmp_path_factory, company: Company, customers: dict) -> Iterator[Settings]:
+    """An installation whose only sources are the five presets, as the command writes them."""
+    folder = tmp_path_factory.mktemp("presets")
+    settings = _settings(folder)
+    sources = settings.config / "sources"
+    for path in sources.glob("*.yml"):
+        path.unlink()
+    undo = []
+    with pytest.MonkeyPatch.context() as patch:
+        for name, keep in KEEPERS.items():
+            if name in SERVERS:
+                server = request.getfixturevalue(SERVERS[name])
+                server.drop_database(f"preset_{name}")
+                url = server.create_database(f"preset_{name}")
+                undo.append((server, f"preset_{name}"))
+            else:
+                url = f"sqlite:///{folder / name}.db"
+            customers |= {(name, key): number for key, number in keep(company, url).items()}
+            patch.setenv(f"AIRFLOW_CONN_{name.upper()}", url)
+            written = CliRunner().invoke(commands, ["sources", "preset", name, "--connection", name])
+            assert written.exit_code == 0
+            (sources / f"{name}.yml").write_text(written.output, encoding="utf-8")
+        yield settings
+    for server, database in undo:
+        server.drop_database(database)
+
+
+@pytest.fixture(scope="module")
+def landing_of_five(installation: Settings) -> Manifest:
+    return landing.land_all(installation, D, "presets")
+
+
+@pytest.fixture(scope="module")
+def receivables(installation: Settings, landing_of_five: Manifest) -> list[dict]:
+    """All open receivables of the five sources, built by the models of every night."""
+    publish_policy(installation, D)
+    publish_feedback(installation, D)
+    prepare(installation, D)
+    run_dbt(
+        "run", "--select", "+fct_receivables", "+dim_payer_aliases",
+        environment=open_warehouse(installation.warehouse).dbt_environment(), business_date=D, work=installation.data / ".dbt",
+    )  # fmt: skip
+    with duckdb.connect(installation.warehouse.removeprefix("duckdb:///"), read_only=True) as database:
+        table = database.sql(
+            """
+            select fct_receivables.*, dim_payer_aliases.customer_id
+            from marts.fct_receivables
+            inner join staging.stg_landing__receivables using (receivable_key)
+            inner join marts.dim_payer_aliases
+                on dim_payer_aliases.source = stg_landing__receivables.source
+                and dim_payer_aliases.customer_id = stg_landing__receivables.customer_id
+            """
+        ).to_arrow_table()
+    return table.to_pylist()
+
+
+def _settings(folder: Path) -> Settings:
+    import shutil
+
+    from cobranca.settings import PROJECT_ROOT
+
+    config, data = folder / "config", folder / "data"
+    shutil.copytree(PROJECT_ROOT / "include" / "config", config)
+    data.mkdir()
+    return Settings(
+        config=config, data=data, warehouse=f"duckdb:///{data / 'warehouse.duckdb'}", ledger=f"sqlite:///{data / 'ledger.db'}",
+        delivery="outbox",
+    )  # fmt: skip
+
+
+def _aging(rows: list[dict], source: str, customers: dict) -> dict:
+    """Receivables, open amount and amount due by payer, currency and band: one source's aging without its name."""
+    aging: dict[tuple, tuple] = {}
+    for row in rows:
+        if row["source"] == source:
+            key = (customers[source, row["customer_id"]], row["currency"], row["aging_band"])
+            count, open_amount, due = aging.get(key, (0, Decimal(0), Decimal(0)))
+            aging[key] = (count + 1, open_amount + row["open_amount"], due + row["amount_due"])
+    return aging
+
+
+@pytest.mark.parametrize("source", list(KEEPERS))
+def test_each_preset_gives_what_is_open(receivables, customers, company: Company, source: str):
+    found: dict[tuple[int, str], Decimal] = {}
+    for row in receivables:
+        if row["source"] == source:
+            key = (customers[source, row["customer_id"]], row["currency"])
+            found[key] = found.get(key, Decimal(0)) + row["open_amount"]
+    assert found == company.open_amounts()
+
+
+def test_one_company_kept_in_five_systems_has_one_aging(receivables, customers):
+    agings = {source: _aging(receivables, source, customers) for source in KEEPERS}
+    assert len({currency for _, currency, _ in agings["odoo"]}) == 2
+    assert len({band for _, _, band in agings["odoo"]}) == 6
+    for source, aging in agings.items():
+        assert aging == agings["odoo"], source
+
+
+def test_a_payer_known_to_five_systems_is_one_payer(receivables, customers, company: Company):
+    keys: dict[int, set[str]] = {}
+    for row in receivables:
+        keys.setdefault(customers[row["source"], row["customer_id"]], set()).add(row["customer_key"])
+    with_tax_id = {payer.number for payer in company.payers if payer.tax_id}
+    assert {number for number, found in keys.items() if len(found) == 1} == with_tax_id & set(keys)
+    # Nothing but the tax id joins payers: without one, each system's customer stays alone.
+    assert all(len(found) == len(KEEPERS) for number, found in keys.items() if number not in with_tax_id)
+
+
+@pytest.mark.parametrize("source", list(KEEPERS))
+def test_nothing_a_preset_reads_is_unreadable(landing_of_five: Manifest, company: Company, source: str):
+    for entity in ("customers", "receivables", "payments"):
+        assert refused(landing_of_five, source, entity) == {}
+    rows = landed(landing_of_five, source, "receivables")
+    owed = [invoice for invoice in company.invoices if not invoice.cancelled]
+    assert len([row for row in rows if row["status"] != "cancelled"]) == sum(len(invoice.instalments) for invoice in owed)
+
+
+@pytest.mark.parametrize("source", ["odoo", "erpnext", "protheus", "sap_business_one"])
+def test_the_payments_explain_what_the_system_itself_calls_open(landing_of_five: Manifest, source: str):
+    settled: dict[str, Decimal] = {}
+    for row in landed(landing_of_five, source, "payments"):
+        signed = -row["amount"] if row["kind"] == "reversal" else row["amount"]
+        settled[row["receivable_id"]] = settled.get(row["receivable_id"], Decimal(0)) + signed
+    unexplained = {}
+    for row in landed(landing_of_five, source, "receivables"):
+        balance = row["amount"] - settled.get(row["receivable_id"], Decimal(0))
+        if row["status"] == "open" and row["open_amount"] is not None:
+            withheld = Decimal("15.00") if source == "protheus" and row["open_amount"] - balance == Decimal("15.00") else 0
+            if balance != row["open_amount"] - withheld:
+                unexplained[row["receivable_id"]] = (balance, row["open_amount"])
+    assert unexplained == {}
+
+
+def test_kinds_of_settlement_are_told_apart(landing_of_five: Manifest):
+    kinds = {source: {row["kind"] for row in landed(landing_of_five, source, "payments")} for source in KEEPERS}
+    assert kinds == {
+        "odoo": {"payment", "credit_note"},
+        "erpnext": {"payment", "credit_note", "write_off", "reversal"},
+        "dolibarr": {"payment", "credit_note", "reversal"},
+        "protheus": {"payment", "credit_note", "discount"},
+        "sap_business_one": {"payment", "credit_note"},
+    }
+
+
+def test_every_preset_passes_the_check_of_its_source(installation: Settings):
+    rows = check(installation)
+    assert [row for row in rows if row.problem] == []
+    assert len(rows) == 3 * len(KEEPERS) and all(row.rows > 0 for row in rows)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_takes_the_names_it_is_given_and_has_its_page(tmp_path: Path, name: str):
+    path = tmp_path / "mine.yml"
+    path.write_text(preset_file(name, connection="minha_base", source="filial2"), encoding="utf-8")
+    mapping = load_mapping(path)
+    assert (mapping.source, mapping.connection) == ("filial2", "minha_base")
+    page = Path(__file__).parents[2] / "docs" / "presets" / f"{name}.md"
+    assert f"docs/presets/{name}.md" in path.read_text(encoding="utf-8") and page.is_file()
+
+
+def test_an_unknown_preset_names_the_known_ones():
+    with pytest.raises(ConfigError, match="dolibarr, erpnext, odoo, protheus, sap_business_one"):
+        preset_file("sage")
+    with pytest.raises(ConfigError, match="lower-case letters"):
+        preset_file("odoo", connection="ERP", source="Erp 1")
+    listed = CliRunner().invoke(commands, ["sources", "preset"])
+    assert [line.split()[0] for line in listed.output.splitlines()] == preset_names()
