@@ -1,25 +1,26 @@
 """
 ### send_reminders
 
-**What** Writes tonight's messages into the ledger, asks a person when their number is unusual, waits for the hour at
-which people may be written to, and delivers each message at most once (`COBRANCA_DELIVERY`: `outbox` or `sendgrid`).
+**What** Writes tonight's messages into the ledger, asks a person when their number is unusual, waits for the hour at which
+people may be written to, and delivers each message at most once (`COBRANCA_DELIVERY`: `outbox` or `sendgrid`). Then asks
+about the steps that only leave with a person's approval, and delivers those.
 
-**When** As soon as the plan of the date is approved. Delivery to real people waits until the morning; the outbox does not.
+**When** As soon as the plan of the date is approved. To real people from the morning on, and again every quarter of an hour
+for whom it was too early, or while sending is paused; the outbox waits for nothing.
 
 **For whom** The payers.
 
 **When it breaks** Clear the failed task, as often as needed: a message that went out, or may have, is never sent again.
-Messages in state *unknown* are settled with the provider before anything else. A rejected approval ends the run without
-sending; a task that waits for an answer is found in Airflow under Required Actions.
+Messages in state *unknown* are settled with the provider before anything else. Questions are found in Airflow under
+Required Actions; one that is rejected, or not answered within the day, ends without sending what it asked about.
 """
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import PartitionedAssetTimetable, chain, dag, task
 
 from cobranca.orchestration.assets import plan_approved, reminders_sent
 from cobranca.orchestration.dates import tonight
 from cobranca.orchestration.defaults import DEFAULT_ARGS
-from cobranca.orchestration.pools import SENDGRID
+from cobranca.orchestration.sending import COMES_BACK, ask, deliver_tonight
 
 
 @dag(
@@ -34,15 +35,13 @@ def send_reminders():
     def plan() -> dict:
         from cobranca.reminders import plan
 
-        night = tonight()
-        return plan(night.settings, night.business_date).as_dict()
+        return plan(tonight().settings, tonight().business_date).as_dict()
 
     @task
     def check_volume() -> str | None:
         from cobranca.reminders.volume import unusual_volume
 
-        night = tonight()
-        return unusual_volume(night.settings, night.business_date)
+        return unusual_volume(tonight().settings, tonight().business_date)
 
     @task.branch
     def is_unusual(reason: str | None) -> str:
@@ -52,27 +51,29 @@ def send_reminders():
     def wait_for_the_hour() -> bool:
         from cobranca.reminders.window import is_open
 
-        night = tonight()
-        return is_open(night.settings, night.business_date)
+        return is_open(tonight().settings, tonight().business_date)
 
-    @task(pool=SENDGRID, outlets=[reminders_sent])
-    def deliver() -> dict:
-        from cobranca.reminders import deliver
+    @task.short_circuit
+    def check_approvals() -> str | None:
+        from cobranca.reminders.control import steps_to_approve
 
-        night = tonight()
-        return deliver(night.settings, night.business_date).as_dict()
+        return steps_to_approve(tonight().settings, tonight().business_date)
 
-    reason = check_volume()
-    ask = ApprovalOperator(
-        task_id="ask_a_person",
-        subject="Send the reminders of {{ partition_key }}?",
-        body="{{ ti.xcom_pull(task_ids='check_volume') }}",
-        retries=0,
-        execution_timeout=None,
+    @task
+    def approve_steps(answer: dict) -> int:
+        from cobranca.reminders.control import approve
+
+        return approve(tonight().settings, tonight().business_date, by=answer["responded_by_user"]["name"])
+
+    reason, wait = check_volume(), wait_for_the_hour()
+    ask_a_person = ask("ask_a_person", "Send the reminders of {{ partition_key }}?", "check_volume")
+    ask_about_steps = ask("ask_about_steps", "Send the steps of {{ partition_key }} that ask for it?", "check_approvals")
+    deliver = task.sensor(task_id="deliver", outlets=[reminders_sent], **COMES_BACK)(deliver_tonight)()
+    deliver_approved = task.sensor(task_id="deliver_approved", **COMES_BACK)(deliver_tonight)()
+    chain(plan(), reason, is_unusual(reason), [ask_a_person, wait])
+    chain(
+        ask_a_person, wait, deliver, check_approvals(), ask_about_steps, approve_steps(ask_about_steps.output), deliver_approved
     )
-    wait = wait_for_the_hour()
-    chain(plan(), reason, is_unusual(reason), [ask, wait])
-    chain(ask, wait, deliver())
 
 
 send_reminders()

@@ -4,6 +4,7 @@ import logging
 import sys
 import time
 from datetime import date
+from pathlib import Path
 
 import click
 
@@ -121,6 +122,56 @@ def preset(name: str | None, connection: str | None, source: str | None) -> None
             click.echo(f"{known:<18} {preset_title(known)}")
     else:
         click.echo(preset_file(name, connection, source), nl=False)
+
+
+@commands.command()
+@business_date_option
+@click.option("--step", "steps", multiple=True, metavar="STEP", help="Only this step, such as d+65; may be repeated.")
+@click.option("--by", required=True, metavar="NAME", help="Who decides.")
+def approve(business_date: date, steps: tuple[str, ...], by: str) -> None:
+    """Approve the messages of a date whose step asks for a person; the next delivery sends them."""
+    from cobranca.reminders.control import approve
+
+    number = approve(Settings.from_environment(), business_date, by, list(steps) or None)
+    click.echo(f"{number} messages of {business_date} approved by {by}; run the delivery of that date to send them.")
+
+
+@commands.command()
+@click.option("--by", required=True, metavar="NAME", help="Who decides.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept for whoever resumes.")
+def pause(by: str, reason: str) -> None:
+    """Stop all sending at once, in every process, until `cobranca resume`."""
+    from cobranca.reminders.control import pause
+
+    pause(Settings.from_environment(), by, reason)
+    click.echo("sending is paused; nothing leaves until: cobranca resume --by NAME")
+
+
+@commands.command()
+@click.option("--by", required=True, metavar="NAME", help="Who decides.")
+def resume(by: str) -> None:
+    """Allow sending again after a pause."""
+    from cobranca.reminders.control import resume
+
+    resume(Settings.from_environment(), by)
+    click.echo("sending is allowed again; run the deliveries that were held.")
+
+
+@commands.command()
+@click.option("--regua", required=True, type=click.Path(path_type=Path), help="The proposed régua, a file such as regua.yml.")
+@click.option("--from", "first", required=True, type=_BusinessDate(), help="First landed night.")
+@click.option("--to", "last", required=True, type=_BusinessDate(), help="Last landed night.")
+@click.option("--top", default=10, show_default=True, type=click.IntRange(min=0), help="Customers shown of each kind of change.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write every changed customer to this CSV.")
+def simulate(regua: Path, first: date, last: date, top: int, output: Path | None) -> None:
+    """Tell, in Portuguese, what a proposed régua would have changed over past nights. Contacts nobody, writes nothing else."""
+    from cobranca.simulation import simulate
+    from cobranca.simulation.told import page, write_customers
+
+    found = simulate(Settings.from_environment(), regua, first, last)
+    click.echo(page(found, top))
+    if output is not None:
+        click.echo(f"\n{write_customers(found, output)} clientes em {output}")
 
 
 def main() -> None:

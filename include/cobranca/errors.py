@@ -16,6 +16,10 @@ class ConfigError(CobrancaError):
     exit_code = 2
 
 
+class LedgerError(CobrancaError):
+    """The ledger's database does not answer; it may come back by itself."""
+
+
 class SourceError(CobrancaError):
     """A source could not be read completely. Nothing of it was landed."""
 
@@ -26,6 +30,10 @@ class PartitionError(CobrancaError):
 
 class GateFailed(CobrancaError):
     """A critical check failed: nobody is contacted and the last good outputs stay."""
+
+
+class DeliveryHalted(CobrancaError):
+    """The provider refuses everything, so nothing more was tried; all that had not left is planned again."""
 
 
 class BuildFailed(CobrancaError):

@@ -12,6 +12,9 @@ from cobranca.settings import PROJECT_ROOT
 
 FILES = sorted((PROJECT_ROOT / "dags").glob("*.py"))
 LAYERS = ["staging", "intermediate", "marts", "finance", "outbound"]
+# What follows the night's delivery: a person may let more of it leave.
+APPROVAL = ["check_approvals", "ask_about_steps", "approve_steps", "deliver_approved"]
+QUESTIONS = ("ask_a_person", "ask_about_steps")
 # dag: (waits for, tasks in the order of the flow, task with the outlet, its asset)
 NIGHT = {
     "collect_feedback": (set(), ["read_outcomes", "publish_feedback"], "publish_feedback", "feedback_landed"),
@@ -24,7 +27,7 @@ NIGHT = {
     ),
     "send_reminders": (
         {"plan_approved"},
-        ["plan", "check_volume", "is_unusual", "ask_a_person", "wait_for_the_hour", "deliver"],
+        ["plan", "check_volume", "is_unusual", "ask_a_person", "wait_for_the_hour", "deliver", *APPROVAL],
         "deliver",
         "reminders_sent",
     ),
@@ -57,7 +60,8 @@ def test_a_dag_waits_for_its_assets_and_wakes_the_next(dags, name):
     outlets = {task.task_id: [outlet.name for outlet in task.outlets] for task in dag.tasks if task.outlets}
     assert outlets == ({checking: [asset]} if checking else {})
     if checking:
-        assert dag.get_task(checking).downstream_task_ids == set(), "the outlet belongs to the last task"
+        follows = set(APPROVAL[:1]) if name == "send_reminders" else set()
+        assert dag.get_task(checking).downstream_task_ids == follows, "the outlet belongs to the last task"
 
 
 def _names(condition) -> list[str]:
@@ -175,13 +179,19 @@ def test_a_rejected_approval_sends_nothing_and_a_usual_night_asks_nobody(dags):
     wait = dag.get_task("wait_for_the_hour")
     assert (wait.trigger_rule, wait.mode) == ("none_failed_min_one_success", "reschedule")
     assert dag.get_task("deliver").trigger_rule == "all_success"
-    assert dag.get_task("ask_a_person").retries == 0
+    for question in QUESTIONS:
+        asks = dag.get_task(question)
+        assert (asks.retries, asks.defaults) == (0, ["Reject"]), "a question that nobody answers sends nothing"
+        assert asks.response_timeout < timedelta(days=1), "nor may it keep the next night waiting"
+    for delivery in ("deliver", "deliver_approved"):
+        assert (dag.get_task(delivery).mode, dag.get_task(delivery).pool) == ("reschedule", "sendgrid")
+    assert dag.get_task("check_approvals").downstream_task_ids == {"ask_about_steps"}
 
 
 @pytest.mark.parametrize("name", NIGHT)
 def test_retries_wait_longer_each_time(dags, name):
     for task in dags[name].tasks:
-        if task.task_id == "ask_a_person":
+        if task.task_id in QUESTIONS:
             continue
         assert task.retries == 3
         assert task.retry_exponential_backoff >= 2

@@ -17,6 +17,7 @@ from cobranca.ledger.contacts import ContactLedger
 from cobranca.reminders import deliver
 from cobranca.reminders.channels.sendgrid_mail import SendGrid
 from cobranca.settings import Settings
+from reminders.plans import noon
 
 POINTS = ("after the claim", "before sending is committed", "after sending is committed", "after the provider's answer")
 
@@ -64,7 +65,7 @@ def run(wish: dict) -> None:
     counts = deliver(
         settings,
         night,
-        today=night,
+        clock=noon(night),
         channel=channel,
         lease_seconds=wish.get("lease", 1),
         patience_seconds=wish.get("patience", 30),

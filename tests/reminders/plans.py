@@ -1,9 +1,10 @@
 """Small approved plans: one row a receivable, published and judged as the night does it."""
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -120,6 +121,11 @@ def judge(settings: Settings, batch: Manifest, *, batch_id: str | None = None, f
     """Write the plan's verdict; ``failed`` names a critical check that did not pass."""
     checks = [Check(failed or "plan_is_not_empty", "out_reminders", "critical", failed is None, "1", "1")]
     write_verdict(settings, Verdict.of(batch.business_date, batch_id or batch.batch_id, "plan", checks, {}))
+
+
+def noon(day: date) -> Callable[[], datetime]:
+    """A clock that stands at noon of a day in São Paulo."""
+    return lambda: datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo("America/Sao_Paulo"))
 
 
 def as_planned(settings: Settings, source: str, receivable_ids: list[str]) -> dict[str, Standing]:

@@ -2,14 +2,15 @@
 
 import time
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes, policy
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
-from cobranca.errors import ConfigError, PartitionError
+from cobranca.errors import ConfigError, DeliveryHalted, PartitionError
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger, PlanConflict
 from cobranca.ledger.feedback import publish_feedback
@@ -20,10 +21,10 @@ from cobranca.reminders import deliver, plan
 from cobranca.reminders.channels import Outcome
 from cobranca.reminders.channels.sendgrid_mail import SendGrid
 from cobranca.reminders.counts import Unbalanced, balance
-from cobranca.reminders.delivery import DeliveryHalted, DeliveryRefused, open_channel
+from cobranca.reminders.delivery import DeliveryRefused, open_channel
 from cobranca.reminders.last_look import HOLDS_UNREADABLE, TOO_SLOW, LastLook, Seen
 from cobranca.reminders.messages import FILE, PlanFile
-from reminders.plans import TONIGHT, as_planned, item, judge, message, publish_plan
+from reminders.plans import TONIGHT, as_planned, item, judge, message, noon, publish_plan
 
 TOMORROW = TONIGHT + timedelta(days=1)
 
@@ -229,7 +230,7 @@ def test_a_hold_entered_in_the_morning_stops_the_message(settings, ledger, now, 
         messages = [message for chunk in PlanFile(read_batch(settings, TONIGHT).path(FILE)).messages() for message in chunk]
         assert ready(messages).stopped == {messages[0].message_key: ("planned", HOLDS_UNREADABLE)}
         return
-    deliver(settings, TONIGHT, today=TONIGHT, channel=channel)
+    deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel)
     assert states(ledger)[1, TONIGHT][0] == state
 
 
@@ -279,7 +280,7 @@ def test_a_message_that_waited_is_looked_at_again(settings, ledger, monkeypatch)
         return Outcome("sent", provider_message_id="1")
 
     channel.send = slow
-    assert deliver(settings, TONIGHT, today=TONIGHT, channel=channel, last_look=look).sent == 12
+    assert deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel, last_look=look).sent == 12
     assert looks[0] == 12 and len(looks) > 1 and sorted(looks, reverse=True) == looks
 
 
@@ -301,7 +302,8 @@ def test_a_message_that_must_not_leave_is_rejected_with_its_reason(settings, led
     counts = deliver(settings, TONIGHT)
     assert (counts.rejected, counts.sent) == (2, 1)
     assert states(ledger)[1, TONIGHT] == ("rejected", "e-mail inválido")
-    assert states(ledger)[2, TONIGHT] == ("rejected", "boleto com dígito verificador inválido")
+    state, reason = states(ledger)[2, TONIGHT]
+    assert state == "rejected" and reason.startswith("boleto com dígito verificador inválido")
 
 
 def test_a_step_that_asks_for_approval_waits_for_a_person(settings, ledger):
@@ -330,16 +332,44 @@ def test_stale_payments_hold_the_reminders(settings):
 def test_a_past_date_never_reaches_people(settings, ledger, today, state):
     publish_plan(settings, [message(1)])
     channel = Recorder()
-    deliver(settings, TONIGHT, today=today, channel=channel)
+    deliver(settings, TONIGHT, clock=noon(today), channel=channel)
     assert states(ledger)[1, TONIGHT][0] == state
     assert len(channel.letters) == (state == "sent")
+
+
+def test_each_message_waits_for_the_hour_where_its_payer_lives(settings, ledger):
+    publish_plan(settings, [message(1, state="SP"), message(2, state="AC"), message(3, state=None)])
+    channel = Recorder()
+    hour = lambda h: lambda: datetime(2026, 11, 18, h, 30, tzinfo=ZoneInfo("America/Sao_Paulo"))  # noqa: E731
+    counts = deliver(settings, TONIGHT, clock=hour(8), channel=channel)
+    assert (counts.sent, counts.held, counts.waits) == (2, 1, 1)
+    assert states(ledger)[2, TONIGHT] == ("planned", "fora do horário permitido onde o cliente mora")
+    counts = deliver(settings, TONIGHT, clock=hour(10), channel=channel)
+    assert (counts.sent, counts.held, counts.waits) == (3, 0, 0)
+
+
+def test_a_night_that_goes_on_past_midnight_stops(settings, ledger):
+    publish_plan(settings, [message(n) for n in range(6)])
+    channel, hours = Recorder(), iter([12, 12, 12])
+    clock = lambda: datetime(2026, 11, 18 if next(hours, None) else 19, 12, tzinfo=ZoneInfo("America/Sao_Paulo"))  # noqa: E731
+    counts = deliver(settings, TONIGHT, clock=clock, channel=channel)
+    assert (counts.sent, counts.held) == (2, 4)
+
+
+def test_a_message_that_the_ledger_does_not_hold_is_noticed_even_beside_others(settings, ledger, monkeypatch):
+    publish_plan(settings, [message(1), message(2)])
+    plan(settings, TONIGHT)
+    publish_plan(settings, [message(2), message(3)])
+    monkeypatch.setattr(ContactLedger, "newest_plan", lambda self, day: read_batch(settings, day).batch_id)
+    with pytest.raises(Unbalanced, match="2 messages, the ledger 1 contacts"):
+        deliver(settings, TONIGHT)
 
 
 def test_a_future_date_is_refused(settings):
     publish_plan(settings, [message(1)])
     channel = Recorder()
     with pytest.raises(DeliveryRefused, match="future"):
-        deliver(settings, TONIGHT, today=TONIGHT - timedelta(days=1), channel=channel)
+        deliver(settings, TONIGHT, clock=noon(TONIGHT - timedelta(days=1)), channel=channel)
     assert channel.letters == []
 
 
@@ -348,9 +378,9 @@ def test_thirty_dates_that_are_made_up_for_reach_nobody(settings):
     for days in range(30, 0, -1):
         night = TONIGHT - timedelta(days=days)
         publish_plan(settings, [message(1, [item("R1", night=night)], night=night, step=f"d+{40 - days}")], night=night)
-        assert deliver(settings, night, today=TONIGHT, channel=channel).sent == 0
+        assert deliver(settings, night, clock=noon(TONIGHT), channel=channel).sent == 0
     publish_plan(settings, [message(1, [item("R1")])])
-    assert deliver(settings, TONIGHT, today=TONIGHT, channel=channel).sent == 1
+    assert deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel).sent == 1
     assert len(channel.letters) == 1
 
 
@@ -371,7 +401,7 @@ def test_a_full_disk_halts_the_delivery_and_nothing_is_lost(settings, ledger, mo
 
 def test_an_error_in_the_middle_leaves_nothing_in_doubt(settings, ledger, monkeypatch):
     publish_plan(settings, [message(n) for n in range(9)])
-    monkeypatch.setattr("cobranca.reminders.letters._greeting", _breaks_at(5))
+    monkeypatch.setattr("cobranca.reminders.wording.greeting", _breaks_at(5))
     with pytest.raises(ZeroDivisionError):
         deliver(settings, TONIGHT)
     assert sorted(state for state, _ in states(ledger).values()) == ["planned"] * 5 + ["sent"] * 4
@@ -400,7 +430,7 @@ def test_a_provider_that_confirms_nothing_is_not_asked_to_the_end(settings):
     publish_plan(settings, [message(n) for n in range(60)])
     channel = Recorder()
     channel.send = lambda letter: Outcome("unknown", "resposta 500 do provedor")
-    counts = deliver(settings, TONIGHT, today=TONIGHT, channel=channel)
+    counts = deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel)
     assert counts.unknown <= 20 + channel.threads and counts.held == 60 - counts.unknown
 
 
@@ -414,7 +444,7 @@ def test_no_more_messages_are_in_doubt_than_there_are_threads(settings, ledger):
         return Outcome("sent", provider_message_id="1")
 
     channel.send = send
-    assert deliver(settings, TONIGHT, today=TONIGHT, channel=channel).sent == 30
+    assert deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel).sent == 30
     assert max(seen) <= channel.threads and min(seen) >= 1, "sending is committed before any byte leaves"
 
 

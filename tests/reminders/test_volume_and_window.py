@@ -9,8 +9,9 @@ import yaml
 
 from cobranca.ledger import open_ledger
 from cobranca.ledger.tables import contacts
+from cobranca.policy import load_policy
 from cobranca.reminders.volume import unusual_volume
-from cobranca.reminders.window import is_open, opens_at
+from cobranca.reminders.window import ReachableHours, is_open, opens_at
 
 NIGHT = date(2026, 11, 18)
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -90,24 +91,48 @@ def test_the_window_opens_on_the_morning_of_the_date(settings):
     assert opens_at(settings, NIGHT) == datetime(2026, 11, 18, 8, 0, tzinfo=SAO_PAULO)
 
 
-@pytest.mark.parametrize(
-    ("now", "open_"),
-    [
-        ("2026-11-18T02:30", False),
-        ("2026-11-18T07:59", False),
-        ("2026-11-18T08:00", True),
-        ("2026-11-18T19:59", True),
-        ("2026-11-18T20:00", False),
-        ("2026-11-17T12:00", False),  # the day before
-        ("2026-11-19T09:00", True),  # a late night waits for the next bank day's hours
-        ("2026-11-20T09:00", False),  # a holiday
-        ("2026-11-21T09:00", False),  # a Saturday
-    ],
-)
-def test_messages_leave_for_people_only_at_decent_hours(settings, now, open_):
+@pytest.mark.parametrize(("now", "open_"), [("2026-11-17T12:00", False), ("2026-11-18T07:59", False), ("2026-11-18T08:00", True)])
+def test_nothing_is_tried_before_the_first_hour(settings, now, open_):
     moment = datetime.fromisoformat(now).replace(tzinfo=SAO_PAULO)
     assert is_open(_sending(settings), NIGHT, moment) is open_
     assert is_open(_sending(settings), NIGHT, moment.astimezone(ZoneInfo("UTC"))) is open_
+
+
+@pytest.mark.parametrize(
+    ("channel", "state", "now", "allowed"),
+    [
+        # E-mail: the working day of limits.yml, by the clock of the payer's state.
+        ("email", "SP", "2026-11-18T07:59", False),
+        ("email", "SP", "2026-11-18T08:00", True),
+        ("email", None, "2026-11-18T19:59", True),
+        ("email", "SP", "2026-11-18T20:00", False),
+        ("email", "AM", "2026-11-18T08:30", False),
+        ("email", "AM", "2026-11-18T09:00", True),
+        ("email", "AM", "2026-11-18T20:30", True),
+        ("email", "AC", "2026-11-18T09:59", False),
+        ("email", "AC", "2026-11-18T10:00", True),
+        ("email", "SP", "2026-11-20T12:00", False),  # Consciência Negra
+        ("email", "SP", "2026-11-21T12:00", False),  # a Saturday
+        ("email", "SP", "2026-07-09T12:00", False),  # a holiday of that state alone
+        ("email", "RJ", "2026-07-09T12:00", True),
+        # Other channels have hours of their own.
+        ("sms", "SP", "2026-11-18T08:30", False),
+        ("sms", "SP", "2026-11-18T17:59", True),
+        ("sms", "SP", "2026-11-18T18:00", False),
+        ("sms", "AL", "2026-11-18T19:30", True),
+        ("sms", "AL", "2026-11-21T13:59", True),
+        ("sms", "AL", "2026-11-22T12:00", False),
+        ("sms", "SP", "2026-11-21T12:00", False),
+        ("whatsapp", "CE", "2026-11-18T08:00", True),
+        ("whatsapp", "AL", "2026-11-18T08:00", False),
+        ("telegram", "SP", "2026-11-18T12:00", False),
+    ],
+)
+def test_messages_reach_people_only_at_decent_hours_where_they_live(settings, channel, state, now, allowed):
+    hours = ReachableHours(load_policy(settings.config, NIGHT))
+    moment = datetime.fromisoformat(now).replace(tzinfo=SAO_PAULO)
+    assert hours.allow(channel, state, moment) is allowed
+    assert hours.allow(channel, state, moment.astimezone(ZoneInfo("UTC"))) is allowed
 
 
 def test_the_outbox_is_always_open(settings):

@@ -24,6 +24,7 @@ STEP_ALREADY_DONE = "etapa já realizada para esta dívida"
 NOT_IN_NEWEST_PLAN = "fora do plano mais recente desta data"
 LATER_DATE_PLANNED = "uma data posterior foi planejada antes do envio"
 WAITS_FOR_APPROVAL = "aguarda aprovação de uma pessoa"
+WAITS_FOR_ITS_HOUR = "fora do horário permitido onde o cliente mora"
 WORKER_LOST = "o processo parou durante o envio; não se sabe se saiu"
 
 # What a newer plan of the same date may still change.
@@ -173,14 +174,16 @@ class ContactLedger:
             .values(state="suppressed", state_reason=STEP_ALREADY_DONE)
         )
 
+    def unapproved(self, business_date: date) -> dict[str, int]:
+        """How many planned contacts of each step wait for a person's approval."""
+        query = sa.select(contacts.c.step, sa.func.count()).where(*_is_unapproved(business_date))
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.group_by(contacts.c.step, contacts.c.step_offset).order_by(contacts.c.step_offset))
+            return {step: number for step, number in rows}
+
     def approve(self, business_date: date, author: str, steps: Sequence[str] | None = None) -> int:
         """Let the planned contacts that ask for a person's approval be sent; returns how many."""
-        query = contacts.update().where(
-            contacts.c.business_date == business_date,
-            contacts.c.state == "planned",
-            contacts.c.requires_approval,
-            contacts.c.approved_by.is_(None),
-        )
+        query = contacts.update().where(*_is_unapproved(business_date))
         if steps is not None:
             query = query.where(contacts.c.step.in_(steps))
         with self.engine.begin() as connection:
@@ -420,6 +423,30 @@ class ContactLedger:
         with self.engine.connect() as connection:
             return {state: number for state, number in connection.execute(query.group_by(contacts.c.state))}
 
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """Those of the keys that the ledger does not hold."""
+        found: set[str] = set()
+        with self.engine.connect() as connection:
+            for chunk in _chunks(keys):
+                found.update(connection.scalars(sa.select(contacts.c.message_key).where(contacts.c.message_key.in_(chunk))))
+        return [key for key in keys if key not in found]
+
+    def waiting_for_their_hour(self, business_date: date) -> int:
+        """How many planned contacts of a date wait for nothing but the hour at which they may arrive."""
+        query = sa.select(sa.func.count()).where(
+            contacts.c.business_date == business_date,
+            contacts.c.state == "planned",
+            contacts.c.state_reason == WAITS_FOR_ITS_HOUR,
+        )
+        with self.engine.connect() as connection:
+            return connection.scalar(query)
+
+    def newest_plan(self, business_date: date) -> str | None:
+        """The batch that was planned last for a date."""
+        query = sa.select(runs.c.batch_id).where(runs.c.business_date == business_date, runs.c.stage == "plan")
+        with self.engine.connect() as connection:
+            return connection.scalar(query.order_by(runs.c.finished_at.desc()).limit(1))
+
     def waiting_for_others(self, business_date: date, owner: str) -> int:
         """How many contacts of a date other owners hold at this moment."""
         query = sa.select(sa.func.count()).where(
@@ -456,6 +483,15 @@ class ContactLedger:
 def _contact(row: dict) -> dict:
     values = {name: row[name] for name in _PLANNED_COLUMNS}
     return {**values, "state": "planned", "state_reason": WAITS_FOR_APPROVAL if row["requires_approval"] else None}
+
+
+def _is_unapproved(business_date: date) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        contacts.c.business_date == business_date,
+        contacts.c.state == "planned",
+        contacts.c.requires_approval,
+        contacts.c.approved_by.is_(None),
+    )
 
 
 def _step_is_done() -> sa.ColumnElement[bool]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from cobranca.errors import ConfigError
+from cobranca.errors import ConfigError, LedgerError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 DIALECTS = ("sqlite", "postgresql")
@@ -23,7 +23,8 @@ def open_ledger(url: str | sa.URL, **options) -> sa.Engine:
     Processes that start at once migrate one after another. ``options`` go to ``sqlalchemy.create_engine``.
 
     Raises:
-        ConfigError: another kind of database, or one that cannot be reached.
+        ConfigError: the URL is none, or of another kind of database.
+        LedgerError: the database cannot be reached or may not be changed.
     """
     url = _normalised(url)
     if url.drivername == "sqlite" and url.database and url.database != ":memory:":
@@ -35,7 +36,7 @@ def open_ledger(url: str | sa.URL, **options) -> sa.Engine:
         migrate(engine)
     except sa.exc.OperationalError as error:
         engine.dispose()
-        raise ConfigError(
+        raise LedgerError(
             f"COBRANCA_LEDGER ({url.render_as_string(hide_password=True)}) cannot be opened: {_first_line(error)}. "
             "Check that the server runs, that the database exists and that this user may create tables."
         ) from None

@@ -31,7 +31,7 @@ def publish_feedback(settings: Settings, business_date: date) -> Manifest:
     where nothing happened. The same ledger content gives the same batch.
 
     Raises:
-        ConfigError: the ledger cannot be opened.
+        LedgerError: the ledger cannot be opened.
     """
     root = settings.folder("landing", business_date, "feedback")
     draft = draft_folder(root, f"feedback {business_date}")

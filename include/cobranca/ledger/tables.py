@@ -196,6 +196,47 @@ holdouts = sa.Table(
     sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 
+# What providers reported of messages, as it came; a report that comes twice is one row. Triggers refuse every change.
+delivery_events = sa.Table(
+    "delivery_events",
+    metadata,
+    sa.Column("event_key", sa.String(64), primary_key=True),
+    sa.Column("provider", sa.String(32), nullable=False),
+    sa.Column("message_key", sa.String(64), nullable=False, index=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("detail", sa.String(200)),
+    sa.Column("occurred_at", sa.DateTime, nullable=False),
+    sa.Column("received_at", sa.DateTime, nullable=False, server_default=utc_now()),
+)
+
+# What payers said about being written to, by channel; the newest row counts. Triggers refuse every change.
+consents = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("consent_key", sa.String(64), primary_key=True),
+    sa.Column("customer_key", sa.String(64), nullable=False, index=True),
+    sa.Column("channel", sa.String(16), nullable=False),
+    sa.Column("is_opted_in", sa.Boolean, nullable=False),
+    sa.Column("origin", sa.String(32), nullable=False),
+    sa.Column("given_at", sa.DateTime, nullable=False),
+    sa.Column("given_on", sa.Date, nullable=False, index=True),
+    sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
+)
+
+# Addresses that a provider no longer writes to, as SHA-256 of the address in lower case: enough to recognise one that a
+# source still holds, and nothing to read.
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("provider", sa.String(32), primary_key=True),
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("address_digest", sa.String(64), primary_key=True),
+    sa.Column("listed_at", sa.DateTime, nullable=False),
+    sa.Column("listed_on", sa.Date, nullable=False, index=True),
+    sa.Column("removed_on", sa.Date),
+    sa.Column("seen_at", sa.DateTime, nullable=False, server_default=utc_now(), onupdate=utc_now()),
+)
+
 # Switches that act at once, without a deployment: ``paused`` stops all sending.
 switches = sa.Table(
     "switches",

@@ -8,16 +8,25 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference, ExceptionRetryPolicy, RetryAction, RetryRule
 
-from cobranca.errors import BuildFailed, CobrancaError, ConfigError, GateFailed, PartitionError, SourceError
+from cobranca.errors import (
+    BuildFailed,
+    CobrancaError,
+    ConfigError,
+    DeliveryHalted,
+    GateFailed,
+    LedgerError,
+    PartitionError,
+    SourceError,
+)
 from cobranca.orchestration.dates import TIME_ZONE, business_date
 from cobranca.settings import Settings
 
 log = logging.getLogger(__name__)
 
 # A second try cannot mend these; a person has to.
-HOPELESS = [ConfigError, GateFailed, BuildFailed, PartitionError]
+HOPELESS = [ConfigError, GateFailed, BuildFailed, PartitionError, DeliveryHalted]
 # These pass by themselves: a source that restarts, a network that drops.
-PASSING = [SourceError, "sqlalchemy.exc.OperationalError", OSError]
+PASSING = [SourceError, LedgerError, "sqlalchemy.exc.OperationalError", OSError]
 
 RETRY_POLICY = ExceptionRetryPolicy(
     [

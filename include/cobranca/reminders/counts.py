@@ -15,6 +15,7 @@ class Unbalanced(CobrancaError):
 class Counts:
     """One business date's messages by the state they are in; ``planned`` is their number in the approved plan.
 
+    ``waits`` of those held will go by themselves later in the day: at the hour of their state, or when sending is resumed.
     ``held`` still wait (their source was down, a person has to approve, sending is paused); ``in_progress`` are in the
     hands of another worker. ``new`` and ``already`` tell this run's own part: what it planned or sent, and what earlier
     runs had.
@@ -37,6 +38,7 @@ class Counts:
     held: int = 0
     in_progress: int = 0
     not_in_plan: int = 0
+    waits: int = 0
     new: int = 0
     already: int = 0
 
@@ -54,19 +56,31 @@ class Counts:
 ENDED = tuple(state for state in CONTACT_STATES if state not in ("planned", "claimed", "sending"))
 
 
-def balance(business_date: date, batch_id: str, planned: int, by_state: dict[str, int], *, new: int, already: int) -> Counts:
+def balance(
+    business_date: date,
+    batch_id: str,
+    planned: int,
+    by_state: dict[str, int],
+    *,
+    new: int,
+    already: int,
+    missing: int = 0,
+    waits: int = 0,
+) -> Counts:
     """Build the counts from the ledger's states.
 
-    Contacts of an earlier plan of the same date stay in the ledger, so the ledger may hold more than the plan, never less.
+    Contacts of an earlier plan of the same date stay in the ledger, so the ledger may hold more than the plan, never less;
+    ``missing`` are messages of this very plan that it does not hold.
 
     Raises:
         Unbalanced: the ledger holds fewer contacts than the plan, or a state nobody knows.
     """
     strange = set(by_state) - set(CONTACT_STATES)
     total = sum(by_state.values())
-    if strange or total < planned:
+    if strange or missing or total < planned:
+        found = planned - missing if missing else total
         raise Unbalanced(
-            f"reminders of {business_date}: the plan {batch_id} holds {planned} messages, the ledger {total} contacts"
+            f"reminders of {business_date}: the plan {batch_id} holds {planned} messages, the ledger {found} contacts"
             f"{' and the unknown states ' + ', '.join(sorted(strange)) if strange else ''}. "
             "Nothing more is sent; run the planning step of that date again and compare contacts with out_reminders."
         )
@@ -77,6 +91,7 @@ def balance(business_date: date, batch_id: str, planned: int, by_state: dict[str
         held=by_state.get("planned", 0),
         in_progress=by_state.get("claimed", 0) + by_state.get("sending", 0),
         not_in_plan=total - planned,
+        waits=waits,
         new=new,
         already=already,
         **{state: by_state.get(state, 0) for state in ENDED},

@@ -8,34 +8,30 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from cobranca.connections import get_connection
-from cobranca.errors import CobrancaError
+from cobranca.errors import CobrancaError, DeliveryHalted
 from cobranca.ledger import open_ledger
-from cobranca.ledger.contacts import ContactLedger, Ended
-from cobranca.policy import load_policy
+from cobranca.ledger.contacts import WAITS_FOR_ITS_HOUR, ContactLedger, Ended
+from cobranca.ledger.states import REPORTED_STATES
+from cobranca.policy import Policy, load_policy
 from cobranca.reminders.channels import Channel, Letter, Outcome
 from cobranca.reminders.counts import Counts, balance
 from cobranca.reminders.last_look import FRESH_SECONDS, TOO_SLOW, LastLook, Seen
 from cobranca.reminders.letters import LetterWriter, Unsendable
-from cobranca.reminders.messages import FILE, Message, PlanFile
+from cobranca.reminders.messages import Message, PlanFile, open_plan
 from cobranca.reminders.planning import approved_batch, enter
+from cobranca.reminders.window import TIME_ZONE, ReachableHours
 from cobranca.settings import Settings
 
 log = logging.getLogger(__name__)
 
-TIME_ZONE = ZoneInfo("America/Sao_Paulo")
 PAST_DATE = "data de referência passada: só a caixa de saída recebe mensagens atrasadas"
 STALE_PAYMENTS = "pagamentos desatualizados: não se sabe quem já pagou"
 
 
 # So many answers in a row that leave it open whether the message was accepted: better to wait than to doubt everybody.
 DOUBTS_IN_A_ROW = 20
-
-
-class DeliveryHalted(CobrancaError):
-    """The provider refuses everything, so nothing more was tried; all that had not left is planned again."""
 
 
 class DeliveryRefused(CobrancaError):
@@ -46,7 +42,7 @@ def deliver(
     settings: Settings,
     business_date: date,
     *,
-    today: date | None = None,
+    clock: Callable[[], datetime] | None = None,
     channel: Channel | None = None,
     last_look: Callable[[list[Message]], Seen] | None = None,
     lease_seconds: float = 60,
@@ -55,10 +51,10 @@ def deliver(
 ) -> Counts:
     """Send what is planned for ``business_date``, each message at most once, and return the balanced counts.
 
-    Safe to repeat and to run twice at a time. ``today`` (in São Paulo; the clock's when absent) is compared by real
-    channels only: a past date is not sent but recorded as ``expired``. ``patience_seconds`` bounds all waiting for a
-    provider that limits or refuses connections, and for another worker's messages; what is left then stays ``planned``
-    and counts as held.
+    Safe to repeat and to run twice at a time. Real channels alone ask the ``clock`` (aware; default: the machine's): a
+    past date is not sent but recorded as ``expired``, and whom a message must not reach at this hour waits.
+    ``patience_seconds`` bounds all waiting for a provider that limits or refuses connections, and for another worker's
+    messages; what is left then stays ``planned`` and counts as held.
 
     Raises:
         PartitionError: no batch of that date was approved.
@@ -66,13 +62,16 @@ def deliver(
         DeliveryHalted: the provider refuses the credentials.
         Unbalanced: contacts were lost.
     """
+    clock = clock or (lambda: datetime.now(TIME_ZONE))
     engine = open_ledger(settings.ledger, pool_pre_ping=True)
     channel = channel or open_channel(settings, business_date)
     try:
         batch = approved_batch(settings, business_date)
-        with PlanFile(batch.path(FILE)) as plan_file:
+        policy = load_policy(settings.config, business_date)
+        with open_plan(settings, batch) as plan_file:
             ledger = ContactLedger(engine)
-            planned = enter(ledger, batch, plan_file)
+            if ledger.newest_plan(business_date) != batch.batch_id:
+                enter(ledger, batch, plan_file)
             ledger.recover()
             ledger.confirm_unknown(business_date, channel.was_accepted)
             delivery = _Delivery(
@@ -82,24 +81,29 @@ def deliver(
                 plan_file=plan_file,
                 channel=channel,
                 last_look=last_look or LastLook(settings, business_date, ledger),
-                writer=LetterWriter(load_policy(settings.config, business_date).creditor, business_date),
+                writer=LetterWriter(policy.creditor, business_date),
+                may_leave=_hours(policy, business_date, clock) if channel.is_real else lambda message: True,
                 lease_seconds=lease_seconds,
                 patience_seconds=patience_seconds,
                 claim_size=claim_size,
             )
-            if channel.is_real and not _is_today(business_date, today):
+            already = _accepted(ledger.counts(business_date))
+            if channel.is_real and not _is_today(business_date, clock):
                 ledger.hold_back(business_date, "expired", PAST_DATE)
             elif _payments_are_stale(settings, business_date):
                 ledger.hold_back(business_date, "planned", STALE_PAYMENTS)
             else:
                 delivery.run()
+            states = ledger.counts(business_date)
             counts = balance(
                 business_date,
                 batch.batch_id,
-                planned.planned,
-                ledger.counts(business_date),
+                plan_file.count(),
+                states,
                 new=delivery.sent,
-                already=planned.sent + planned.delivered + planned.bounced,
+                already=already,
+                missing=sum(len(ledger.missing(keys)) for keys in plan_file.message_keys()),
+                waits=states.get("planned", 0) if ledger.is_paused() else ledger.waiting_for_their_hour(business_date),
             )
             ledger.record_run(uuid.uuid4().hex, business_date, "deliver", batch.batch_id, counts.as_dict())
     finally:
@@ -127,8 +131,23 @@ def _payments_are_stale(settings: Settings, business_date: date) -> bool:
     return read_verdict(settings, business_date, "plan").degraded
 
 
-def _is_today(business_date: date, today: date | None) -> bool:
-    today = today or datetime.now(TIME_ZONE).date()
+def _accepted(states: dict[str, int]) -> int:
+    return sum(states.get(state, 0) for state in REPORTED_STATES)
+
+
+def _hours(policy: Policy, business_date: date, clock: Callable[[], datetime]) -> Callable[[Message], bool]:
+    hours = ReachableHours(policy)
+
+    def may_leave(message: Message) -> bool:
+        now = clock()
+        # A night that goes on past midnight does not go on the next morning: its messages are no longer true then.
+        return now.astimezone(TIME_ZONE).date() == business_date and hours.allow(message.channel, message.state, now)
+
+    return may_leave
+
+
+def _is_today(business_date: date, clock: Callable[[], datetime]) -> bool:
+    today = clock().astimezone(TIME_ZONE).date()
     if business_date > today:
         raise DeliveryRefused(
             f"{business_date} is in the future (today is {today} in São Paulo): nothing was sent. "
@@ -150,11 +169,13 @@ class _Delivery:
         channel: Channel,
         last_look: Callable[[list[Message]], Seen],
         writer: LetterWriter,
+        may_leave: Callable[[Message], bool],
         lease_seconds: float,
         patience_seconds: float,
         claim_size: int,
     ):
         self.ledger, self.plan_file, self.channel, self.last_look, self.writer = ledger, plan_file, channel, last_look, writer
+        self.may_leave = may_leave
         self.business_date, self.batch_id = business_date, batch_id
         self.lease_seconds, self.patience_seconds, self.claim_size = lease_seconds, patience_seconds, claim_size
         self.owner = uuid.uuid4().hex
@@ -208,7 +229,9 @@ class _Delivery:
 
     def _looked_at(self, messages: list[Message]) -> Iterator[Message]:
         """Messages that may leave, each at most ``FRESH_SECONDS`` after its last look began."""
-        waiting = deque(messages)
+        too_early = [message.message_key for message in messages if not self.may_leave(message)]
+        self.ledger.release(self.owner, too_early, reason=WAITS_FOR_ITS_HOUR)
+        waiting = deque(message for message in messages if message.message_key not in set(too_early))
         while waiting:
             looked_at = time.monotonic()
             seen = self.last_look(waiting)

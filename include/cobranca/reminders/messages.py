@@ -130,6 +130,15 @@ class PlanFile:
         query = "select count(*) from read_parquet(?)"
         return reminders + self._duckdb.execute(query, [str(self.courtesies.path)]).fetchone()[0]
 
+    def message_keys(self, chunk_size: int = 5000) -> Iterator[list[str]]:
+        """The keys of all messages, each once."""
+        query = "select distinct message_key from read_parquet(?)"
+        cursor = self._duckdb.cursor().execute(query, [str(self.path)])
+        while rows := cursor.fetchmany(chunk_size):
+            yield [row[0] for row in rows]
+        if self.courtesies is not None:
+            yield [message.message_key for message in self._courtesies(None)]
+
     def messages(self, keys: list[str] | None = None, chunk_size: int = 1000) -> Iterator[list[Message]]:
         """Chunks of messages, all of them or those with the given keys: reminders in key order, then courtesies."""
         yield from self._reminders(keys, chunk_size)

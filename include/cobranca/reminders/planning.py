@@ -1,5 +1,6 @@
 """Planning: the approved plan's messages become contacts in the ledger, each exactly once."""
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
@@ -10,8 +11,10 @@ from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.holdouts import record_holdouts
 from cobranca.manifest import Manifest
 from cobranca.reminders.counts import Counts, balance
-from cobranca.reminders.messages import FILE, Message, PlanFile
+from cobranca.reminders.messages import COURTESIES, FILE, Message, PlanFile, open_plan
 from cobranca.settings import Settings
+
+DECISIONS = "fct_decisions.parquet"
 
 
 def plan(settings: Settings, business_date: date) -> Counts:
@@ -27,8 +30,7 @@ def plan(settings: Settings, business_date: date) -> Counts:
     engine = open_ledger(settings.ledger)
     try:
         batch = approved_batch(settings, business_date)
-        record_holdouts(engine, batch)
-        with PlanFile(batch.path(FILE)) as plan_file:
+        with open_plan(settings, batch) as plan_file:
             return enter(ContactLedger(engine), batch, plan_file)
     finally:
         engine.dispose()
@@ -51,8 +53,10 @@ def approved_batch(settings: Settings, business_date: date) -> Manifest:
 def enter(ledger: ContactLedger, batch: Manifest, plan_file: PlanFile) -> Counts:
     """Plan into an open ledger; see :func:`plan`."""
     before = sum(ledger.counts(batch.business_date).values())
+    if any(entry.name == DECISIONS for entry in batch.files):
+        record_holdouts(ledger.engine, batch)
     new = ledger.plan(batch.business_date, batch.batch_id, _contacts(batch, plan_file))
-    return balance(
+    counts = balance(
         batch.business_date,
         batch.batch_id,
         plan_file.count(),
@@ -60,6 +64,8 @@ def enter(ledger: ContactLedger, batch: Manifest, plan_file: PlanFile) -> Counts
         new=new,
         already=before,
     )
+    ledger.record_run(uuid.uuid4().hex, batch.business_date, "plan", batch.batch_id, counts.as_dict())
+    return counts
 
 
 def _contacts(batch: Manifest, plan_file: PlanFile) -> Iterator[list[tuple[dict, list[dict]]]]:
@@ -71,10 +77,11 @@ def _contacts(batch: Manifest, plan_file: PlanFile) -> Iterator[list[tuple[dict,
 
 def _check(message: Message, batch: Manifest) -> None:
     carriers = [item.receivable_key for item in message.items if item.is_carrier]
-    if message.business_date != batch.business_date or carriers != [message.episode_key]:
+    wanted = [] if message.template in COURTESIES else [message.episode_key]
+    if message.business_date != batch.business_date or carriers != wanted:
         raise PartitionError(
             f"message {message.message_key} of {batch.folder.name}/{FILE} is of {message.business_date} with "
-            f"{len(carriers)} carrying receivables; it must be of {batch.business_date} with exactly the one of its episode."
+            f"{len(carriers)} carrying receivables; it must be of {batch.business_date} with the one of its episode, if any."
         )
 
 

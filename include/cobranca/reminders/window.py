@@ -1,17 +1,27 @@
-"""At which hours messages may leave for real people."""
+"""At which hours messages may reach real people: by the channel, the payer's state and the kind of day."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from cobranca.calendar import is_bank_day
-from cobranca.policy import load_policy
+from cobranca.calendar import NATIONAL, bank_holidays
+from cobranca.policy import Policy, load_policy
 from cobranca.settings import Settings
 
 TIME_ZONE = ZoneInfo("America/Sao_Paulo")
+# States whose clocks differ from Brasília's (Lei 12.876/2013). Amazonas follows its capital, Noronha its state.
+OTHER_ZONES = {
+    "AC": ZoneInfo("America/Rio_Branco"),
+    "AM": ZoneInfo("America/Manaus"),
+    "MS": ZoneInfo("America/Campo_Grande"),
+    "MT": ZoneInfo("America/Cuiaba"),
+    "RO": ZoneInfo("America/Porto_Velho"),
+    "RR": ZoneInfo("America/Boa_Vista"),
+}
+SATURDAY, SUNDAY = 5, 6
 
 
 def opens_at(settings: Settings, business_date: date) -> datetime:
-    """When the messages of a date may begin to leave: the start of the e-mail window on that day, São Paulo.
+    """When the first messages of a date may begin to leave: the start of the e-mail window on that day, São Paulo.
 
     Raises:
         ConfigError: the limits cannot be read.
@@ -21,10 +31,9 @@ def opens_at(settings: Settings, business_date: date) -> datetime:
 
 
 def is_open(settings: Settings, business_date: date, now: datetime | None = None) -> bool:
-    """Whether the messages of a date may leave at ``now`` (aware; default: this moment).
+    """Whether messages of a date may begin to leave at ``now`` (aware; default: this moment).
 
-    The outbox is always open: nobody is disturbed by a file. A late night's messages wait for the window of the
-    next bank day.
+    The outbox is always open: nobody is disturbed by a file. A late night waits for no other day: its messages expire.
 
     Raises:
         ConfigError: the limits cannot be read.
@@ -32,7 +41,40 @@ def is_open(settings: Settings, business_date: date, now: datetime | None = None
     if settings.delivery == "outbox":
         return True
     now = (now or datetime.now(TIME_ZONE)).astimezone(TIME_ZONE)
-    window = load_policy(settings.config, business_date).limits.email_window
-    if now < opens_at(settings, business_date) or not window.starts <= now.time() < window.ends:
-        return False
-    return now.date() == business_date or is_bank_day(now.date())
+    return now >= opens_at(settings, business_date)
+
+
+class ReachableHours:
+    """When messages may reach people, by the policy of one night."""
+
+    def __init__(self, policy: Policy):
+        self._policy = policy
+        self._windows: dict[tuple, tuple[time, time] | None] = {}
+
+    def allow(self, channel: str, state: str | None, now: datetime) -> bool:
+        """Whether a message by ``channel`` may reach a person of ``state`` at ``now`` (aware).
+
+        The hour is the one on the wall where the person lives. Never on Sundays, holidays and the company's days of rest.
+        """
+        here = now.astimezone(OTHER_ZONES.get(state or "", TIME_ZONE))
+        wanted = channel, state, here.date()
+        if wanted not in self._windows:
+            self._windows[wanted] = self._window(*wanted)
+        window = self._windows[wanted]
+        return window is not None and window[0] <= here.time() < window[1]
+
+    def _window(self, channel: str, state: str | None, day: date) -> tuple[time, time] | None:
+        if day.weekday() == SUNDAY or day in bank_holidays(day.year) or self._rests(state, day):
+            return None
+        kind = "saturday" if day.weekday() == SATURDAY else "weekday"
+        rows = {row.state: row for row in self._policy.message_hours if row.channel == channel and row.day_kind == kind}
+        row = rows.get(state or NATIONAL) or rows.get(NATIONAL)
+        if row:
+            return row.starts_at, row.ends_at
+        if channel == "email" and kind == "weekday":
+            return self._policy.limits.email_window.starts, self._policy.limits.email_window.ends
+        return None
+
+    def _rests(self, state: str | None, day: date) -> bool:
+        places = (NATIONAL, state)
+        return any(off.place in places and day in off.days(day.year, day.year) for off in self._policy.extra_holidays)

@@ -1,0 +1,66 @@
+"""What a person decides about sending: approving steps that ask for it, stopping everything, going on."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+
+from cobranca.errors import ConfigError
+from cobranca.ledger import open_ledger
+from cobranca.ledger.contacts import ContactLedger
+from cobranca.settings import Settings
+
+
+def steps_to_approve(settings: Settings, business_date: date) -> str | None:
+    """A question for the person who approves, in Portuguese; ``None`` when no step waits for anybody."""
+    with _ledger(settings) as ledger:
+        waiting = ledger.unapproved(business_date)
+    if not waiting:
+        return None
+    steps = ", ".join(f"{step} ({number})" for step, number in waiting.items())
+    return f"Passos de {business_date:%d/%m/%Y} que só saem com aprovação (e quantas mensagens): {steps}. Enviar?"
+
+
+def approve(settings: Settings, business_date: date, by: str, steps: Sequence[str] | None = None) -> int:
+    """Let the messages of these steps (default: every step) that ask for approval be sent; returns how many.
+
+    Nothing is sent here: the next delivery of that date takes them.
+
+    Raises:
+        ConfigError: a step is named of which nothing waits.
+    """
+    with _ledger(settings) as ledger:
+        waiting = ledger.unapproved(business_date)
+        unknown = [step for step in steps or () if step not in waiting]
+        if unknown:
+            known = ", ".join(waiting) or "none"
+            raise ConfigError(f"nothing of step {unknown[0]} waits for approval on {business_date}; steps that wait: {known}.")
+        return ledger.approve(business_date, _name(by), steps)
+
+
+def pause(settings: Settings, by: str, reason: str) -> None:
+    """Stop all sending in every process; at most the messages that are on their way at this moment still leave."""
+    if not reason.strip():
+        raise ConfigError("say why sending is paused; whoever resumes it has to know.")
+    with _ledger(settings) as ledger:
+        ledger.pause(True, _name(by), reason.strip()[:200])
+
+
+def resume(settings: Settings, by: str) -> None:
+    """Allow sending again; the next delivery of each date takes what is still planned for it."""
+    with _ledger(settings) as ledger:
+        ledger.pause(False, _name(by), "retomado")
+
+
+def _name(by: str) -> str:
+    if not by.strip():
+        raise ConfigError("say who decides: --by NAME.")
+    return by.strip()[:100]
+
+
+@contextmanager
+def _ledger(settings: Settings) -> Iterator[ContactLedger]:
+    engine = open_ledger(settings.ledger)
+    try:
+        yield ContactLedger(engine)
+    finally:
+        engine.dispose()

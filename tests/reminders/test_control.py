@@ -1,0 +1,127 @@
+"""What a person decides about sending, by the command."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from cobranca.cli import commands
+from cobranca.errors import ConfigError
+from cobranca.ledger import open_ledger
+from cobranca.ledger.tables import contacts, switches
+from cobranca.reminders import deliver, plan
+from cobranca.reminders.channels import Outcome
+from cobranca.reminders.control import approve, pause, resume, steps_to_approve
+from reminders.plans import TONIGHT, as_planned, message, noon, publish_plan
+
+
+@pytest.fixture(autouse=True)
+def source(monkeypatch):
+    monkeypatch.setattr("cobranca.landing.standing_now", as_planned)
+
+
+@pytest.fixture
+def night(settings):
+    publish_plan(
+        settings,
+        [
+            message(1),
+            *(message(n, step="d+65", requires_approval=True) for n in (2, 3)),
+            message(4, step="d+125", requires_approval=True),
+        ],
+    )
+    return settings
+
+
+def test_the_question_names_the_steps_and_their_numbers(night):
+    assert steps_to_approve(night, TONIGHT) is None
+    plan(night, TONIGHT)
+    question = steps_to_approve(night, TONIGHT)
+    assert "18/11/2026" in question and "d+65 (2)" in question and "d+125 (1)" in question
+
+
+def test_a_step_that_was_approved_is_sent_by_the_next_delivery_and_the_others_wait(night):
+    assert deliver(night, TONIGHT).held == 3
+    assert approve(night, TONIGHT, "Ana", ["d+65"]) == 2
+    assert approve(night, TONIGHT, "Ana", None) == 1
+    with pytest.raises(ConfigError, match="d\\+65 waits"):
+        approve(night, TONIGHT, "Ana", ["d+65"])
+    counts = deliver(night, TONIGHT)
+    assert (counts.sent, counts.held) == (4, 0)
+    engine = open_ledger(night.ledger)
+    with engine.connect() as ledger:
+        assert dict(
+            ledger.execute(sa.select(contacts.c.approved_by, sa.func.count()).group_by(contacts.c.approved_by)).all()
+        ) == {
+            None: 1,
+            "Ana": 3,
+        }
+    engine.dispose()
+
+
+def test_an_approval_does_not_outlive_another_plan(night):
+    plan(night, TONIGHT)
+    approve(night, TONIGHT, "Ana")
+    publish_plan(night, [message(n, step="d+65", requires_approval=True) for n in (2, 3, 5)])
+    assert deliver(night, TONIGHT).held == 3
+    assert steps_to_approve(night, TONIGHT + timedelta(days=1)) is None
+
+
+def test_a_pause_holds_the_very_next_message_and_the_night_goes_on_after_it(settings):
+    publish_plan(settings, [message(n) for n in range(20)])
+
+    class PausedMeanwhile:
+        """A person pauses while the third letter is on its way; with one thread nothing else is."""
+
+        name, is_real, threads = "recorder", True, 1
+
+        def __init__(self):
+            self.sent = 0
+
+        def send(self, letter) -> Outcome:
+            self.sent += 1
+            if self.sent == 3:
+                pause(settings, "Ana", "valor errado no boleto")
+            return Outcome("sent", provider_message_id="1")
+
+        def was_accepted(self, key: str) -> bool:
+            return False
+
+        def close(self) -> None:
+            pass
+
+    channel = PausedMeanwhile()
+    counts = deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel)
+    assert (channel.sent, counts.sent, counts.held, counts.waits) == (3, 3, 17, 17)
+    resume(settings, "Bia")
+    counts = deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel)
+    assert (counts.sent, counts.waits) == (20, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["approve", "--business-date", str(TONIGHT), "--by", "Ana"], 0, "3 messages of 2026-11-18 approved by Ana"),
+        (["approve", "--business-date", str(TONIGHT), "--by", "Ana", "--step", "d+65"], 0, "2 messages"),
+        (["approve", "--business-date", str(TONIGHT)], 2, "--by"),
+        (["pause", "--by", "Ana", "--reason", "revisão"], 0, "paused"),
+        (["pause", "--by", "Ana"], 2, "--reason"),
+        (["resume", "--by", "Ana"], 0, "allowed"),
+    ],
+)
+def test_the_commands(night, monkeypatch, arguments, code, said):
+    for name in ("config", "data", "ledger", "delivery"):
+        monkeypatch.setenv(f"COBRANCA_{name.upper()}", str(getattr(night, name)))
+    plan(night, TONIGHT)
+    result = CliRunner().invoke(commands, arguments)
+    assert result.exit_code == code and said in result.output
+    if arguments[0] == "pause" and code == 0:
+        engine = open_ledger(night.ledger)
+        with engine.connect() as ledger:
+            assert ledger.execute(sa.select(switches.c.is_on, switches.c.author, switches.c.reason)).one() == (
+                True,
+                "Ana",
+                "revisão",
+            )
+        engine.dispose()
