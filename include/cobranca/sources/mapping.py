@@ -1,16 +1,26 @@
-"""A source is one YAML file: where it connects and one SELECT per entity.
+"""A source is one YAML file: where it connects, and for each entity one SELECT, or files, or (payments) bank return files.
 
 Errors name the file, the line and the cure, so that whoever adds a source never has to read this code.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
+from cobranca.connections import get_connection
 from cobranca.errors import ConfigError
 from cobranca.settings import Settings
 
@@ -86,12 +96,64 @@ class _Strict(BaseModel):
 class Incremental(_Strict):
     """How a later, larger installation may read only what changed. Every night reads in full today."""
 
-    column: str
+    column: Annotated[str, AfterValidator(_plain_name)]
     lookback_days: Annotated[int, Field(ge=0)] = 0
 
 
+def _encoding(value: str) -> str:
+    try:
+        "".encode(value)
+    except LookupError:
+        raise ValueError(f"names no encoding Python knows ('{value}'); for example utf-8, latin-1 or cp1252") from None
+    return value
+
+
+class Csv(_Strict):
+    """How the CSV files of one entity are written. Nothing is guessed from their content.
+
+    ``decimal`` is the decimal sign of its money; with a comma a dot separates thousands. ``date_format`` is a strftime
+    pattern for dates that are neither ISO nor ``YYYYMMDD``. ``columns`` names the columns of files without a header.
+    ``final_newline: false`` accepts files whose last line is not ended, which then cannot be told from half-written ones.
+    """
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
+    decimal: Literal[".", ","] = "."
+    date_format: str | None = None
+    columns: tuple[str, ...] = Field(default=(), strict=False)
+    final_newline: bool = True
+
+
+class CnabFiles(_Strict):
+    """Bank return files of one bank as payments; see :mod:`cobranca.payments.cnab`.
+
+    ``receivable_id`` names the field that holds the receivable's id, ``strip_zeros`` takes its leading zeros off.
+    ``codes`` names the CSV under ``config/cnab`` that says what occurrence codes mean (default: the bank's). A payment that
+    the source's own query has too, within ``same_payment_days`` of the same day, is counted once; see the documentation.
+    """
+
+    files: str
+    layout: str
+    bank: Annotated[str, Field(pattern=r"^\d{3}$")]
+    receivable_id: Literal["company_use", "document_number", "our_number"] = "company_use"
+    strip_zeros: bool = False
+    codes: Annotated[str | None, Field(pattern=r"^\w+$")] = None
+    check_totals: bool = True
+    discounts: bool = True
+    same_payment_days: Annotated[int, Field(ge=0, le=60)] = 5
+
+
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, dict) else value
+
+
 class EntityMapping(_Strict):
-    """One entity's query. ``cents`` names its money columns that hold whole cents instead of a decimal amount.
+    """Where one entity comes from, and how. ``cents`` names its money columns that hold whole cents instead of a decimal
+    amount.
+
+    ``query`` is asked of the database or, with ``files``, of the files as a table that has the entity's name. ``take`` says
+    whether all matching files count, or only the one whose name sorts last (exports that are whole each time).
 
     ``incremental`` is accepted and checked, and has no effect yet: each landing is a full read, which keeps
     deletions visible and every night rebuildable from its own landing alone.
@@ -100,6 +162,20 @@ class EntityMapping(_Strict):
     query: Annotated[str, AfterValidator(_one_select)]
     cents: tuple[str, ...] = Field(default=(), strict=False)
     incremental: Incremental | None = None
+    files: str | None = None
+    take: Literal["all", "newest"] = "all"
+    csv: Csv | None = None
+    cnab: Annotated[tuple[CnabFiles, ...], BeforeValidator(_one_or_more)] = Field(default=(), strict=False)
+
+    @property
+    def from_database(self) -> bool:
+        """Whether the query is asked of the source's database."""
+        return self.files is None and self.query != RETURN_FILES
+
+
+# What is asked where the author wrote no query: of the files' table, and of bank return files.
+RETURN_FILES = "select * from return_files"
+FILE_COLUMNS = ("file_name", "file_line")
 
 
 class Entities(_Strict):
@@ -107,17 +183,60 @@ class Entities(_Strict):
     receivables: EntityMapping
     payments: EntityMapping
 
+    @model_validator(mode="before")
+    @classmethod
+    def _queries_of_files(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        filled = {}
+        for name, body in data.items():
+            if isinstance(body, dict) and "query" not in body and "files" in body:
+                body = {**body, "query": f"select * exclude ({', '.join(FILE_COLUMNS)}) from {name}"}
+            elif isinstance(body, dict) and "query" not in body and "cnab" in body:
+                body = {**body, "query": RETURN_FILES}
+            filled[name] = body
+        return filled
+
 
 class SourceMapping(_Strict):
-    """One validated source file. ``statement_timeout_seconds`` bounds each statement asked of the database."""
+    """One validated source file. ``statement_timeout_seconds`` bounds each statement asked of the database.
+
+    ``folder`` is where its files lie, absolute or beside the source's own file; a source of files alone may name them by
+    a connection of type ``file`` instead.
+    """
 
     source: Annotated[str, AfterValidator(_plain_name)]
-    connection: Annotated[str, Field(pattern=r"^\w+$")]
+    connection: Annotated[str | None, Field(pattern=r"^\w+$")] = None
+    folder: str | None = None
     entities: Entities
     statement_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 900
+    _path: Path | None = PrivateAttr(default=None)
 
     def entity(self, name: str) -> EntityMapping:
         return getattr(self.entities, name)
+
+    @property
+    def reads_database(self) -> bool:
+        return any(self.entity(name).from_database for name in ENTITY_NAMES)
+
+    @property
+    def reads_files(self) -> bool:
+        return any(self.entity(name).files or self.entity(name).cnab for name in ENTITY_NAMES)
+
+    def files_folder(self) -> Path:
+        """The folder of the source's files.
+
+        Raises:
+            ConfigError: its connection is not defined or names no folder.
+        """
+        if self.folder is not None:
+            return (self._path.parent if self._path else Path()) / self.folder
+        return get_connection(self.connection).folder()
+
+    def codes_file(self, cnab: CnabFiles) -> Path:
+        """The CSV that says what one bank's occurrence codes mean."""
+        config = self._path.parent.parent if self._path else Path()
+        return config / "cnab" / f"{cnab.codes or cnab.bank}.csv"
 
 
 def sources_folder(settings: Settings) -> Path:
@@ -187,6 +306,8 @@ def load_mapping(path: Path) -> SourceMapping:
         found = sorted((_line_of(item["loc"], lines), _explain(item)) for item in error.errors(include_input=False))
         raise ConfigError("\n".join(f"{path}:{line}: {text}." for line, text in found)) from None
     _check_cents(mapping, lines, path)
+    _check_places(mapping, lines, path)
+    mapping._path = path.absolute()
     return mapping
 
 
@@ -220,13 +341,17 @@ def _explain(item: dict) -> str:
         return f"unknown key '{place}'; use only: {_allowed_keys(item['loc'])}"
     if kind == "value_error":
         problem = str(item["ctx"]["error"])
+        if item["loc"][-1] == "encoding":
+            return f"'{place}' {problem}"
         return f"'{place}' {problem}" if item["loc"][-1] == "query" else f"'{place}' is not a valid name; {problem}"
     return f"'{place}' has a wrong value ({item['msg']}); correct it"
 
 
 def _allowed_keys(loc: tuple) -> str:
-    models: dict[int, type[BaseModel]] = {1: SourceMapping, 2: Entities, 3: EntityMapping, 4: Incremental}
-    return ", ".join(models.get(len(loc), EntityMapping).model_fields)
+    inner = {"csv": Csv, "cnab": CnabFiles, "incremental": Incremental}
+    models: dict[int, type[BaseModel]] = {1: SourceMapping, 2: Entities, 3: EntityMapping}
+    model = models.get(len(loc)) or inner.get(str(loc[2]), EntityMapping)
+    return ", ".join(model.model_fields)
 
 
 def _check_cents(mapping: SourceMapping, lines: dict[tuple[str, ...], int], path: Path) -> None:
@@ -238,3 +363,47 @@ def _check_cents(mapping: SourceMapping, lines: dict[tuple[str, ...], int], path
                     f"{path}:{_line_of(('entities', entity, 'cents'), lines)}: '{column}' is no money column of {entity}; "
                     f"'cents' may name: {allowed}."
                 )
+
+
+def _check_places(mapping: SourceMapping, lines: dict[tuple[str, ...], int], path: Path) -> None:
+    """Each entity has a place to come from, and only keys that belong to it."""
+
+    def refuse(place: tuple[str, ...], problem: str) -> None:
+        raise ConfigError(f"{path}:{_line_of(place, lines)}: {problem}.")
+
+    for name in ENTITY_NAMES:
+        entity, place = mapping.entity(name), ("entities", name)
+        if entity.cnab and (name != "payments" or entity.files):
+            refuse(
+                (*place, "cnab"), "return files are payments, beside a query or alone; move 'cnab' to payments without 'files'"
+            )
+        if entity.csv and not entity.files:
+            refuse((*place, "csv"), "'csv' says how files are written; name them in 'files' beside it")
+        if entity.incremental and not entity.from_database:
+            refuse((*place, "incremental"), "files are read whole each time; remove 'incremental'")
+        for pattern in [entity.files, *(cnab.files for cnab in entity.cnab)]:
+            if pattern is not None and (Path(pattern).is_absolute() or ".." in Path(pattern).parts or not pattern.strip()):
+                refuse(
+                    place,
+                    f"'{pattern}' must lie inside the source's folder; write it relative to that, for example 'exports/*.csv'",
+                )
+        if entity.files and not entity.csv and not entity.files.lower().endswith(".parquet"):
+            refuse(
+                (*place, "files"), "say how these CSV files are written in 'csv', for example csv: {delimiter: ';', decimal: ','}"
+            )
+        for cnab in entity.cnab:
+            _check_layout(cnab, lambda problem, place=place: refuse((*place, "cnab"), problem))
+    if mapping.reads_database and mapping.connection is None:
+        refuse((), "'connection' is missing; name the connection of the database that the queries are for")
+    if mapping.reads_files and mapping.folder is None and (mapping.reads_database or mapping.connection is None):
+        refuse((), "'folder' is missing; name the folder where the files lie")
+
+
+def _check_layout(cnab: CnabFiles, refuse: Callable[[str], None]) -> None:
+    from cobranca.payments.cnab import layout_names, read_layout
+
+    if cnab.layout not in layout_names():
+        refuse(f"there is no layout '{cnab.layout}'; use one of: {', '.join(layout_names())}")
+    bank = read_layout(cnab.layout).bank
+    if bank is not None and bank != cnab.bank:
+        refuse(f"layout '{cnab.layout}' is of bank {bank}, not {cnab.bank}; correct one of them")

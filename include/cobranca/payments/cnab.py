@@ -1,0 +1,389 @@
+"""Bank return files (CNAB 240 and 400): what a bank tells about boletos, line by line, or a refusal of the whole file.
+
+The positions of each layout are data (``layouts/*.yml``), and so is what an occurrence code means (one CSV for each bank,
+see :func:`read_codes`). A file is believed whole or not at all: wrong length, numbering, count or total, a missing header
+or trailer, half a pair of segments, a bad digit or date stop it with the line. Texts of errors name lines and fields and
+never hold what stands there, which is about a person.
+
+Sources: FEBRABAN, "Layout Padrão Febraban 240 posições"; the manuals named in each layout.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from cobranca.errors import ConfigError
+
+LAYOUTS = Path(__file__).parent / "layouts"
+KINDS = ("payment", "credit_note", "discount", "write_off", "reversal")
+IGNORED = "ignored"
+CODE_COLUMNS = ("format", "code", "meaning", "kind", "source", "reviewed_on")
+# Fields that a detail must have, with how each is read.
+TEXTS = ("code", "our_number", "document_number", "company_use")
+CENTS = ("nominal", "interest", "discount", "rebate", "paid")
+DATES = ("occurred_on", "credited_on")
+_PLACE = re.compile(r"([HTUD]) (\d+)-(\d+)")
+
+
+class DamagedFile(Exception):
+    """A return file that cannot be believed. ``line`` counts from 1 and is ``None`` where the whole file is meant."""
+
+    def __init__(self, problem: str, line: int | None = None):
+        super().__init__(problem if line is None else f"line {line}: {problem}")
+        self.problem, self.line = problem, line
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """One thing a bank tells about one boleto. Amounts are whole cents; texts are trimmed.
+
+    ``occurrence`` is the bank's code as it stands; ``same`` counts equal ones inside one file from 1, so that a boleto paid
+    twice on one day stays two payments while a file that was sent twice does not. ``account`` is the branch and account.
+    """
+
+    bank: str
+    account: str
+    code: str
+    our_number: str
+    document_number: str
+    company_use: str
+    occurred_on: date | None
+    credited_on: date | None
+    nominal: int
+    interest: int
+    discount: int
+    rebate: int
+    paid: int
+    same: int
+    line: int
+
+
+def _place(text: str) -> str:
+    match = _PLACE.fullmatch(text)
+    if not match or not 1 <= int(match[2]) <= int(match[3]) <= 400:
+        raise ValueError("write a place as 'D 109-110': the record and its first and last position")
+    return text
+
+
+Place = Annotated[str, AfterValidator(_place)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Total(_Strict):
+    """What a CNAB 400 trailer says of its details; ``codes`` names the occurrences meant, none for all of them."""
+
+    codes: tuple[str, ...] = ()
+    count: tuple[int, int] | None = None
+    amount: tuple[int, int] | None = None
+
+
+class Layout(_Strict):
+    """Positions of one bank's return file, from 1 and inclusive, as manuals count.
+
+    A field's place names the record that holds it: H the file's header, T and U the segments of CNAB 240, D the detail of
+    CNAB 400. ``details`` are the record types of CNAB 400 that hold a boleto; others are numbered and passed over.
+    """
+
+    name: str
+    length: Literal[240, 400]
+    bank: str | None
+    manual: str
+    checked: str
+    account: tuple[Place, ...]
+    fields: Mapping[str, Place]
+    details: tuple[str, ...] = ()
+    totals: tuple[Total, ...] = ()
+
+
+def layout_names() -> list[str]:
+    return sorted(path.stem for path in LAYOUTS.glob("*.yml"))
+
+
+@lru_cache(maxsize=16)
+def read_layout(name: str) -> Layout:
+    """One layout of the package.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    path = LAYOUTS / f"{name}.yml"
+    if name not in layout_names():
+        raise ConfigError(f"there is no CNAB layout '{name}'; use one of: {', '.join(layout_names())}.")
+    layout = Layout(name=name, **yaml.safe_load(path.read_text(encoding="utf-8")))
+    missing = {*TEXTS, *CENTS, *DATES} - set(layout.fields)
+    if missing:
+        raise ConfigError(f"{path}: the layout lacks {', '.join(sorted(missing))}.")
+    return layout
+
+
+def read_codes(path: Path, length: int) -> dict[str, str]:
+    """Occurrence code → kind of payment or ``ignored``, for one bank and one format (240 or 400).
+
+    A code that the file does not name is nobody's decision yet: its payments go to quarantine.
+
+    Raises:
+        ConfigError: the file is missing or wrong, with the line.
+    """
+    cure = f"write it with the columns {','.join(CODE_COLUMNS)}; see the files beside it"
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            rows = list(csv.DictReader(handle))
+    except OSError:
+        raise ConfigError(f"{path} does not exist: nothing says what that bank's occurrence codes mean; {cure}.") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise ConfigError(f"{path} is no CSV in UTF-8; {cure}.") from None
+    codes: dict[str, str] = {}
+    for number, row in enumerate(rows, start=2):
+        where = f"{path}:{number}:"
+        if tuple(row) != CODE_COLUMNS or None in row.values():
+            raise ConfigError(f"{where} the columns must be {','.join(CODE_COLUMNS)}.")
+        if row["format"] not in ("240", "400") or not re.fullmatch(r"[0-9A-Z]{2}", row["code"]):
+            raise ConfigError(f"{where} format must be 240 or 400 and code two digits or capital letters.")
+        if row["kind"] not in (*KINDS, IGNORED):
+            raise ConfigError(f"{where} kind '{row['kind']}' is unknown; use one of: {', '.join((*KINDS, IGNORED))}.")
+        if not row["source"].strip() or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", row["reviewed_on"]):
+            raise ConfigError(f"{where} give the source of the meaning, and reviewed_on as YYYY-MM-DD.")
+        if row["format"] == str(length):
+            if row["code"] in codes:
+                raise ConfigError(f"{where} code {row['code']} stands there twice for CNAB {length}; keep one.")
+            codes[row["code"]] = row["kind"]
+    return codes
+
+
+def read_return_file(content: bytes, layout: Layout, bank: str, *, check_totals: bool = True) -> list[Occurrence]:
+    """Everything a return file tells, in its order.
+
+    Lines may end with CRLF or LF, and the file with the old end mark 0x1A. ``check_totals`` holds the trailers' counts and
+    sums of boletos against the details wherever the bank filled them in; numbers of lines are always checked.
+
+    Raises:
+        DamagedFile: the file cannot be believed, with the line.
+    """
+    lines = _lines(content, layout)
+    if layout.length == 240:
+        found = list(_read_240(lines, layout, bank, check_totals))
+    else:
+        found = list(_read_400(lines, layout, bank, check_totals))
+    return _numbered(found)
+
+
+def _lines(content: bytes, layout: Layout) -> list[str]:
+    # Latin-1 gives every byte one character, so that positions stay positions whatever a name holds.
+    text = content.decode("latin-1").rstrip("\x1a\r\n ")
+    if not text:
+        raise DamagedFile("the file is empty")
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    # The last line's own trailing blanks went with the end marks.
+    lines[-1] = lines[-1].ljust(layout.length)
+    for number, line in enumerate(lines, start=1):
+        if len(line) != layout.length:
+            raise DamagedFile(f"it has {len(line)} characters instead of {layout.length}", number)
+    return lines
+
+
+def _read_240(lines: Sequence[str], layout: Layout, bank: str, check_totals: bool) -> Iterator[Occurrence]:
+    header = lines[0]
+    if header[7] != "0":
+        raise DamagedFile("the file does not begin with its header (record 0)", 1)
+    if header[142] != "2":
+        raise DamagedFile("the header does not say that this is a return file (position 143 is not 2)", 1)
+    if len(lines) < 2 or lines[-1][7] != "9":
+        raise DamagedFile("the file does not end with its trailer (record 9): it is cut off", len(lines))
+    batches, batch = 0, None
+    for number, line in enumerate(lines, start=1):
+        if line[:3] != bank:
+            raise DamagedFile(f"it is not of bank {bank}", number)
+        kind = line[7]
+        if number in (1, len(lines)):
+            continue
+        if kind == "1" and batch is None:
+            batch, batches = _Batch(line, number), batches + 1
+        elif kind in "234" and batch is not None:
+            yield from batch.detail(line, number, layout, header, bank)
+        elif kind == "5" and batch is not None:
+            batch.close(line, number, check_totals)
+            batch = None
+        else:
+            raise DamagedFile(f"record {kind!r} has no place here", number)
+    if batch is not None:
+        raise DamagedFile("the last batch has no trailer (record 5)", len(lines))
+    told = (
+        _whole(lines[-1], (18, 23), len(lines), "number of batches"),
+        _whole(lines[-1], (24, 29), len(lines), "number of records"),
+    )
+    if told != (batches, len(lines)):
+        raise DamagedFile(
+            f"the trailer counts {told[0]} batches and {told[1]} records, the file has {batches} and {len(lines)}", len(lines)
+        )
+
+
+class _Batch:
+    """One batch of CNAB 240 while it is read: numbering, pairs of segments, and its trailer's counts."""
+
+    # Count and value of the four kinds of portfolio (notes C070 and C071).
+    PORTFOLIOS = (((24, 29), (30, 46)), ((47, 52), (53, 69)), ((70, 75), (76, 92)), ((93, 98), (99, 115)))
+
+    def __init__(self, header: str, line: int):
+        self.number, self.records, self.details = header[3:7], 1, 0
+        self.waiting: tuple[str, int] | None = None
+        self.titles = self.nominal = 0
+
+    def detail(self, line: str, number: int, layout: Layout, header: str, bank: str) -> Iterator[Occurrence]:
+        self.records += 1
+        if line[3:7] != self.number:
+            raise DamagedFile("it belongs to another batch", number)
+        if line[7] != "3":
+            return
+        self.details += 1
+        if _whole(line, (9, 13), number, "number in the batch") != self.details:
+            raise DamagedFile(f"it should be record {self.details} of its batch: a line is missing or comes twice", number)
+        segment = line[13]
+        if segment == "T":
+            if self.waiting is not None:
+                raise DamagedFile("segment T has no segment U", self.waiting[1])
+            self.waiting = line, number
+        elif segment == "U":
+            if self.waiting is None:
+                raise DamagedFile("segment U has no segment T before it", number)
+            (first, at), self.waiting = self.waiting, None
+            if first[15:17] != line[15:17]:
+                raise DamagedFile("segments T and U tell of different occurrences", number)
+            found = _occurrence({"H": header, "T": first, "U": line}, {"H": 1, "T": at, "U": number}, layout, bank)
+            self.titles, self.nominal = self.titles + 1, self.nominal + found.nominal
+            yield found
+
+    def close(self, line: str, number: int, check_totals: bool) -> None:
+        self.records += 1
+        if self.waiting is not None:
+            raise DamagedFile("segment T has no segment U", self.waiting[1])
+        told = _whole(line, (18, 23), number, "number of records")
+        if told != self.records:
+            raise DamagedFile(f"the batch's trailer counts {told} records, the batch has {self.records}", number)
+        if not check_totals:
+            return
+        titles = sum(_whole(line, count, number, "number of boletos") for count, _ in self.PORTFOLIOS)
+        nominal = sum(_whole(line, amount, number, "sum of boletos") for _, amount in self.PORTFOLIOS)
+        if titles and titles != self.titles:
+            raise DamagedFile(f"the batch's trailer counts {titles} boletos, the batch has {self.titles}", number)
+        if nominal and nominal != self.nominal:
+            raise DamagedFile(f"the batch's trailer adds up to {_money(nominal)}, its boletos to {_money(self.nominal)}", number)
+
+
+def _read_400(lines: Sequence[str], layout: Layout, bank: str, check_totals: bool) -> Iterator[Occurrence]:
+    header = lines[0]
+    if header[0] != "0":
+        raise DamagedFile("the file does not begin with its header (record 0)", 1)
+    if header[1] != "2":
+        raise DamagedFile("the header does not say that this is a return file (position 2 is not 2)", 1)
+    if header[76:79] != bank:
+        raise DamagedFile(f"it is not of bank {bank}", 1)
+    if len(lines) < 2 or lines[-1][0] != "9":
+        raise DamagedFile("the file does not end with its trailer (record 9): it is cut off", len(lines))
+    found: list[Occurrence] = []
+    for number, line in enumerate(lines, start=1):
+        if _whole(line, (395, 400), number, "number in the file") != number:
+            raise DamagedFile(f"it should be record {number} of the file: a line is missing or comes twice", number)
+        if line[0] in layout.details:
+            found.append(_occurrence({"H": header, "D": line}, {"H": 1, "D": number}, layout, bank))
+        elif line[0] in "09" and number not in (1, len(lines)):
+            raise DamagedFile(f"record {line[0]!r} has no place here", number)
+    if check_totals:
+        for total in layout.totals:
+            _check_total(total, lines[-1], len(lines), found)
+    yield from found
+
+
+def _check_total(total: Total, trailer: str, number: int, found: Sequence[Occurrence]) -> None:
+    meant = [one for one in found if not total.codes or one.code in total.codes]
+    what = f"boletos of occurrence {', '.join(total.codes)}" if total.codes else "boletos"
+    if total.count is not None:
+        told = _whole(trailer, total.count, number, "number of boletos")
+        if told and told != len(meant):
+            raise DamagedFile(f"the trailer counts {told} {what}, the file has {len(meant)}", number)
+    if total.amount is not None:
+        told = _whole(trailer, total.amount, number, "sum of boletos")
+        # Manuals do not say whether the sum is of what was due or of what was paid.
+        sums = {sum(one.nominal for one in meant), sum(one.paid for one in meant)}
+        if told and told not in sums:
+            added = " or ".join(_money(value) for value in sorted(sums))
+            raise DamagedFile(f"the trailer adds {what} up to {_money(told)}, the file to {added}", number)
+
+
+def _occurrence(records: Mapping[str, str], numbers: Mapping[str, int], layout: Layout, bank: str) -> Occurrence:
+    def cut(place: str) -> tuple[str, int]:
+        record, first, last = _PLACE.fullmatch(place).groups()
+        return records[record][int(first) - 1 : int(last)], numbers[record]
+
+    values: dict = {name: cut(layout.fields[name])[0].strip() for name in TEXTS}
+    for name in CENTS:
+        text, number = cut(layout.fields[name])
+        values[name] = _digits(text, number, f"amount '{name}'")
+    for name in DATES:
+        text, number = cut(layout.fields[name])
+        values[name] = _date(text, number, f"date '{name}'")
+    if not re.fullmatch(r"[0-9A-Z]{2}", values["code"]):
+        raise DamagedFile("the occurrence code is not two digits", cut(layout.fields["code"])[1])
+    account = "".join(cut(place)[0].strip() for place in layout.account)
+    return Occurrence(bank=bank, account=account, same=1, line=max(numbers.values()), **values)
+
+
+def _numbered(found: Sequence[Occurrence]) -> list[Occurrence]:
+    """Number equal occurrences of one file."""
+    from dataclasses import replace
+
+    seen: dict[str, int] = {}
+    numbered = []
+    for one in found:
+        key = payment_key(one)
+        seen[key] = seen.get(key, 0) + 1
+        numbered.append(one if seen[key] == 1 else replace(one, same=seen[key]))
+    return numbered
+
+
+def payment_key(one: Occurrence) -> str:
+    """A name for what happened that is the same in every file that tells it: bank, account, boleto, code, day, amount."""
+    number = one.our_number.strip("0 ") and one.our_number or one.document_number or one.company_use
+    day = one.occurred_on.strftime("%Y%m%d") if one.occurred_on else "0"
+    key = "-".join((one.bank, one.account, number.replace(" ", ""), one.code, day, str(one.paid)))
+    return key if one.same == 1 else f"{key}-{one.same}"
+
+
+def _whole(line: str, place: tuple[int, int], number: int, what: str) -> int:
+    return _digits(line[place[0] - 1 : place[1]], number, what)
+
+
+def _digits(text: str, number: int, what: str) -> int:
+    """Digits as a whole number; a field left blank is zero."""
+    if not text.strip():
+        return 0
+    if not (text.isascii() and text.isdigit()):
+        raise DamagedFile(f"the {what} holds something that is no digit", number)
+    return int(text)
+
+
+def _date(text: str, number: int, what: str) -> date | None:
+    """``DDMMYY`` or ``DDMMYYYY``; zeros or blanks are no date. Two-digit years are of this century."""
+    if not text.strip(" 0"):
+        return None
+    try:
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError
+        return date(int(text[4:]) + (2000 if len(text) == 6 else 0), int(text[2:4]), int(text[:2]))
+    except ValueError:
+        raise DamagedFile(f"the {what} is no date", number) from None
+
+
+def _money(cents: int) -> str:
+    return str(Decimal(cents) / 100)
