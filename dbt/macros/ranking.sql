@@ -45,22 +45,25 @@
 {#- Why a payer has its score, as a sentence for whoever reads the ranking: what was seen, then what each thing costs. -#}
 {% macro score_reasons() -%}
     case
-        when observed_receivables = 0 then 'Ainda sem títulos vencidos ou pagos'
+        when observed_receivables = 0 then 'Nenhum título pago ou vencido até agora'
         when observed_receivables = 1 and late_receivables = 0 then '1 título observado, em dia'
         when observed_receivables = 1 then '1 título observado, com atraso'
         when late_receivables = 0 then observed_receivables || ' títulos observados, todos em dia'
-        when late_receivables = 1 then observed_receivables || ' títulos observados, 1 com atraso'
+        when late_receivables = observed_receivables then observed_receivables || ' títulos observados, todos com atraso'
         else observed_receivables || ' títulos observados, ' || late_receivables || ' com atraso'
     end
     || case
+        when max_days_late > 0 and weighted_days_late >= 0.05
+            then '; os pagos, em média ' || {{ written_number('cast(weighted_days_late as decimal(18, 1))') }}
+                || ' dias depois do vencimento (ponderado pelo valor), no máximo ' || max_days_late
         when max_days_late > 0
-            then '; nos pagos, atraso médio de ' || {{ written_number('cast(weighted_days_late as decimal(18, 1))') }}
-                || ' (ponderado pelo valor) e máximo de ' || max_days_late || case when max_days_late = 1 then ' dia' else ' dias' end
+            then '; os pagos, no máximo ' || max_days_late || case when max_days_late = 1 then ' dia' else ' dias' end
+                || ' depois do vencimento'
         else ''
     end
     || case
-        when open_days_past_due = 1 then '; vencido há 1 dia'
-        when open_days_past_due > 1 then '; vencido há ' || open_days_past_due || ' dias'
+        when open_days_past_due = 1 then '; hoje há título vencido há 1 dia'
+        when open_days_past_due > 1 then '; hoje há título vencido há ' || open_days_past_due || ' dias'
         else ''
     end
     || case
@@ -72,13 +75,13 @@
     || case
         when late_points + over_7_points + over_30_points + overdue_points + promise_points = 0 then 'Nada a descontar.'
         else
-            'Descontos: '
+            'Pontos perdidos: '
             || concat_ws(
                 ', ',
-                case when late_points > 0 then late_points || ' por atrasos' end,
-                case when over_7_points > 0 then over_7_points || ' por atrasos de mais de uma semana' end,
-                case when over_30_points > 0 then over_30_points || ' pelo risco de atraso de mais de um mês' end,
-                case when overdue_points > 0 then overdue_points || ' pelo que está vencido hoje' end,
+                case when late_points > 0 then late_points || ' pelo risco de atraso' end,
+                case when over_7_points > 0 then over_7_points || ' pelo de passar de uma semana' end,
+                case when over_30_points > 0 then over_30_points || ' pelo de passar de um mês' end,
+                case when overdue_points > 0 then overdue_points || ' pelo que está vencido' end,
                 case when promise_points > 0 then promise_points || ' por promessas não cumpridas' end
             )
             || '.'

@@ -174,6 +174,16 @@ def simulate(regua: Path, first: date, last: date, top: int, output: Path | None
         click.echo(f"\n{write_customers(found, output)} clientes em {output}")
 
 
+@commands.command()
+@business_date_option
+def backtest(business_date: date) -> None:
+    """Tell how well the payer ranking of past months foretold who would pay late, as the night of that date counted it."""
+    from cobranca.outbound import read_batch
+    from cobranca.reports.backtest import read_backtest, told
+
+    click.echo(told(read_backtest(read_batch(Settings.from_environment(), business_date))))
+
+
 def main() -> None:
     """Entry point: every error of our own becomes one readable message and an exit code, never a traceback."""
     try:

@@ -38,7 +38,7 @@ def test_publishing_twice_gives_the_same_batch(settings):
 def test_steps_and_limits_say_what_the_files_say(settings):
     published = publish_policy(settings, DAY)
     steps = {row["step"]: row for row in rows(published, "policy_steps")}
-    assert steps["d-3"]["only_classes"] == "viciado,irregular,critico,novo" and steps["d+1"]["only_classes"] is None
+    assert steps["d-3"]["only_classes"] == "viciado,novo" and steps["d+1"]["only_classes"] is None
     assert (steps["d+10"]["channel"], steps["d+10"]["minimum_amount"], steps["d+10"]["is_entry"]) == (
         "phone",
         Decimal("50.00"),

@@ -13,8 +13,11 @@ from cobranca import warehouse
 from cobranca.manifest import Manifest
 from cobranca.settings import PROJECT_ROOT, Settings
 from warehouse.nights import contact, customer, land_night, payment, receivable
+from warehouse.payers import five_profiles
 
 NIGHT = date(2026, 11, 18)
+# when the next receivable of each of the five profiles falls due
+NEXT_DUE = {"today": "2026-11-18", "soon": "2026-11-19"}
 DAYS_TO_DUE = (-400, -200, -90, -45, -20, -10, -6, -3, -2, -1, 0, 1, 3, 30)
 CODES = ("PROMESSA", "RECADO", "NAO_ATENDE", "CONTESTA", "NAO_LIGAR", "NUMERO_ERRADO", "PAGO_INFORMADO")
 
@@ -130,11 +133,14 @@ def add_feedback(ledger: dict, batch: Manifest, seed: int) -> None:
 
 @pytest.fixture(scope="session")
 def busy_ledger(tmp_path_factory) -> dict:
-    """A random ledger with a history of contacts."""
+    """A random ledger with a history of contacts, and the five profiles of payers twice."""
     settings = settings_in(tmp_path_factory.mktemp("first"))
     ledger = random_ledger(seed=7)
     land_night(settings, NIGHT, **ledger)
     add_feedback(ledger, warehouse.build(settings, NIGHT), seed=7)
+    for prefix, next_due in NEXT_DUE.items():
+        for entity, rows in five_profiles(prefix, next_due).items():
+            ledger[entity] += rows
     return ledger
 
 

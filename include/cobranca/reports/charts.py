@@ -208,6 +208,43 @@ def amounts(bars: Sequence[tuple[str, Decimal, str, str]], currency: str, title:
     return _draw(drawn, title, height=28 * max(len(data), 1))
 
 
+def calibration(rows: Sequence[Row], title: str) -> str:
+    """Bars of what came true in each tenth of the scores, a tick where it was expected; late, and within it seriously late."""
+    import altair as alt
+
+    if not rows:
+        return ""
+    names = ("Atraso", "Mais de 30 dias")
+    data = [
+        {
+            "scores": row["scores"],
+            "order": row["decile"],
+            "kind": name,
+            "observed": float(row[f"{target}_observed"]) * 100,
+            "predicted": float(row[f"{target}_predicted"]) * 100,
+        }
+        for row in rows
+        for name, target in zip(names, ("late", "seriously_late"), strict=True)
+    ]
+    base = alt.Chart(alt.Data(values=data)).encode(
+        x=alt.X("order:O", title="Nota do cliente (décimos dos títulos)", axis=alt.Axis(labelAngle=0, labelExpr=_label_of(rows))),
+    )
+    axis = alt.Axis(tickCount=5, labelExpr="datum.label + ' %'")
+    bars = base.mark_bar(cornerRadiusEnd=2).encode(
+        xOffset=alt.XOffset("kind:N", sort=list(names)),
+        y=alt.Y("observed:Q", title=None, axis=axis),
+        color=alt.Color("kind:N", scale=alt.Scale(domain=list(names), range=["#eda94c", "#bd4b2b"])),
+    )
+    ticks = base.mark_tick(color=INK, thickness=2).encode(xOffset=alt.XOffset("kind:N", sort=list(names)), y="predicted:Q")
+    return _draw(alt.layer(bars, ticks), title, height=240)
+
+
+def _label_of(rows: Sequence[Row]) -> str:
+    """The scores of a tenth, where the axis counts the tenths."""
+    labels = "".join(f"datum.value == {row['decile']} ? '{row['scores']}' : " for row in rows)
+    return f"{labels}''"
+
+
 def _lines(points: list[tuple], series: Sequence[tuple[str, str]], title: str, unit: str = "", currency: str = "") -> str:
     """Lines whose legend tells the newest value of each. A point is (label, order, series, value)."""
     import altair as alt

@@ -7,6 +7,16 @@ from pathlib import Path
 
 from cobranca import words
 from cobranca.reports import charts, wording
+from cobranca.reports.backtest import (
+    BY_MONTH,
+    CALIBRATION,
+    SUMMARY,
+    Backtest,
+    calibration_rows,
+    headline,
+    month_rows,
+    summary_rows,
+)
 from cobranca.reports.figures import Pack, Row, sum_of
 from cobranca.reports.indicators import Indicator, indicators
 from cobranca.reports.tables import (
@@ -36,7 +46,7 @@ from cobranca.reports.tables import (
 TEMPLATES = Path(__file__).parent / "templates"
 CHARTED_DEBTORS = 10
 # Kinds whose cells stand to the right.
-_RIGHT = ("money", "count", "share", "days", "percent")
+_RIGHT = ("money", "count", "share", "days", "percent", "auc")
 
 
 @dataclass(frozen=True)
@@ -82,8 +92,8 @@ class CurrencyPart:
     sections: list[Section]
 
 
-def render_page(pack: Pack) -> str:
-    """The page's HTML. The same pack always gives the same text."""
+def render_page(pack: Pack, backtest: Backtest) -> str:
+    """The page's HTML. The same pack and backtest always give the same text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -96,6 +106,7 @@ def render_page(pack: Pack) -> str:
         parts=[_part(pack, currency) for currency in pack.currencies],
         messages=wording.count(pack.messages),
         calls=wording.count(pack.calls),
+        backtest=_backtest(backtest),
         definitions=wording.DEFINITIONS,
     )
 
@@ -452,6 +463,16 @@ def _decisions(pack: Pack, currency: str) -> Section:
             )
         ],
     )
+
+
+def _backtest(backtest: Backtest) -> Section:
+    """Of all currencies together: the ranking counts receivables, not amounts."""
+    tenths = calibration_rows(backtest)
+    blocks = [Block(_table(SUMMARY, summary_rows(backtest), "")), Block(_table(BY_MONTH, month_rows(backtest), ""))]
+    if tenths:
+        plot = charts.calibration(tenths, "Atraso previsto e acontecido por nota; os valores estão na tabela.")
+        blocks.append(Block(_table(CALIBRATION, tenths, ""), plot, "Barras: o que aconteceu. Traços: o que o ranking previa."))
+    return Section("ranking", "Ranking de pagadores posto à prova", headline(backtest), blocks if tenths else [])
 
 
 def _reconciliation(pack: Pack, currency: str) -> Section:

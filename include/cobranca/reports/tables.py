@@ -22,6 +22,7 @@ _TEXT: dict[str, Callable[[object], str]] = {
     "channel": lambda value: words.CHANNELS.get(value, str(value)),
     "arm": lambda value: wording.ARMS.get(value, str(value)),
     "person": wording.person,
+    "auc": lambda value: wording.number(value, 3),
 }
 
 

@@ -122,9 +122,19 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "Classes de pagadores",
-        "Pontual: paga em dia. Atraso habitual: atrasa poucos dias com frequência. Irregular: varia. Crítico: atraso longo. "
-        "Novo: menos de três títulos liquidados. A classe usa só o passado conhecido na data.",
+        "Pontual: no máximo um atraso em dez, quase nunca além de 10 dias, nenhum além de 30. Atraso habitual: atrasa com "
+        "frequência, quase nunca além de 10 dias. Crítico: um quarto ou mais dos títulos com mais de 30 dias, ou dívida vencida "
+        "há mais de 60. Novo: menos de três títulos pagos ou vencidos. Irregular: os demais. A classe usa só o passado conhecido "
+        "na data.",
         "Régua de cobrança da empresa",
+    ),
+    (
+        "Ranking posto à prova",
+        "O ranking de cada fim de mês (de três a oito meses atrás), refeito só com o que estava datado até aquele dia, é "
+        "comparado com os títulos já emitidos que venceram no mês seguinte e cujo vencimento tem mais de 30 dias. Atraso: pago "
+        "depois do vencimento efetivo, ou não pago. Títulos contestados, cancelados, renegociados ou quitados só por crédito não "
+        "contam. Acima de dez mil clientes, um sorteio fixo.",
+        "Regra deste relatório",
     ),
 )
 

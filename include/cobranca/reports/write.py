@@ -24,12 +24,14 @@ def write_reports(settings: Settings, business_date: date) -> dict:
         CobrancaError: the batch's tables do not tie to the cent. In both cases the previous reports stay whole.
     """
     from cobranca.outbound import read_batch
+    from cobranca.reports.backtest import read_backtest
     from cobranca.reports.figures import read_pack, totals
     from cobranca.reports.page import render_page
     from cobranca.reports.workbook import render_workbook
 
-    pack = read_pack(read_batch(settings, business_date))
-    contents = {PAGE: render_page(pack).encode("utf-8"), WORKBOOK: render_workbook(pack)}
+    batch = read_batch(settings, business_date)
+    pack = read_pack(batch)
+    contents = {PAGE: render_page(pack, read_backtest(batch)).encode("utf-8"), WORKBOOK: render_workbook(pack)}
     body = {
         "kind": "reports",
         "business_date": business_date.isoformat(),

@@ -1,0 +1,200 @@
+"""The ranking sees the past and nothing else, is the same on every engine, and its backtest is counted rightly."""
+
+import json
+import random
+import shutil
+from collections import defaultdict
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from warehouse.conftest import NEXT_DUE, NIGHT
+from warehouse.payers import PROFILES
+
+# Everything between the payments and the ranking that a build would make anew.
+FIRST, LAST = "stg_landing__payments", "int_payers__ranked"
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def batch(request, busy_night):
+    return busy_night[1] if request.param == "duckdb" else request.getfixturevalue("busy_night_on_postgres")
+
+
+def rows(batch, query: str, **tables: str) -> list[tuple]:
+    """A query over tables of the batch, named in braces."""
+    places = {name: f"read_parquet('{batch.path(name + '.parquet')}')" for name in tables.values()}
+    return duckdb.sql(query.format(**places)).fetchall()
+
+
+@pytest.mark.parametrize("prefix", NEXT_DUE)
+def test_of_five_profiles_the_forgetful_and_the_unknown_are_reminded_before_the_due_date(batch, prefix):
+    found = rows(
+        batch,
+        "select d.receivable_id, r.payer_class, d.decision, d.step, d.reason"
+        " from {fct_decisions} as d join {dim_payer_ranking} as r using (customer_key)"
+        f" where d.receivable_id like '{prefix}-%-next'",
+        a="fct_decisions",
+        b="dim_payer_ranking",
+    )
+    step = {"today": "d0", "soon": "d-3"}[prefix]
+    expected = {
+        f"{prefix}-{name}-next": (
+            (payer_class, "remind", step, "step_due")
+            if payer_class in ("viciado", "novo")
+            else (payer_class, "none", None, "preventive_not_needed")
+        )
+        for name, (_, payer_class) in PROFILES.items()
+    }
+    assert {row[0]: row[1:] for row in found} == expected
+    messages = rows(
+        batch,
+        f"select count(distinct message_key) from {{out_reminders}} where receivable_id like '{prefix}-%'",
+        a="out_reminders",
+    )
+    assert messages == [(2,)]
+
+
+def test_every_score_is_a_hundred_less_its_points_and_says_why(batch):
+    ranked = rows(
+        batch,
+        "select score, late_points + over_7_points + over_30_points + overdue_points + promise_points, score_reasons, rank"
+        " from {dim_payer_ranking} order by rank",
+        a="dim_payer_ranking",
+    )
+    assert [score for score, *_ in ranked] == sorted((max(100 - points, 0) for _, points, *_ in ranked), reverse=True)
+    assert [row[3] for row in ranked] == list(range(1, len(ranked) + 1))
+    for _, points, told, _ in ranked:
+        assert told[0].isupper() or told[0].isdigit()
+        assert told.endswith(".") and "  " not in told
+        assert ("Pontos perdidos" in told) == (points > 0)
+
+
+class Replay:
+    """The busy night's warehouse, copied, in which other payments can be tried by running the models' own SQL again."""
+
+    def __init__(self, folder: Path, data: Path):
+        self.path = folder / "warehouse.duckdb"
+        shutil.copy(data / "warehouse.duckdb", self.path)
+        nodes = json.loads((data / ".dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))["nodes"]
+        models = {node["name"]: node for node in nodes.values() if node["resource_type"] == "model"}
+        parents = {
+            name: [key.split(".")[-1] for key in node["depends_on"]["nodes"] if key.startswith("model.")]
+            for name, node in models.items()
+        }
+        self.models = [
+            (models[name], (data / ".dbt" / "target" / "compiled" / "cobranca" / models[name]["original_file_path"]).read_text())
+            for name in _between(parents)
+        ]
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("create table raw.landed as select * from raw.payments")
+            connection.execute("create table raw.added as select * from raw.payments limit 0")
+            connection.execute("create or replace view raw.payments as from raw.landed union all from raw.added")
+
+    def ranking(self, payments: list[dict]) -> dict[date, set[tuple]]:
+        """What the ranking says of every payer, by as-of date, with these payments added to the landed ones."""
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("delete from raw.added")
+            for row in payments:
+                connection.execute(
+                    "insert into raw.added by name select " + ", ".join(f"? as {name}" for name in row), list(row.values())
+                )
+            for model, sql in self.models:
+                connection.execute(f"create or replace table {model['schema']}.{model['alias']} as {sql}")
+            said: dict[date, set[tuple]] = defaultdict(set)
+            for table in ("int_payers__behaved", "int_payers__scored"):
+                for row in connection.execute(f"select as_of_date, '{table}', * from intermediate.{table}").fetchall():
+                    said[row[0]].add(row[1:])
+            said[NIGHT] |= set(connection.execute("select * from intermediate.int_payers__ranked").fetchall())
+        return said
+
+
+def _between(parents: dict[str, list[str]]) -> list[str]:
+    """The tables that lead from FIRST to LAST, parents first."""
+
+    def leads(name: str) -> bool:
+        return name == FIRST or any(leads(parent) for parent in parents[name])
+
+    order: list[str] = []
+
+    def visit(name: str) -> None:
+        for parent in parents[name]:
+            visit(parent)
+        if name not in order and leads(name) and name.startswith("int_") and name != "int_payments__applied":
+            order.append(name)
+
+    visit(LAST)
+    return order
+
+
+@pytest.fixture(scope="module")
+def replay(busy_night, tmp_path_factory) -> Replay:
+    return Replay(tmp_path_factory.mktemp("replay"), busy_night[0].data)
+
+
+@pytest.fixture(scope="module")
+def as_it_was(replay) -> dict[date, set[tuple]]:
+    return replay.ranking([])
+
+
+def later_payments(chance: random.Random, ledger: dict, after: date) -> list[dict]:
+    """Payments, bounces and losses dated after a day, up to beyond the night, on any receivables."""
+    added = []
+    for number, row in enumerate(chance.sample(ledger["receivables"], k=60)):
+        paid_on = after + timedelta(days=chance.randrange(1, 200))
+        share = chance.choice([Decimal("0.5"), Decimal(1), Decimal(1)])
+        added.append(
+            {
+                "source": "erp",
+                "payment_id": f"later-{number}",
+                "receivable_id": row["receivable_id"],
+                "paid_on": paid_on,
+                "amount": (row["amount"] * share).quantize(Decimal("0.01")),
+                "kind": chance.choice(["payment"] * 5 + ["reversal", "write_off", "credit_note"]),
+            }
+        )
+    return added
+
+
+AS_OF = [date(2026, 3, 31), date(2026, 6, 30), date(2026, 8, 31), NIGHT]
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6), after=st.sampled_from(AS_OF))
+def test_later_payments_move_no_past_rank(replay, as_it_was, busy_ledger, seed, after):
+    added = later_payments(random.Random(seed), busy_ledger, after)
+    now = replay.ranking(added)
+    assert set(now) == set(as_it_was)
+    for day in (day for day in as_it_was if day <= after):
+        assert now[day] == as_it_was[day], day
+    if after < NIGHT:
+        # the same payments do count from their own day on
+        assert now[NIGHT] != as_it_was[NIGHT]
+
+
+def test_the_backtest_counts_pairs_as_an_oracle_does(busy_night):
+    place, batch = busy_night
+    with duckdb.connect(str(place.data / "warehouse.duckdb"), read_only=True) as connection:
+        tried = connection.execute(
+            "select is_late, is_seriously_late, late_probability, seriously_late_probability, 100 - score,"
+            " last_days_late, mean_days_late from intermediate.int_ranking__tried"
+        ).fetchall()
+    assert len(tried) > 20
+    found = dict(
+        ((target, predictor), auc)
+        for target, predictor, auc in rows(
+            batch, "select target, predictor, auc from {rpt_ranking_backtest} where period = 'all'", a="rpt_ranking_backtest"
+        )
+    )
+    columns = {"score": (4, 4), "last_behaviour": (5, 5), "customer_mean": (6, 6), "forecast": (2, 3)}
+    for predictor, places in columns.items():
+        for number, target in enumerate(("late", "seriously_late")):
+            late = [row[places[number]] for row in tried if row[number]]
+            other = [row[places[number]] for row in tried if not row[number]]
+            assert late and other
+            pairs = sum(Decimal(1) if a > b else Decimal("0.5") if a == b else 0 for a in late for b in other)
+            assert abs(found[target, predictor] - pairs / (len(late) * len(other))) <= Decimal("0.00005"), (target, predictor)
