@@ -1,0 +1,87 @@
+"""Loading and freezing: what a batch is made from, and what is refused before anything is built."""
+
+import dataclasses
+import shutil
+from datetime import date, timedelta
+
+import duckdb
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from cobranca import manifest, warehouse
+from cobranca.errors import BuildFailed, ConfigError
+from cobranca.schema import RAW
+from cobranca.warehouse.engines import from_parquet
+from warehouse.conftest import NIGHT, settings_in
+from warehouse.nights import customer, land_night
+
+
+@pytest.fixture
+def landed(tmp_path):
+    settings = settings_in(tmp_path)
+    land_night(settings, NIGHT, customers=[customer("1")])
+    return settings
+
+
+def _replace_calendar(settings, keep) -> None:
+    """Publish the landed policy again with a part of its calendar."""
+    root = settings.folder("landing", NIGHT, "policy")
+    policy = manifest.read_manifest(root)
+    draft = manifest.draft_folder(root, "cut")
+    entries = []
+    for entry in policy.files:
+        rows = pq.read_table(policy.path(entry.name))
+        if entry.name == "policy_calendar.parquet":
+            rows = rows.filter(keep)
+        pq.write_table(rows, draft / entry.name)
+        entries.append(manifest.FileEntry.of(draft, entry.name, rows.num_rows))
+    manifest.publish(root, draft, kind="policy", business_date=NIGHT, files=entries)
+
+
+@pytest.mark.parametrize(
+    ("keep", "covers"),
+    [
+        (pc.field("day") < NIGHT, "covers 2000-01-01 to 2026-11-17"),
+        (pc.field("day") <= NIGHT + timedelta(days=30), "covers 2000-01-01 to 2026-12-18"),
+        (pc.field("day") > NIGHT, "covers 2026-11-19 to 2078-12-31"),
+        (pc.field("day") < date(1999, 1, 1), "is empty"),
+    ],
+    ids=["ends the day before", "ends too soon", "starts too late", "empty"],
+)
+def test_a_calendar_that_does_not_reach_the_night_is_refused_before_the_build(landed, keep, covers):
+    warehouse.prepare(landed, NIGHT)
+    before = (landed.data / "warehouse.duckdb").read_bytes()
+    _replace_calendar(landed, keep)
+    with pytest.raises(ConfigError, match=f"the calendar that landed for 2026-11-18 {covers}"):
+        warehouse.build(landed, NIGHT)
+    assert (landed.data / "warehouse.duckdb").read_bytes() == before
+
+
+def test_a_batch_names_the_landing_it_was_built_from(busy_night, tmp_path):
+    settings, batch = busy_night
+    shutil.copytree(settings.data, tmp_path / "data")
+    settings = dataclasses.replace(
+        settings, data=tmp_path / "data", warehouse=f"duckdb:///{tmp_path / 'data' / 'warehouse.duckdb'}"
+    )
+    # something lands between the build and the freeze
+    land_night(settings, NIGHT, customers=[customer("other")])
+    frozen = warehouse.freeze(settings, NIGHT)
+    assert frozen.inputs == batch.inputs
+    assert frozen.inputs["sources"] != manifest.read_manifest(settings.folder("landing", NIGHT, "sources")).batch_id
+
+
+def test_only_the_loaded_night_is_frozen(landed):
+    with pytest.raises(BuildFailed, match="holds no night and not 2026-11-18"):
+        warehouse.freeze(landed, NIGHT)
+    warehouse.prepare(landed, NIGHT)
+    with pytest.raises(BuildFailed, match="holds 2026-11-18 and not 2026-11-19"):
+        warehouse.freeze(landed, NIGHT + timedelta(days=1))
+
+
+def test_a_night_that_landed_before_a_column_existed_can_be_rebuilt(tmp_path):
+    old = RAW["policy_calendar"].remove(RAW["policy_calendar"].get_field_index("place"))
+    path = tmp_path / "policy_calendar.parquet"
+    pq.write_table(old.empty_table(), path)
+    relation = duckdb.sql(from_parquet("policy_calendar", [path]))
+    assert relation.columns == RAW["policy_calendar"].names
