@@ -164,8 +164,8 @@ def keep_odoo(company: Company, url: str) -> dict[str, int]:
                 exchange = move(invoice, "entry", "posted", event.on)
                 books.add(
                     "account_partial_reconcile", id=next(partials), debit_move_id=debits[min(event.parts)],
-                    credit_move_id=line(exchange, invoice, -1, event.on), amount=Decimal("0.37"), debit_amount_currency=Decimal(0),
-                    credit_amount_currency=Decimal(0), max_date=event.on, write_date=NOW,
+                    credit_move_id=line(exchange, invoice, -1, event.on), amount=Decimal("0.37"),
+                    debit_amount_currency=Decimal(0), credit_amount_currency=Decimal(0), max_date=event.on, write_date=NOW,
                 )  # fmt: skip
     draft = move(company.invoices[0], "out_invoice", "draft", D, invoice_date_due=D, payment_state="not_paid")
     line(draft, company.invoices[0], 77_00, D, due=D, left=77_00)
@@ -225,25 +225,27 @@ def keep_erpnext(company: Company, url: str) -> dict[str, int]:
             )  # fmt: skip
 
     def sales_invoice(invoice: Invoice, name: str, cents: int, left: int, docstatus: int, **columns) -> None:
+        defaults = dict(posting_date=invoice.issued, is_return=0, update_outstanding_for_self=0, total_advance=Decimal(0))
         books.add(
             "tabSales Invoice", name=name, customer=customer_of(invoice.payer), due_date=invoice.instalments[-1][0],
             grand_total=money(cents), rounded_total=Decimal(0), base_grand_total=company_money(invoice, cents),
             base_rounded_total=Decimal(0), outstanding_amount=money(left), currency=invoice.currency,
             party_account_currency=invoice.currency, docstatus=docstatus, modified=NOW,
-            **({"posting_date": invoice.issued, "is_return": 0, "update_outstanding_for_self": 0, "total_advance": Decimal(0)} | columns),
+            **(defaults | columns),
         )  # fmt: skip
 
     def payment(event: Event, invoice: Invoice, name: str, docstatus: int, advance: bool = False) -> None:
         entry = f"PAY-{event.number:06d}{'A' if advance else ''}"
         books.add(
-            "tabPayment Entry", name=entry, posting_date=event.on, docstatus=docstatus, payment_type="Receive", mode_of_payment="Pix",
-            party_type="Customer", party=customer_of(invoice.payer), modified=NOW,
+            "tabPayment Entry", name=entry, posting_date=event.on, docstatus=docstatus, payment_type="Receive",
+            mode_of_payment="Pix", party_type="Customer", party=customer_of(invoice.payer), modified=NOW,
         )  # fmt: skip
         rows = event.parts.items() if invoice.termed else [(None, event.amount)]
         for number, cents in rows:
             books.add(
-                "tabPayment Entry Reference", name=f"{event.number:06d}{number or ''}a", parent=entry, reference_doctype="Sales Invoice",
-                reference_name=name, payment_term=f"{number}a parcela" if number else None, allocated_amount=money(cents),
+                "tabPayment Entry Reference", name=f"{event.number:06d}{number or ''}a", parent=entry,
+                reference_doctype="Sales Invoice", reference_name=name,
+                payment_term=f"{number}a parcela" if number else None, allocated_amount=money(cents),
             )  # fmt: skip
 
     def journal(event: Event, invoice: Invoice, name: str, voucher: str, *, debit: int = 0, credit: int = 0) -> None:
@@ -282,7 +284,8 @@ def keep_erpnext(company: Company, url: str) -> dict[str, int]:
                 journal(event, invoice, name, "Bank Entry", debit=event.amount)
             elif event.kind == "credit_note" and event.number % 2:
                 sales_invoice(
-                    invoice, f"SRET-{event.number:06d}", -event.amount, 0, 1, posting_date=event.on, is_return=1, return_against=name
+                    invoice, f"SRET-{event.number:06d}", -event.amount, 0, 1,
+                    posting_date=event.on, is_return=1, return_against=name,
                 )  # fmt: skip
             elif event.kind == "credit_note":
                 # The note keeps its own balance; a journal entry matches the two.
@@ -309,8 +312,9 @@ DOLIBARR = """
     create table llx_c_departements (rowid int primary key, code_departement varchar(6), nom varchar(50));
     create table llx_c_typent (id int primary key, code varchar(12));
     create table llx_c_paiement (id int primary key, code varchar(6));
-    create table llx_societe (rowid int primary key, nom varchar(128), entity int, status tinyint, client tinyint, town varchar(50),
-        fk_departement int, phone varchar(30), email varchar(128), idprof4 varchar(128), tva_intra varchar(20), fk_typent int,
+    create table llx_societe (rowid int primary key, nom varchar(128), entity int, status tinyint, client tinyint,
+        town varchar(50), fk_departement int, phone varchar(30), email varchar(128), idprof4 varchar(128), tva_intra varchar(20),
+        fk_typent int,
         tms timestamp);
     create table llx_facture (rowid int primary key, ref varchar(30), entity int, type smallint, fk_soc int, datef date,
         date_lim_reglement date, total_ttc double(24,8), fk_statut smallint, paye smallint, close_code varchar(16),
@@ -320,8 +324,8 @@ DOLIBARR = """
     create table llx_paiement_facture (rowid int auto_increment primary key, fk_paiement int, fk_facture int, amount double(24,8),
         multicurrency_amount double(24,8));
     create table llx_societe_remise_except (rowid int auto_increment primary key, fk_soc int, datec datetime,
-        amount_ttc double(24,8), multicurrency_amount_ttc double(24,8), fk_facture_line int, fk_facture int, fk_facture_source int,
-        description text)
+        amount_ttc double(24,8), multicurrency_amount_ttc double(24,8), fk_facture_line int, fk_facture int,
+        fk_facture_source int, description text)
 """
 
 
@@ -336,10 +340,12 @@ def keep_dolibarr(company: Company, url: str) -> dict[str, int]:
     for state, at in states.items():
         books.add("llx_c_departements", rowid=at, code_departement=state, nom=state)
     for payer in company.payers:
+        number = payer.tax_id and dotted(payer.tax_id)
+        tax_ids = {"idprof4": number} if payer.number % 2 else {"idprof4": "", "tva_intra": payer.tax_id}
         books.add(
             "llx_societe", rowid=payer.number, nom=payer.name, entity=1, status=1, client=1, town=payer.city,
-            fk_departement=states[payer.state], phone=payer.phone, email=payer.email, fk_typent=2 if payer.is_company else 1, tms=NOW,
-            **({"idprof4": payer.tax_id and dotted(payer.tax_id)} if payer.number % 2 else {"idprof4": "", "tva_intra": payer.tax_id}),
+            fk_departement=states[payer.state], phone=payer.phone, email=payer.email,
+            fk_typent=2 if payer.is_company else 1, tms=NOW, **tax_ids,
         )  # fmt: skip
     books.add("llx_societe", rowid=999, nom="Só fornecedor", entity=1, status=1, client=0, tms=NOW)
     keys, payments = iter(range(1, 10**6)), iter(range(1, 10**6))
@@ -531,8 +537,8 @@ SAP = """
     create table OCRD ("CardCode" text, "CardName" text, "CardType" text, "LicTradNum" text, "E_Mail" text, "Phone1" text,
         "Cellular" text, "City" text, "State1" text, "CmpPrivate" text, "UpdateDate" text);
     create table CRD7 ("CardCode" text, "Address" text, "AddrType" text, "TaxId0" text, "TaxId4" text);
-    create table OINV ("DocEntry" int, "DocNum" int, "Serial" int, "CardCode" text, "DocDate" text, "DocCur" text, "CANCELED" text,
-        "TransId" int, "UpdateDate" text);
+    create table OINV ("DocEntry" int, "DocNum" int, "Serial" int, "CardCode" text, "DocDate" text, "DocCur" text,
+        "CANCELED" text, "TransId" int, "UpdateDate" text);
     create table INV6 ("DocEntry" int, "InstlmntID" int, "DueDate" text, "InsTotal" real, "InsTotalFC" real, "PaidToDate" real,
         "PaidFC" real);
     create table JDT1 ("TransId" int, "Line_ID" int, "TransType" text, "CreatedBy" int, "SourceLine" int, "ShortName" text);
@@ -568,8 +574,8 @@ def keep_sap(company: Company, url: str) -> dict[str, int]:
         key, journal = next(entries), next(journals)
         books.add(
             "OINV", DocEntry=key, DocNum=5000 + key, Serial=key if key % 2 else 0, CardCode=f"C{invoice.payer.number:05d}",
-            DocDate=f"{invoice.issued} 00:00:00", DocCur="R$" if invoice.currency == "BRL" else "USD", CANCELED=canceled, TransId=journal,
-            UpdateDate="2026-11-17 00:00:00",
+            DocDate=f"{invoice.issued} 00:00:00", DocCur="R$" if invoice.currency == "BRL" else "USD", CANCELED=canceled,
+            TransId=journal, UpdateDate="2026-11-17 00:00:00",
         )  # fmt: skip
         books.add("JDT1", TransId=journal, Line_ID=0, TransType="13", CreatedBy=key, SourceLine=-1, ShortName="4.1.01")
         for number, (due, cents) in enumerate(invoice.instalments, 1):

@@ -104,7 +104,7 @@ def make_company(seed: int = 3, receivables: int = 200) -> Company:
             number=len(invoices) + 1,
             payer=chance.choice(payers),
             issued=first_due - timedelta(days=chance.randrange(10, 40)),
-            currency="USD" if chance.random() < 0.12 else "BRL",
+            currency="USD" if chance.random() < 0.2 else "BRL",
             instalments=[(first_due + timedelta(days=30 * part), chance.randrange(1_00, 9_000_00)) for part in range(terms)],
             cancelled=chance.random() < 0.06,
             termed=terms > 1 and chance.random() < 0.5,

@@ -132,6 +132,16 @@ def _aging(rows: list[dict], source: str, customers: dict) -> dict:
     return aging
 
 
+def test_the_company_has_lived_through_everything(company: Company):
+    assert sum(len(invoice.instalments) for invoice in company.invoices) == 200
+    lived = {(event.kind, invoice.currency) for invoice in company.invoices for event in invoice.events}
+    kinds = ("payment", "credit_note", "discount", "write_off", "undone")
+    assert lived == {(kind, currency) for kind in kinds for currency in ("BRL", "USD")}
+    assert any(event.surplus for invoice in company.invoices for event in invoice.events)
+    assert {True, False} == {invoice.termed for invoice in company.invoices if len(invoice.instalments) > 1 and invoice.events}
+    assert any(invoice.cancelled for invoice in company.invoices) and any(payer.tax_id is None for payer in company.payers)
+
+
 @pytest.mark.parametrize("source", list(KEEPERS))
 def test_each_preset_gives_what_is_open(receivables, customers, company: Company, source: str):
     found: dict[tuple[int, str], Decimal] = {}
