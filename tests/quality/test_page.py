@@ -56,7 +56,7 @@ def test_the_page_tells_arrivals_quarantine_and_plan():
     text = text_of(render(D, verdict("arrivals"), verdict("plan")))
     for part in (
         "quarta-feira, 18/11/2026", "Noite aprovada", "Comparado com a chegada de 17/11/2026", "31.250", "+0,81 %",
-        "R$ 12.345.678,90", "US$ 10,00", "valor zero ou negativo", "R1, R2 e mais 1", "R$ 15,00", "lembrete por e-mail",
+        "R$ 12.345.678,90", "US$ 10,00", "valor zero ou negativo", "R1, R2 e mais 1", "R$ 15,00", "mensagem",
         "intervalo mínimo entre contatos", "something new", "Toda decisão tem um motivo",
     ):  # fmt: skip
         assert part in text
