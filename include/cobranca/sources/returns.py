@@ -1,0 +1,282 @@
+"""Bank return files as payments, alone or beside the payments that the source's own database has.
+
+A source that has both knows many payments twice: first the bank's file tells them, later somebody posts them in the ERP.
+The rule, for each payment that a file tells: it is left out when the database has a payment of the same receivable and
+kind that is not already taken by another, dated at most ``same_payment_days`` apart, whose amount is what was paid, or
+that without interest, or the boleto's face value. Where it is left out, so is the discount the file tells with it.
+Everything else is added: a payment counted twice would be seen as one too many; one that is missed would have somebody
+charged who has paid.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cobranca import schema
+from cobranca.payments.cnab import IGNORED, DamagedFile, Occurrence, payment_key, read_codes, read_layout, read_return_file
+from cobranca.sources.engine import Snapshot, Stream
+from cobranca.sources.files import AGAIN, FilesSnapshot, matching, unchanged
+from cobranca.sources.mapping import ENTITY_NAMES, CnabFiles, SourceMapping
+from cobranca.sources.problem import SourceProblem
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COLUMNS = ("payment_id", "receivable_id", "paid_on", "amount", "kind", "credited_on", "method")
+METHOD = "boleto"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ReturnPayment:
+    """One payment that a bank tells; amounts in whole cents. ``alike`` are the amounts that the ERP may have booked it with.
+
+    ``parent`` is the payment whose discount this is, else empty; ``days`` is how far apart the two dates may lie.
+    """
+
+    payment_id: str
+    receivable_id: str
+    paid_on: date | None
+    credited_on: date | None
+    amount: int
+    kind: str
+    alike: frozenset[int]
+    days: int
+    parent: str = ""
+
+
+def read_returns(mapping: SourceMapping) -> list[ReturnPayment]:
+    """Every payment of a source's return files, once each, in the order of its id.
+
+    Raises:
+        SourceProblem: there is no file, or one cannot be believed; file and line are named.
+        ConfigError: nothing says what the bank's codes mean.
+    """
+    found: dict[str, ReturnPayment] = {}
+    for cnab in mapping.entities.payments.cnab:
+        layout = read_layout(cnab.layout)
+        codes = read_codes(mapping.codes_file(cnab), layout.length)
+        for path in matching(mapping, "payments", cnab.files):
+            with unchanged(mapping, "payments", path):
+                occurrences = _read_file(mapping, cnab, path)
+            for one in occurrences:
+                kind = codes.get(one.code, one.code)  # a code nobody has decided on goes to quarantine as unknown_kind
+                if kind != IGNORED:
+                    found |= {payment.payment_id: payment for payment in _payments(one, kind, cnab)}
+    return [found[key] for key in sorted(found)]
+
+
+def _read_file(mapping: SourceMapping, cnab: CnabFiles, path: Path) -> list[Occurrence]:
+    try:
+        return read_return_file(path.read_bytes(), read_layout(cnab.layout), cnab.bank, check_totals=cnab.check_totals)
+    except DamagedFile as error:
+        problem = str(error)
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+    raise SourceProblem(f"source '{mapping.source}', payments", f"return file '{path.name}', {problem}", AGAIN)
+
+
+def _payments(one: Occurrence, kind: str, cnab: CnabFiles) -> Iterator[ReturnPayment]:
+    receivable = getattr(one, cnab.receivable_id)
+    if cnab.strip_zeros:
+        receivable = receivable.lstrip("0")
+    key = payment_key(one)
+    common = {"receivable_id": receivable, "paid_on": one.occurred_on, "credited_on": one.credited_on}
+    yield ReturnPayment(
+        payment_id=key,
+        amount=one.paid,
+        kind=kind,
+        alike=frozenset({one.paid, one.paid - one.interest, one.nominal}),
+        days=cnab.same_payment_days,
+        **common,
+    )
+    given = one.discount + one.rebate
+    if kind == "payment" and given and cnab.discounts:
+        yield ReturnPayment(
+            payment_id=f"{key}-discount",
+            amount=given,
+            kind="discount",
+            alike=frozenset({given}),
+            days=cnab.same_payment_days,
+            parent=key,
+            **common,
+        )
+
+
+def as_table(payments: Sequence[ReturnPayment], *, in_cents: bool) -> "pa.Table":
+    import pyarrow as pa
+
+    kinds = {"amount": pa.int64() if in_cents else schema.MONEY, "paid_on": schema.DATE, "credited_on": schema.DATE}
+    rows = list(zip(*(_row(payment, in_cents) for payment in payments), strict=True)) or [()] * len(COLUMNS)
+    arrays = [pa.array(values, kinds.get(name, schema.TEXT)) for name, values in zip(COLUMNS, rows, strict=True)]
+    return pa.Table.from_arrays(arrays, names=list(COLUMNS))
+
+
+def _row(payment: ReturnPayment, in_cents: bool) -> tuple:
+    amount = payment.amount if in_cents else Decimal(payment.amount) / 100
+    return (
+        payment.payment_id, payment.receivable_id or None, payment.paid_on, amount, payment.kind, payment.credited_on, METHOD,
+    )  # fmt: skip
+
+
+def open_beside(database: Snapshot, files: FilesSnapshot, mapping: SourceMapping) -> "Beside":
+    """A source that has a database and files: each entity from its own place, payments from both where both are named.
+
+    Raises:
+        SourceProblem: a return file is missing or cannot be believed.
+        ConfigError: nothing says what the bank's codes mean.
+    """
+    wanted = mapping.entities.payments
+    return Beside(database, files, mapping, read_returns(mapping) if wanted.cnab and wanted.from_database else [])
+
+
+class Beside:
+    """The methods of ``engine.Snapshot`` over a database and files."""
+
+    def __init__(self, database: Snapshot, files: FilesSnapshot, mapping: SourceMapping, returns: Sequence[ReturnPayment]):
+        self._database, self._files, self._mapping, self._returns = database, files, mapping, returns
+        self._in_cents = "amount" in mapping.entities.payments.cents
+        self.engine = f"{database.engine} and files"
+        self.moment = f"{database.moment}; {files.moment}"
+
+    def stream(self, entity: str, query: str) -> Stream:
+        """Rows of the entity's own place; after the database's payments those that only the return files have.
+
+        Raises:
+            SourceProblem: as for the database and the files.
+        """
+        stream = self._of(entity).stream(entity, query)
+        if not self._united_with_returns(entity):
+            return stream
+        columns = (*stream.columns, *(name for name in COLUMNS if name not in stream.columns))
+        return Stream(columns, self._united(stream.chunks, stream.columns, columns, self._returns))
+
+    def bulk(self, entity: str, query: str) -> Stream:
+        return self.stream(entity, query) if self._united_with_returns(entity) else self._of(entity).bulk(entity, query)
+
+    def rows(self, entity: str, query: str) -> list[Sequence]:
+        return self._of(entity).rows(entity, query)
+
+    def alone(self) -> AbstractContextManager:
+        return self._database.alone()
+
+    def first_rows(self, query: str, limit: int) -> str:
+        of_files = [name for name in ENTITY_NAMES if not self._mapping.entity(name).from_database]
+        place = self._files if query in [self._mapping.entity(name).query for name in of_files] else self._database
+        return place.first_rows(query, limit)
+
+    def control(self, entity: str, query: str) -> tuple[int, Decimal | float | None]:
+        """What the entity's place counts and adds; for payments also the cents of the return files that only they have."""
+        rows, total = self._of(entity).control(entity, query)
+        if not self._united_with_returns(entity):
+            return rows, total
+        added = self._only_returned(query)
+        cents = sum(payment.amount for payment in added)
+        amount = Decimal(cents) if self._in_cents else Decimal(cents) / 100
+        # A float sum stays one: nothing exact can be compared with it.
+        return rows + len(added), total if isinstance(total, float) else (total or Decimal(0)) + amount
+
+    def where_in(self, entity: str, query: str, column: str, values: Sequence[str | int]) -> Iterator[Sequence[Sequence]]:
+        """Chunks of the rows whose ``column`` is one of ``values``, return files included."""
+        chunks = self._of(entity).where_in(entity, query, column, values)
+        if not self._united_with_returns(entity):
+            return chunks
+        own = self._database.stream(entity, self._database.first_rows(query, 1)).columns
+        asked = {str(value) for value in values}
+        returns = [payment for payment in self._returns if str(getattr(payment, column)) in asked]
+        columns = (*own, *(name for name in COLUMNS if name not in own))
+        return self._united(chunks, own, columns, returns)
+
+    def _of(self, entity: str) -> Snapshot | FilesSnapshot:
+        return self._database if self._mapping.entity(entity).from_database else self._files
+
+    def _united_with_returns(self, entity: str) -> bool:
+        wanted = self._mapping.entity(entity)
+        return bool(wanted.cnab) and wanted.from_database
+
+    def _only_returned(self, query: str) -> list[ReturnPayment]:
+        ids = sorted({payment.receivable_id for payment in self._returns})
+        own = self._database.stream("payments", self._database.first_rows(query, 1))
+        sample = [row for chunk in own.chunks for row in chunk]
+        wanted: Sequence[str | int] = ids
+        if sample and isinstance(sample[0][own.columns.index("receivable_id")], int):
+            wanted = [int(text) for text in ids if text.isdecimal()]
+        known = _Known(self._mapping, own.columns, self._returns)
+        for start in range(0, len(wanted), 1_000):
+            for chunk in self._database.where_in("payments", query, "receivable_id", wanted[start : start + 1_000]):
+                known.notice(chunk)
+        return known.missing()
+
+    def _united(
+        self, chunks: Iterator[Sequence[Sequence]], own: Sequence[str], columns: Sequence[str], returns: Sequence[ReturnPayment]
+    ) -> Iterator[Sequence[Sequence]]:
+        known = _Known(self._mapping, own, returns)
+        blank = (None,) * (len(columns) - len(own))
+        for chunk in chunks:
+            known.notice(chunk)
+            yield [(*row, *blank) for row in chunk] if blank else chunk
+        missing = known.missing()
+        log.info(
+            "%s: %d payments of return files, %d of them in the database too",
+            self._mapping.source,
+            len(returns),
+            len(returns) - len(missing),
+        )
+        places = {name: position for position, name in enumerate(COLUMNS)}
+        rows = [_row(payment, self._in_cents) for payment in missing]
+        if rows:
+            yield [tuple(row[places[name]] if name in places else None for name in columns) for row in rows]
+
+
+class _Known:
+    """The database's payments of the receivables that return files tell of, to find which of those are new."""
+
+    def __init__(self, mapping: SourceMapping, columns: Sequence[str], returns: Sequence[ReturnPayment]):
+        from cobranca.sources.clean import Cleaner
+
+        self._returns, self._columns = returns, columns
+        self._ids = {payment.receivable_id for payment in returns}
+        self._cleaner = Cleaner(mapping.source, "payments", columns, mapping.entities.payments.cents)
+        self._booked: dict[tuple[str, str], list[tuple[date, int]]] = defaultdict(list)
+
+    def notice(self, chunk: Sequence[Sequence]) -> None:
+        from cobranca.sources.clean import texts
+
+        if not self._ids:
+            return
+        position = self._columns.index("receivable_id")
+        ids = texts([row[position] for row in chunk]).values.to_pylist()
+        told = [row for row, key in zip(chunk, ids, strict=True) if key in self._ids]
+        if not told:
+            return
+        for row in self._cleaner.clean(told).rows.to_pylist():
+            self._booked[row["receivable_id"], row["kind"]].append((row["paid_on"], int(row["amount"] * 100)))
+
+    def missing(self) -> list[ReturnPayment]:
+        """The payments that only the return files have. Exact amounts are matched before those without interest."""
+        left = {key: list(booked) for key, booked in self._booked.items()}
+        found: set[str] = set()
+        for exact in (True, False):
+            for payment in self._returns:
+                if payment.payment_id in found:
+                    continue
+                booked = left.get((payment.receivable_id, payment.kind), [])
+                near = [item for item in booked if self._same(item, payment, exact)]
+                if near:
+                    booked.remove(min(near, key=lambda item: abs((item[0] - payment.paid_on).days)))
+                    found.add(payment.payment_id)
+        return [one for one in self._returns if one.payment_id not in found and one.parent not in found]
+
+    @staticmethod
+    def _same(booked: tuple[date, int], payment: ReturnPayment, exact: bool) -> bool:
+        day, cents = booked
+        if payment.paid_on is None or abs((day - payment.paid_on).days) > payment.days:
+            return False
+        return cents == payment.amount if exact else cents in payment.alike
