@@ -181,12 +181,10 @@ def read_return_file(content: bytes, layout: Layout, bank: str, *, check_totals:
 
 def _lines(content: bytes, layout: Layout) -> list[str]:
     # Latin-1 gives every byte one character, so that positions stay positions whatever a name holds.
-    text = content.decode("latin-1").rstrip("\x1a\r\n ")
+    text = content.decode("latin-1").rstrip("\x1a\r\n")
     if not text:
         raise DamagedFile("the file is empty")
     lines = [line.removesuffix("\r") for line in text.split("\n")]
-    # The last line's own trailing blanks went with the end marks.
-    lines[-1] = lines[-1].ljust(layout.length)
     for number, line in enumerate(lines, start=1):
         if len(line) != layout.length:
             raise DamagedFile(f"it has {len(line)} characters instead of {layout.length}", number)

@@ -149,7 +149,8 @@ def _fields(text: str) -> dict[str, str]:
     found, position = {}, 0
     while position < len(text):
         tag, length = text[position : position + 2], text[position + 2 : position + 4]
-        if not re.fullmatch(r"[0-9]{2}", tag) or not re.fullmatch(r"[0-9]{2}", length):
+        # "²" is a digit too, but the code was found to be ASCII; its parts are cut from it.
+        if len(length) != 2 or not (tag + length).isdigit():
             raise InvalidPix("the Pix code's fields do not follow tag, length, value.")
         start = position + 4
         position = start + int(length)

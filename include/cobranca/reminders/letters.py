@@ -20,6 +20,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 # Habitual late payers forget; a letter that only reminds is the moment to show them how not to.
 TEACHING = ("preventive", "due_today", "first_notice")
 
+# With more documents than this the letter begins with a table of them all.
+MANY = 4
+
 
 class LetterWriter:
     """Writes the letters of one business date on behalf of one creditor: the same message gives the same letter.
@@ -81,6 +84,7 @@ class LetterWriter:
                 if items
             ],
             "totals": wording.totals(message),
+            "has_overview": len(message.items) > MANY,
             "conventions": wording.conventions(message.items),
             "offer_options": self.creditor.offer_options if message.template == "offer" else (),
             "education_url": self.creditor.education_url if teaches else None,
@@ -94,6 +98,8 @@ class LetterWriter:
         ways = ways_to_pay(item, self.creditor, self.business_date)
         return {
             "name": wording.document_name(item),
+            "short_name": wording.short_name(item),
+            "due_date": item.due_date,
             "due": wording.due_phrase(item, self.business_date),
             "lines": wording.amount_lines(item, self.business_date),
             "total_label": "Total a pagar" if item.section == "overdue" else "Valor a pagar",

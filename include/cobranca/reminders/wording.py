@@ -15,13 +15,13 @@ def day(value: date) -> str:
 
 
 def greeting(message: Message) -> str:
-    """A person by the first name, a company by its whole name."""
+    """A person by the first name, a company by its whole name, with one full stop."""
     name = " ".join(message.customer_name.split())
     carrier = next((item for item in message.items if item.is_carrier), None) or next(iter(message.items), None)
     if carrier is not None and carrier.contract_type == "business":
-        return name
+        return name.removesuffix(".") + "."
     first = name.split(" ")[0]
-    return first.capitalize() if first.isupper() or first.islower() else first
+    return (first.capitalize() if first.isupper() or first.islower() else first) + "."
 
 
 def section_title(items: tuple[Item, ...]) -> str:
@@ -35,6 +35,11 @@ def document_name(item: Item) -> str:
     """``Documento NF-123, parcela 1/3``."""
     name = f"Documento {item.document_number or item.receivable_id}"
     return f"{name}, parcela {item.installment}" if item.installment else name
+
+
+def short_name(item: Item) -> str:
+    """``NF-123 · 1/3``, for a table."""
+    return " · ".join(filter(None, (item.document_number or item.receivable_id, item.installment)))
 
 
 def due_phrase(item: Item, business_date: date) -> str:
