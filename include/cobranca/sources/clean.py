@@ -15,6 +15,7 @@ typed who entered it) and refused when that has more than two places: 0.1 is exa
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
@@ -27,7 +28,8 @@ from babel.numbers import list_currencies
 from cobranca import schema
 from cobranca.calendar import FIRST_YEAR, LAST_YEAR
 from cobranca.money import parse_money
-from cobranca.sources import people
+from cobranca.sources import people, quick
+from cobranca.sources.bulk import TextColumn, TextTable
 from cobranca.sources.problem import SourceProblem
 
 FIRST_DAY, LAST_DAY = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
@@ -41,11 +43,20 @@ _PERSONAL: dict[str, Callable[[str], str | None]] = {
     "phone": people.first_phone,
     "state": people.state,
 }
+# The same answers for the plain cases, a whole column at a time.
+_SURE: dict[str, Callable[[pa.Array], pa.Array]] = {
+    "tax_id": quick.tax_ids,
+    "email": lambda array: quick.emails(array, people.first_email),
+    "phone": quick.phones,
+}
 _YES = frozenset({"1", "s", "sim", "y", "yes", "t", "true", "v", "verdadeiro"})
 _NO = frozenset({"0", "n", "nao", "não", "no", "f", "false", "falso"})
 _EMPTY_DATES = frozenset({"", "00000000", "0", "0000-00-00", "0000-00-00 00:00:00", "0000-00-00T00:00:00"})
 _DATE_TEXT = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:$|[T ]\d{2}:\d{2})|(\d{4})(\d{2})(\d{2})$")
 _DATE_VECTOR = r"^\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})"
+# The codes by which control totals are kept; what is no known code counts under UNREADABLE.
+GROUPED = {"customers": (), "receivables": ("currency", "status"), "payments": ("kind",)}
+UNREADABLE = "?"
 _CONTROL = r"[\x00-\x1f\x7f]"
 
 
@@ -63,6 +74,18 @@ class Column:
 
     values: pa.Array
     bad: dict[int, str]
+
+
+@dataclass
+class Group:
+    """Control totals of the rows that share their codes: how many, their amounts' sum, and the sum of their sizes.
+
+    The sum of sizes takes every amount as positive, as a reversal lands.
+    """
+
+    rows: int = 0
+    amount: Decimal = Decimal(0)
+    size: Decimal = Decimal(0)
 
 
 @dataclass
@@ -94,29 +117,40 @@ def checked_columns(source: str, entity: str, columns: Sequence[str]) -> tuple[s
 class Cleaner:
     """Cleans one entity of one source, chunk by chunk, and keeps the counts that its manifest entry needs.
 
-    ``amount_read`` is the exact sum of all finite amounts that came in, good rows or not, in currency units; it
-    can be held against the database's own sum unless ``amount_exact`` is false (floats or text came).
+    ``groups`` holds control totals for each combination of the codes of :data:`GROUPED`. ``amount_read`` is the exact sum
+    of all finite amounts that came in, good rows or not, in currency units; both can be held against the database's own
+    sums where :attr:`adds_exactly` (neither floats nor text came, nor NaN).
     """
 
     def __init__(self, source: str, entity: str, columns: Sequence[str], cents: Sequence[str] = ()):
         self.source, self.entity = source, entity
-        self._columns, self._cents = tuple(columns), frozenset(cents)
+        self.columns, self._cents = tuple(columns), frozenset(cents)
         self._key = schema.KEYS[entity]
         self.rows_read = 0
         self.notes: Counter[str] = Counter()
         self.amount_read = Decimal(0)
         self.amount_exact = True
         self.amount_finite = True
+        self.groups: dict[tuple[str, str], Group] = {}
+        self._lost: dict[int, Decimal] = {}
 
-    def clean(self, chunk: Sequence[Sequence]) -> Cleaned:
+    @property
+    def adds_exactly(self) -> bool:
+        """Whether the database adds this entity's amounts as exactly as it is done here."""
+        return self.amount_exact and self.amount_finite
+
+    def clean(self, chunk: Sequence[Sequence] | TextTable) -> Cleaned:
         """Convert one chunk of rows; its good rows and its quarantined ones add up to it."""
         with localcontext(prec=DIGITS):
             return self._clean(chunk)
 
-    def _clean(self, chunk: Sequence[Sequence]) -> Cleaned:
+    def _clean(self, chunk: Sequence[Sequence] | TextTable) -> Cleaned:
         count = len(chunk)
         self.rows_read += count
-        raw = dict(zip(self._columns, zip(*chunk, strict=True), strict=True)) if chunk else {}
+        if isinstance(chunk, TextTable):
+            raw: dict[str, Sequence | TextColumn] = chunk.columns()
+        else:
+            raw = dict(zip(self.columns, zip(*chunk, strict=True), strict=True)) if chunk else {}
         bad: dict[int, tuple[str, str]] = {}
         arrays = {}
         for field in schema.ENTITIES[self.entity]:
@@ -126,6 +160,7 @@ class Cleaner:
                 arrays[field.name] = self._convert(field, raw[field.name], bad)
             else:
                 arrays[field.name] = _absent(self.entity, field, count)
+        self._count(arrays)
         self._check_rows(arrays, bad)
         table = pa.table(arrays, schema=schema.ENTITIES[self.entity])
         if not bad:
@@ -133,7 +168,38 @@ class Cleaner:
         keep = pc.invert(pc.is_in(pa.array(range(count)), pa.array(list(bad), pa.int64())))
         return Cleaned(table.filter(keep), self._quarantined(arrays, bad))
 
-    def _convert(self, field: pa.Field, values: Sequence, bad: dict[int, tuple[str, str]]) -> pa.Array:
+    def keys(self, chunk: Sequence[Sequence] | TextTable) -> pa.Array:
+        """The canonical key of each row of a chunk."""
+        at = self.columns.index(self._key)
+        values = chunk.columns()[self._key] if isinstance(chunk, TextTable) else [row[at] for row in chunk]
+        return texts(values).values
+
+    def code(self, name: str, value) -> str:
+        """How ``groups`` calls one value of a code's column."""
+        if name not in self.columns:
+            return schema.DEFAULTS[self.entity][name]
+        with localcontext(prec=DIGITS):
+            return self._text(name, [value]).values[0].as_py() or UNREADABLE
+
+    def _count(self, arrays: dict[str, pa.Array]) -> None:
+        """Add one chunk, as it came in, to the control totals."""
+        codes = [pc.fill_null(arrays[name], UNREADABLE) for name in GROUPED[self.entity]]
+        amounts = arrays.get("amount", pa.nulls(len(arrays[self._key]), schema.MONEY)).cast(pa.decimal128(38, 2))
+        table = pa.table([*codes, amounts, pc.abs(amounts)], names=[*GROUPED[self.entity], "amount", "size"])
+        counted = table.group_by(list(GROUPED[self.entity])).aggregate([([], "count_all"), ("amount", "sum"), ("size", "sum")])
+        for row in counted.to_pylist():
+            label = tuple(row[name] for name in GROUPED[self.entity])
+            group = self.groups.setdefault(label, Group())
+            group.rows += row["count_all"]
+            group.amount += row["amount_sum"] or 0
+            group.size += row["size_sum"] or 0
+        for row, number in self._lost.items():
+            group = self.groups[tuple(array[row].as_py() for array in codes)]
+            group.amount += number
+            group.size += abs(number)
+        self._lost = {}
+
+    def _convert(self, field: pa.Field, values: Sequence | TextColumn, bad: dict[int, tuple[str, str]]) -> pa.Array:
         name = field.name
         if field.type == schema.MONEY:
             column = self._money(name, values)
@@ -151,10 +217,10 @@ class Cleaner:
                 self.notes[f"{name} {reason}"] += 1
         return column.values
 
-    def _text(self, name: str, values: Sequence) -> Column:
+    def _text(self, name: str, values: Sequence | TextColumn) -> Column:
         column = texts(values, line_break=";" if name == "phone" else " ")
         if name in _PERSONAL:
-            return _mapped(column.values, _PERSONAL[name])
+            return _mapped(column.values, _PERSONAL[name], _SURE.get(name))
         if name == self._key or name.endswith("_id"):
             return column
         if name == "currency":
@@ -169,21 +235,30 @@ class Cleaner:
             return result
         if name == "preferred_channel":
             return Column(pc.utf8_lower(column.values), column.bad)
+        if quick.is_plain(column.values):
+            return column
         return Column(pc.utf8_normalize(column.values, form="NFC"), column.bad)
 
-    def _money(self, name: str, values: Sequence) -> Column:
-        kinds = set(map(type, values)) - {type(None)}
+    def _money(self, name: str, values: Sequence | TextColumn) -> Column:
         in_cents = name in self._cents
-        try:
-            column = Column(_money_vector(values, kinds, in_cents), {})
-            extra = Decimal(0)
-        except (pa.ArrowException, ValueError, TypeError, OverflowError):
-            column, extra, finite = _money_slow(values, in_cents)
-            if name == "amount":
-                self.amount_finite &= finite
+        quickly = quick.money(values, in_cents) if isinstance(values, TextColumn) else None
+        exact = isinstance(values, TextColumn) and values.kind in ("whole", "decimal")
+        lost, finite = {}, True
+        if quickly is not None:
+            column = Column(quickly, {})
+        else:
+            values = _listed(values)
+            kinds = set(map(type, values)) - {type(None)}
+            exact = kinds <= {int, Decimal}
+            try:
+                column = Column(_money_vector(values, kinds, in_cents), {})
+            except (pa.ArrowException, ValueError, TypeError, OverflowError):
+                column, lost, finite = _money_slow(values, in_cents)
         if name == "amount":
-            self.amount_exact &= kinds <= {int, Decimal}
-            self.amount_read += _total(column.values) + extra
+            self.amount_finite &= finite
+            self.amount_exact &= exact or column.values.null_count == len(column.values)
+            self.amount_read += _total(column.values) + sum(lost.values())
+            self._lost = lost
         else:
             _flag(column.bad, pc.less(column.values, pa.scalar(Decimal(0), schema.MONEY)), "negative")
         return column
@@ -237,27 +312,37 @@ class Cleaner:
         )
 
 
-def texts(values: Sequence, line_break: str = " ") -> Column:
+def texts(values: Sequence | TextColumn, line_break: str = " ") -> Column:
     """Trimmed text, blank as null; ``line_break`` stands for line breaks and other control characters."""
-    kinds = set(map(type, values)) - {type(None)}
-    try:
-        if kinds <= {str}:
-            array = pa.array(values, schema.TEXT)
-        elif kinds == {int}:
-            return Column(pa.array(values, pa.int64()).cast(schema.TEXT), {})
-        else:
-            raise TypeError
-        bad = {}
-    except (pa.ArrowException, ValueError, TypeError, OverflowError):
-        array, bad = _each(values, _text_of, schema.TEXT)
-    if pc.any(pc.match_substring_regex(array, _CONTROL)).as_py():
-        array = pc.replace_substring_regex(array, _CONTROL, line_break)
-    array = pc.utf8_trim_whitespace(array)
+    array, bad = quick.text(values) if isinstance(values, TextColumn) else None, {}
+    if array is None:
+        values = _listed(values)
+        kinds = set(map(type, values)) - {type(None)}
+        try:
+            if kinds <= {str}:
+                array = pa.array(values, schema.TEXT)
+            elif kinds == {int}:
+                return Column(pa.array(values, pa.int64()).cast(schema.TEXT), {})
+            else:
+                raise TypeError
+        except (pa.ArrowException, ValueError, TypeError, OverflowError):
+            array, bad = _each(values, _text_of, schema.TEXT)
+    if not quick.is_plain(array):
+        if pc.any(pc.match_substring_regex(array, _CONTROL)).as_py():
+            array = pc.replace_substring_regex(array, _CONTROL, line_break)
+        array = pc.utf8_trim_whitespace(array)
     return Column(pc.if_else(pc.equal(array, ""), pa.scalar(None, schema.TEXT), array), bad)
 
 
-def dates(values: Sequence) -> Column:
+def dates(values: Sequence | TextColumn) -> Column:
     """Dates from date, datetime, ISO text (its first ten characters) or ``YYYYMMDD``; 0000-00-00 is null."""
+    if isinstance(values, TextColumn):
+        with suppress(pa.ArrowException):
+            return Column(values.array.cast(schema.DATE), {})
+        if values.kind in ("text", "whole"):
+            with suppress(pa.ArrowException, ValueError):
+                return Column(_dates_from_text(texts(values).values), {})
+        values = values.values()
     kinds = set(map(type, values)) - {type(None)}
     try:
         if kinds <= {date}:
@@ -271,8 +356,13 @@ def dates(values: Sequence) -> Column:
     return Column(*_each(values, _date_of, schema.DATE))
 
 
-def times(values: Sequence) -> Column:
+def times(values: Sequence | TextColumn) -> Column:
     """Points in time as UTC without a zone; a time that has no zone is taken as it is."""
+    if isinstance(values, TextColumn):
+        quickly = quick.time(values)
+        if quickly is not None:
+            return Column(quickly, {})
+        values = values.values()
     kinds = set(map(type, values)) - {type(None)}
     try:
         if kinds <= {datetime} and all(value is None or value.tzinfo is None for value in values):
@@ -287,8 +377,13 @@ def times(values: Sequence) -> Column:
     return Column(*_each(values, _time_of, schema.TIME))
 
 
-def flags(values: Sequence) -> Column:
+def flags(values: Sequence | TextColumn) -> Column:
     """Flags from bool, 0/1, S/N, sim/não, true/false; null is false, and what cannot be read counts as set."""
+    if isinstance(values, TextColumn):
+        quickly = quick.codes(values, _flag_of, schema.FLAG)
+        if quickly is not None:
+            return Column(pc.fill_null(quickly, False), {})
+        values = values.values()
     kinds = set(map(type, values)) - {type(None)}
     if kinds <= {bool}:
         array, bad = pa.array(values, schema.FLAG), {}
@@ -300,9 +395,18 @@ def flags(values: Sequence) -> Column:
     return Column(pc.fill_null(array, False), bad)
 
 
-def rates(values: Sequence) -> Column:
+def rates(values: Sequence | TextColumn) -> Column:
     """Fractions between 0 and 1, rounded half up to six places; 2 (instead of 0.02) is refused."""
+    if isinstance(values, TextColumn):
+        quickly = quick.codes(values, _rate_of, schema.RATE)
+        if quickly is not None:
+            return Column(quickly, {})
+        values = values.values()
     return Column(*_each(values, lru_cache(maxsize=1024)(_rate_of), schema.RATE))
+
+
+def _listed(values: Sequence | TextColumn) -> Sequence:
+    return values.values() if isinstance(values, TextColumn) else values
 
 
 def _absent(entity: str, field: pa.Field, count: int) -> pa.Array:
@@ -334,10 +438,16 @@ def _flag(bad: dict[int, str], mask: pa.Array, reason: str) -> None:
         bad.setdefault(row, reason)
 
 
-def _mapped(array: pa.Array, read: Callable[[str], str | None]) -> Column:
-    """Apply a function once per different text; what it refuses is null and counted as invalid."""
+def _mapped(array: pa.Array, read: Callable[[str], str | None], sure: Callable[[pa.Array], pa.Array] | None = None) -> Column:
+    """Apply a function once per different text; what it refuses is null and counted as invalid.
+
+    ``sure`` gives its answer for the plain cases among them, all at once.
+    """
     encoded = array.dictionary_encode()
-    read_once = pa.array([read(text) for text in encoded.dictionary.to_pylist()], schema.TEXT)
+    read_once = pa.nulls(len(encoded.dictionary), schema.TEXT) if sure is None else sure(encoded.dictionary)
+    undecided = pc.is_null(read_once)
+    rest = pa.array([read(text) for text in encoded.dictionary.filter(undecided).to_pylist()], schema.TEXT)
+    read_once = pc.replace_with_mask(read_once, undecided, rest)
     result = read_once.take(encoded.indices)
     lost = pc.and_(pc.is_valid(array), pc.is_null(result))
     return Column(result, dict.fromkeys(_where(lost), "invalid"))
@@ -363,29 +473,25 @@ def _money_vector(values: Sequence, kinds: set[type], in_cents: bool) -> pa.Arra
     if in_cents:
         if kinds - {int}:
             raise TypeError
-        whole = pa.array(values, pa.int64())
-        if pc.any(pc.greater_equal(pc.abs_checked(whole), 10**18)).as_py():
-            raise OverflowError
-        # The same integers read as hundredths: exact, and no division.
-        digits = whole.cast(pa.decimal128(19, 0))
-        return pa.Array.from_buffers(schema.MONEY, len(digits), digits.buffers(), digits.null_count, digits.offset)
+        return quick.cents(pa.array(values, pa.int64()))
     if kinds - {int, Decimal}:
         raise TypeError
     return pa.array(values, schema.MONEY)
 
 
-def _money_slow(values: Sequence, in_cents: bool) -> tuple[Column, Decimal, bool]:
-    """Value by value; also the sum of the numbers that were refused, and whether all were finite."""
-    found, bad, extra, finite = [], {}, Decimal(0), True
+def _money_slow(values: Sequence, in_cents: bool) -> tuple[Column, dict[int, Decimal], bool]:
+    """Value by value; also the numbers that were refused, by row, and whether all were finite."""
+    found, bad, lost, finite = [], {}, {}, True
     for row, value in enumerate(values):
         try:
             found.append(None if value is None else _money_of(value, in_cents))
         except Unreadable as error:
             found.append(None)
             bad[row] = error.reason
-            extra += error.number or 0
+            if error.number is not None:
+                lost[row] = error.number
             finite &= error.reason != "not_finite"
-    return Column(pa.array(found, schema.MONEY), bad), extra, finite
+    return Column(pa.array(found, schema.MONEY), bad), lost, finite
 
 
 def _money_of(value, in_cents: bool) -> Decimal | None:

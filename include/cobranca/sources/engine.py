@@ -11,7 +11,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +26,7 @@ from sqlalchemy.pool import NullPool
 from cobranca.connections import Connection, get_connection
 from cobranca.errors import ConfigError
 from cobranca.sources import dialects
+from cobranca.sources.bulk import Damaged, TextTable, open_bulk
 from cobranca.sources.dialects import CONNECT_SECONDS, ENGINES
 from cobranca.sources.mapping import SourceMapping
 from cobranca.sources.problem import SourceProblem
@@ -41,10 +43,10 @@ T = TypeVar("T")
 
 @dataclass
 class Stream:
-    """Rows on their way: lower-case column names and chunks of at most ``CHUNK_ROWS`` rows."""
+    """Rows on their way: lower-case column names and chunks of rows, or of whole columns where they come in bulk."""
 
     columns: tuple[str, ...]
-    chunks: Iterator[Sequence[Sequence]]
+    chunks: Iterator[Sequence[Sequence] | TextTable]
 
 
 class Snapshot:
@@ -77,6 +79,15 @@ class Snapshot:
         columns = tuple(map(str.lower, result.keys()))
         return Stream(columns, self._chunks(entity, result, columns))
 
+    def bulk(self, entity: str, query: str) -> Stream:
+        """Like :meth:`stream`, in whole tables of text where the engine has such a way: the same rows, several times as fast.
+
+        Raises:
+            SourceProblem: as for :meth:`stream`.
+        """
+        bulk = self._attempt(entity, lambda: open_bulk(self._connection, query))
+        return self.stream(entity, query) if bulk is None else Stream(bulk.columns, _ahead(self._tables(entity, bulk.tables)))
+
     def rows(self, entity: str, query: str) -> list[Sequence]:
         """All rows of a small result."""
         return self._attempt(entity, lambda: list(self._run(query).all()))
@@ -106,6 +117,30 @@ class Snapshot:
         row = self.rows(entity, dialects.around(self._dialect, query, f"select count(*){total}"))[0]
         found = row[1] if total else None
         return int(row[0]), Decimal(found) if isinstance(found, int) else found
+
+    def totals(
+        self, entity: str, query: str, by: Sequence[str] = (), amount: str | None = None
+    ) -> list[tuple[tuple, int, Decimal | float | None]]:
+        """What the database itself counts and adds, in the same snapshot, for each combination of the columns ``by``.
+
+        ``amount`` is the SQL of what is added up. Each item holds the columns' values as they are, the number of rows, and
+        the sum (``None`` where nothing is added).
+        """
+        if amount is not None and self._dialect == "mssql":
+            amount = f"cast({amount} as decimal(38, 6))"  # whole cents in an integer would overflow at 21 million
+        columns = [*by, "count(*)", *([f"sum({amount})"] if amount else [])]
+        text = dialects.around(self._dialect, query, f"select {', '.join(columns)}")
+        text += f" group by {', '.join(by)}" if by else ""
+        found = []
+        for row in self.rows(entity, text):
+            total = row[-1] if amount else None
+            total = Decimal(total) if isinstance(total, int) else total
+            found.append((tuple(row[: len(by)]), int(row[len(by)]), total))
+        return found
+
+    def part(self, query: str, columns: str, condition: str) -> str:
+        """The query's rows where ``condition`` holds, some columns of them, in the words of this engine."""
+        return dialects.around(self._dialect, query, f"select {columns}", condition)
 
     def where_in(self, entity: str, query: str, column: str, values: Sequence[str | int]) -> Iterator[Sequence[Sequence]]:
         """Chunks of the query's rows whose ``column`` is one of ``values``; text is compared without padding.
@@ -138,6 +173,11 @@ class Snapshot:
             yield part
             rows = max(1, min(CHUNK_ROWS, CHUNK_CHARACTERS // max(1, sum(longest))))
 
+    def _tables(self, entity: str, tables: Iterator[TextTable]) -> Iterator[TextTable]:
+        while (table := self._attempt(entity, lambda: next(tables, None))) is not None:
+            self._refuse_giants(entity, table.longest)
+            yield table
+
     def _refuse_giants(self, entity: str, longest: dict[str, int]) -> None:
         for column, length in longest.items():
             if length > LARGEST_VALUE:
@@ -169,7 +209,21 @@ class Snapshot:
                 f"the database has not answered for {self._patience} s",
                 "nothing of this source was landed; see whether its server lives, then run this step again",
             )
+        if isinstance(error, Damaged):
+            return f"the database sent {error}", "correct that row, or have the query leave out what makes it so"
         return _explain_query(error, self._dialect, self._mapping)
+
+
+def _ahead(tables: Iterator[TextTable]) -> Iterator[TextTable]:
+    """Read the next table while the caller works on this one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader, closing(tables):
+        waiting = reader.submit(next, tables, None)
+        try:
+            while (table := waiting.result()) is not None:
+                waiting = reader.submit(next, tables, None)
+                yield table
+        finally:
+            wait([waiting])
 
 
 def _longest(values: Sequence) -> int:
@@ -199,12 +253,32 @@ def _cut_after(seconds: float, connection: sa.Connection, note: Callable[[], Non
 
 @contextmanager
 def open_snapshot(mapping: SourceMapping) -> Iterator[Snapshot]:
-    """Connect and begin one read-only transaction that sees a single moment.
+    """Open one moment of a source: its database, its files, or its database with bank return files beside it.
+
+    Files come as objects with the same methods (:mod:`cobranca.sources.files`, :mod:`cobranca.sources.returns`).
 
     Raises:
-        SourceProblem: the database cannot be reached, refuses the login, or fails.
+        SourceProblem: the database cannot be reached, refuses the login, or fails; a file cannot be believed.
         ConfigError: the connection is not defined or its driver is not installed.
     """
+    if not mapping.reads_files:
+        with _open_database(mapping) as database:
+            yield database
+        return
+    from cobranca.sources.files import open_files
+    from cobranca.sources.returns import open_beside
+
+    with ExitStack() as stack:
+        files = stack.enter_context(open_files(mapping))
+        if not mapping.reads_database:
+            yield files
+        else:
+            yield open_beside(stack.enter_context(_open_database(mapping)), files, mapping)
+
+
+@contextmanager
+def _open_database(mapping: SourceMapping) -> Iterator[Snapshot]:
+    """Connect and begin one read-only transaction that sees a single moment."""
     credentials = get_connection(mapping.connection)
     engine = _engine(credentials, mapping)
     connection = failure = None

@@ -1,0 +1,215 @@
+"""The second pass over what was read of a source: one row for each key, no row without its parent, in order.
+
+What the first pass wrote in order and without repetition is only looked at; everything else is sorted on disk, within a
+fixed share of memory.
+"""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cobranca import manifest, schema
+from cobranca.errors import SourceError
+from cobranca.manifest import FileEntry
+from cobranca.sources.parquet import ROW_GROUP, ParquetFile, in_order
+
+if TYPE_CHECKING:
+    import duckdb
+
+SORT_MEMORY = "160MB"
+# A row whose parent is not there cannot be dunned nor allotted: entity → (parent, the column that names it, reason).
+PARENTS = {
+    "receivables": ("customers", "customer_id", "unknown_customer"),
+    "payments": ("receivables", "receivable_id", "unknown_receivable"),
+}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Extract:
+    """One entity after the first pass.
+
+    ``rows`` is a SQL table expression over the accepted rows, ``refused`` the file of quarantined ones, ``count`` how many
+    rows the source has of both. ``ready`` is the one file that holds all of ``rows`` in order and each key once, where there
+    is such a file. ``totals`` goes into the manifest entry as it is.
+    """
+
+    entity: str
+    rows: str
+    refused: Path
+    count: int
+    ready: Path | None = None
+    totals: Mapping[str, str] = field(default_factory=dict)
+
+
+def settle(source: str, extracts: Mapping[str, Extract], folder: Path) -> list[FileEntry]:
+    """Write ``<entity>.parquet`` and ``<entity>__quarantine.parquet`` of each entity, parents first.
+
+    Returns:
+        The manifest entries, their names beginning with the source's.
+
+    Raises:
+        SourceError: a row was lost on the way.
+    """
+    with open_sorter(folder) as database:
+        entries = []
+        for extract in extracts.values():
+            entries += _settle_entity(database, source, extract, folder)
+    for path in [*folder.glob("*.read"), *folder.glob("*.bad")]:
+        path.unlink()
+    manifest.discard(folder / ".sort")
+    return entries
+
+
+def open_sorter(folder: Path) -> "duckdb.DuckDBPyConnection":
+    """DuckDB in a fixed share of memory, with its overflow beside the files."""
+    import duckdb
+
+    database = duckdb.connect(
+        config={
+            "memory_limit": SORT_MEMORY,
+            "threads": 2,
+            "temp_directory": str(folder / ".sort"),
+            "preserve_insertion_order": False,
+        }
+    )
+    # A sort of some seconds would otherwise draw a bar into the night's log.
+    database.execute("set enable_progress_bar = false")
+    return database
+
+
+def table_of(*paths: Path) -> str:
+    """A SQL table expression over Parquet files."""
+    quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return f"read_parquet([{quoted}])"
+
+
+def _settle_entity(database: "duckdb.DuckDBPyConnection", source: str, extract: Extract, folder: Path) -> list[FileEntry]:
+    landed, quarantine = folder / f"{extract.entity}.parquet", folder / f"{extract.entity}__quarantine.parquet"
+    if extract.ready is not None and not _orphans(database, extract, folder):
+        os.replace(extract.ready, landed)
+        good = database.execute(f"select count(*) from {table_of(landed)}").fetchall()[0][0]
+        left_out = None
+    else:
+        good, left_out = _sort(database, extract, folder, landed)
+    bad = _write_quarantine(database, extract, left_out, quarantine)
+    if good + bad != extract.count:
+        raise SourceError(
+            f"source '{source}', {extract.entity}: of {extract.count} rows read, {good} landed and {bad} went to "
+            "quarantine, which is not the same; run this step again, and report it if it stays."
+        )
+    log.info("%s %s: %d rows, %d landed, %d in quarantine", source, extract.entity, extract.count, good, bad)
+    return _entries(database, source, extract, folder, good, bad)
+
+
+def _parents(extract: Extract, folder: Path) -> tuple[str, str, str] | None:
+    """SQL of the parents' keys, the column that names them, and the reason for a row without one."""
+    if extract.entity not in PARENTS:
+        return None
+    parent, column, reason = PARENTS[extract.entity]
+    return f"(select {column} from {table_of(folder / f'{parent}.parquet')})", column, reason
+
+
+def _orphans(database: "duckdb.DuckDBPyConnection", extract: Extract, folder: Path) -> bool:
+    found = _parents(extract, folder)
+    if found is None:
+        return False
+    parents, column, _ = found
+    query = f"select exists (select 1 from {extract.rows} anti join {parents} using ({column}))"
+    return database.execute(query).fetchall()[0][0]
+
+
+def _sort(database: "duckdb.DuckDBPyConnection", extract: Extract, folder: Path, landed: Path) -> tuple[int, str]:
+    """Write the rows that stay; returns their number and the SQL of those left out, with ``column_name`` and ``reason``."""
+    entity, rows = extract.entity, extract.rows
+    key, names = schema.KEYS[entity], schema.ENTITIES[entity].names
+    columns = ", ".join(names)
+    # The latest copy of a key stays; where two are equally late, the order of all columns decides, not chance.
+    database.execute(f"""
+        create or replace temp table repeated as
+            select {key} from {rows} group by {key} having count(*) > 1
+    """)
+    others = ", ".join(name for name in names if name not in (key, "updated_at"))
+    database.execute(f"""
+        create or replace temp table copies as
+            select *, row_number() over (partition by {key} order by updated_at desc nulls last, {others}) as copy
+            from {rows} semi join repeated using ({key})
+    """)
+    single = f"""
+        select {columns} from {rows} anti join repeated using ({key})
+        union all
+        select {columns} from copies where copy = 1
+    """
+    left_out = f"select *, '{key}' as column_name, 'duplicate_key' as reason from copies where copy > 1"
+    kept, parents = f"({single})", _parents(extract, folder)
+    if parents is not None:
+        known, column, reason = parents
+        kept = f"({single}) semi join {known} using ({column})"
+        left_out += (
+            f" union all by name select *, '{column}' as column_name, '{reason}' as reason "
+            f"from ({single}) anti join {known} using ({column})"
+        )
+    with ParquetFile(landed, schema.ENTITIES[entity]) as good:
+        _copy(database, f"select {columns} from {kept} order by {in_order(key)}", good)
+    return good.rows, left_out
+
+
+def _write_quarantine(database: "duckdb.DuckDBPyConnection", extract: Extract, left_out: str | None, path: Path) -> int:
+    entity, key = extract.entity, schema.KEYS[extract.entity]
+    amount = "null" if entity == "customers" else "amount"
+    currency = "currency" if entity == "receivables" else "null"
+    also = ""
+    if left_out is not None:
+        also = f"""
+            union all by name
+            select source, '{entity}' as entity, {key} as record_key, column_name, reason,
+                {amount} as amount, {currency} as currency
+            from ({left_out})
+        """
+    with ParquetFile(path, schema.QUARANTINE) as quarantine:
+        _copy(
+            database,
+            f"""
+            select * from {table_of(extract.refused)} {also}
+            order by record_key nulls first, column_name, reason, amount nulls first, currency nulls first
+            """,
+            quarantine,
+        )
+    return quarantine.rows
+
+
+def _entries(
+    database: "duckdb.DuckDBPyConnection", source: str, extract: Extract, folder: Path, good: int, bad: int
+) -> list[FileEntry]:
+    """Manifest entries: exact sums per currency (a payment has its receivable's), counts, reasons and notes, as text."""
+    entity = extract.entity
+    landed, refused = folder / f"{entity}.parquet", folder / f"{entity}__quarantine.parquet"
+    totals = {"rows_read": str(extract.count), "rows_quarantined": str(bad)}
+    if entity == "receivables":
+        sums = f"select currency, sum(amount) from {table_of(landed)} group by 1 order by 1"
+    else:
+        sums = f"""
+            select r.currency, sum(p.amount)
+            from {table_of(landed)} p join {table_of(folder / "receivables.parquet")} r using (receivable_id)
+            group by 1 order by 1
+        """
+    if entity != "customers":
+        totals |= {f"amount {currency}": str(total) for currency, total in database.execute(sums).fetchall()}
+    totals |= extract.totals
+    reasons = database.execute(f"select reason, count(*) from {table_of(refused)} group by 1 order by 1").fetchall()
+    entries = [
+        FileEntry.of(folder, landed.name, good, totals),
+        FileEntry.of(folder, refused.name, bad, {f"reason {name}": str(count) for name, count in reasons}),
+    ]
+    return [replace(entry, name=f"{source}/{entry.name}") for entry in entries]
+
+
+def _copy(database: "duckdb.DuckDBPyConnection", query: str, target: ParquetFile) -> None:
+    import pyarrow as pa
+
+    for batch in database.sql(query).to_arrow_reader(ROW_GROUP):
+        target.write(pa.Table.from_batches([batch]).cast(target.schema))
