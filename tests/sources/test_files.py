@@ -1,0 +1,213 @@
+"""A folder of exports is a source like any other: exact, refused whole when a file cannot be believed, and discreet."""
+
+import logging
+import traceback
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cobranca import landing
+from cobranca.errors import ConfigError, SourceError
+from cobranca.settings import Settings
+from cobranca.sources import check, files
+from cobranca.sources.engine import open_snapshot
+from cobranca.sources.mapping import get_mapping
+from source_databases import D, landed, refused
+
+YAML = """\
+source: planilha
+folder: {folder}
+entities:
+  customers:
+    files: "clientes_*.csv"
+    csv: {{delimiter: ";", encoding: {encoding}}}
+    query: select codigo as customer_id, "Razão Social" as name, cnpj as tax_id, email from customers
+  receivables:
+    files: titulos.csv
+    csv: {{delimiter: ";", decimal: ",", date_format: "%d/%m/%Y"}}
+  payments:
+    files: "baixas/*.csv"
+    csv: {{delimiter: ";", decimal: ",", date_format: "%d/%m/%Y"}}
+"""
+CLIENTS = 'codigo;Razão Social;cnpj;email\n0001;"Açaí; Cia";11.222.333/0001-81;canario@empresa.com.br\n0002;Maria;;\n'
+TITLES = (
+    "receivable_id;customer_id;due_date;amount;updated_at\n"
+    "0001;0001;03/11/2026;1.234,56;17/11/2026 10:30:00\n"
+    "2;0002;2026-11-03;R$ 10,00;\n"
+    "3;0002;03/11/2026;1.000;\n"
+    "4;0002;03/11/2026;10.50;\n"
+    "5;0002;31/11/2026;1,00;\n"
+)
+PAID = "payment_id;receivable_id;paid_on;amount\n1;0001;10/11/2026;-34,56\n2;0001;10/11/2026;34,56\n"
+
+
+@pytest.fixture
+def exports(settings: Settings, tmp_path: Path) -> Path:
+    for path in (settings.config / "sources").glob("*.yml"):
+        path.unlink()
+    folder = tmp_path / "exports"
+    (folder / "baixas").mkdir(parents=True)
+    (folder / "clientes_1.csv").write_text(CLIENTS, encoding="utf-8")
+    (folder / "titulos.csv").write_text(TITLES, encoding="utf-8")
+    (folder / "baixas" / "1.csv").write_text(PAID, encoding="utf-8")
+    write_mapping(settings, YAML.format(folder=folder, encoding="utf-8"))
+    return folder
+
+
+def write_mapping(settings: Settings, text: str) -> None:
+    (settings.config / "sources" / "planilha.yml").write_text(text, encoding="utf-8")
+
+
+def test_brazilian_files_are_read_exactly(settings: Settings, exports: Path):
+    published = landing.land_all(settings, D, "run")
+    assert [(row["customer_id"], row["name"], row["tax_id"]) for row in landed(published, "planilha", "customers")] == [
+        ("0001", "Açaí; Cia", "11222333000181"), ("0002", "Maria", None),
+    ]  # fmt: skip
+    titles = {row["receivable_id"]: row for row in landed(published, "planilha", "receivables")}
+    assert {key: row["amount"] for key, row in titles.items()} == {
+        "0001": Decimal("1234.56"), "2": Decimal("10.00"), "3": Decimal("1000.00"),
+    }  # fmt: skip
+    assert {row["due_date"] for row in titles.values()} == {date(2026, 11, 3)}
+    assert refused(published, "planilha", "receivables") == {"4": "unreadable", "5": "unreadable"}
+    assert refused(published, "planilha", "payments") == {"1": "not_positive"}
+    assert published.entry("planilha/payments.parquet").totals["source_control"] == "compared"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16"])
+def test_encodings_and_line_ends(settings: Settings, exports: Path, encoding: str):
+    named = "utf-8" if encoding == "utf-8-sig" else encoding
+    write_mapping(settings, YAML.format(folder=exports, encoding=named))
+    (exports / "clientes_1.csv").write_bytes(CLIENTS.replace("\n", "\r\n").encode(encoding))
+    published = landing.land_all(settings, D, "run")
+    assert [row["name"] for row in landed(published, "planilha", "customers")] == ["Açaí; Cia", "Maria"]
+
+
+CANARY = "529.982.247-25;João da Silva;canario@empresa.com.br"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("titulos.csv", TITLES[:-30], "file 'titulos.csv', line 5: it is not ended: the file is half written"),
+        ("titulos.csv", TITLES[:-20] + "\n", "file 'titulos.csv', line 6: it has 2 fields instead of 5"),
+        ("titulos.csv", TITLES + f"9;{CANARY};1;1;1\n", "line 7: it has 7 fields instead of 5"),
+        ("titulos.csv", TITLES + f'9;"{CANARY}\n', "line 7: it is no well-formed CSV"),
+        ("titulos.csv", TITLES + f'9;"a" {CANARY};;\n', "line 7: it is no well-formed CSV"),
+        ("titulos.csv", TITLES + "\n\n9;1;03/11/2026;1,00;\n", "line 7: it is empty, and more follows"),
+        ("titulos.csv", TITLES + "9;\0\0\0;;;\n", "line 7: it holds zero bytes"),
+        ("titulos.csv", b"receivable_id;customer_id\n1;Jo\xe3o\n", "line 2: it is not written in utf-8"),
+        ("titulos.csv", "", "line 1: the file is empty"),
+        ("titulos.csv", "receivable_id;customer_id;customer_id\n", "line 1: column 3 of the header has a name that another"),
+        ("titulos.csv", "receivable_id;;amount\n", "line 1: column 2 of the header has no name"),
+        ("titulos.csv", "receivable_id;customer_id;due_date;amount\n1;" + "x" * 1_000_001 + ";;\n", "larger than field limit"),
+        ("clientes_2.csv", f"nome;cpf;email;outro\n{CANARY};\n", "file 'clientes_2.csv', line 1: the header differs"),
+        ("clientes_1.csv", f"{CANARY};x\n", "query does not fit the files"),
+        ("titulos.csv", "receivable_id;customer_id;due_date;amount;valor\n", "unknown column 'valor'; rename it"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_believed_is_refused_whole(
+    settings: Settings, exports: Path, file: str, content: str | bytes, words: str, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.DEBUG)
+    first = landing.land_all(settings, D, "run 1")
+    (exports / file).write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(SourceError, match=words) as error:
+        landing.land_all(settings, D, "run 2")
+    assert landing.read_landing(settings, D, verify=True) == first
+    assert not list(first.folder.parent.glob(".draft-*/*"))
+    shown = "".join(traceback.format_exception(error.value)) + caplog.text + repr(check(settings))
+    for canary in ("529.982", "João", "canario@"):
+        assert canary not in shown
+
+
+def test_a_file_that_is_written_while_it_is_read_is_refused(settings: Settings, exports: Path, monkeypatch: pytest.MonkeyPatch):
+    read = files._csv_tables
+
+    def and_somebody_writes(path, how):
+        yield from read(path, how)
+        with path.open("a") as handle:
+            handle.write("6;0002;03/11/2026;1,00;\n")
+
+    monkeypatch.setattr(files, "_csv_tables", and_somebody_writes)
+    with pytest.raises(SourceError, match="file 'clientes_1.csv' changed while it was read; have it written again"):
+        landing.land_all(settings, D, "run")
+
+
+def test_whole_exports_count_by_the_newest_name(settings: Settings, exports: Path):
+    (exports / "clientes_2.csv").write_text(CLIENTS.replace("Maria", "Maria da Conceição"), encoding="utf-8")
+    text = YAML.format(folder=exports, encoding="utf-8")
+    write_mapping(settings, text.replace('"clientes_*.csv"', '"clientes_*.csv"\n    take: newest'))
+    published = landing.land_all(settings, D, "run")
+    assert landed(published, "planilha", "customers")[1]["name"] == "Maria da Conceição"
+    assert published.entry("planilha/customers.parquet").totals["rows_read"] == "2"
+
+
+def test_a_query_sees_the_file_names_and_nothing_else_of_the_machine(settings: Settings, exports: Path):
+    text = YAML.format(folder=exports, encoding="utf-8")
+    write_mapping(settings, text.replace(" email from", " file_name || ':' || file_line as city from"))
+    published = landing.land_all(settings, D, "run")
+    assert [row["city"] for row in landed(published, "planilha", "customers")] == ["clientes_1.csv:2", "clientes_1.csv:3"]
+    with open_snapshot(get_mapping(settings, "planilha")) as snapshot:
+        for query in ("select * from read_csv('/etc/passwd')", "select * from '/etc/passwd'", "select getenv('HOME')"):
+            with pytest.raises(SourceError):
+                snapshot.rows("customers", query)
+
+
+@pytest.mark.parametrize("cents", [False, True])
+def test_parquet_beside_csv(settings: Settings, exports: Path, cents: bool):
+    amount = pa.array([123456, 1000]) if cents else pa.array([Decimal("1234.56"), Decimal("10.00")], pa.decimal128(12, 2))
+    table = pa.table({
+        "receivable_id": ["0001", "2"], "customer_id": ["0001", "0002"], "due_date": pa.array([date(2026, 11, 3)] * 2),
+        "amount": amount,
+    })  # fmt: skip
+    pq.write_table(table, exports / "titulos.parquet")
+    text = YAML.format(folder=exports, encoding="utf-8").replace("files: titulos.csv", "files: titulos.parquet")
+    head, _, tail = text.partition('    csv: {delimiter: ";", decimal: ","')
+    write_mapping(settings, head + ("    cents: [amount]\n" if cents else "") + tail.partition("\n")[2])
+    published = landing.land_all(settings, D, "run")
+    assert [row["amount"] for row in landed(published, "planilha", "receivables")] == [Decimal("10.00"), Decimal("1234.56")] or [
+        row["amount"] for row in landed(published, "planilha", "receivables")
+    ] == [Decimal("1234.56"), Decimal("10.00")]
+    assert published.entry("planilha/receivables.parquet").totals["amount BRL"] == "1244.56"
+    (exports / "titulos.parquet").write_bytes((exports / "titulos.parquet").read_bytes()[:-20])
+    with pytest.raises(SourceError, match="file 'titulos.parquet', is no readable Parquet file"):
+        landing.land_all(settings, D, "run 2")
+
+
+def test_a_missing_file_or_folder_is_named(settings: Settings, exports: Path, monkeypatch: pytest.MonkeyPatch):
+    (exports / "titulos.csv").unlink()
+    with pytest.raises(SourceError, match=rf"the folder {exports} holds no file 'titulos.csv'; have the files put there"):
+        landing.land_all(settings, D, "run")
+    write_mapping(settings, YAML.format(folder="/nowhere", encoding="utf-8"))
+    assert "the folder /nowhere does not exist" in check(settings)[0].problem
+
+
+def test_the_folder_may_be_a_connection(settings: Settings, exports: Path, monkeypatch: pytest.MonkeyPatch):
+    write_mapping(settings, YAML.format(folder="", encoding="utf-8").replace("folder: ", "connection: planilhas"))
+    with pytest.raises(ConfigError, match="connection 'planilhas' is not defined"):
+        landing.land_all(settings, D, "run")
+    monkeypatch.setenv("AIRFLOW_CONN_PLANILHAS", f"file://{exports}")
+    assert landing.land_all(settings, D, "run").entry("planilha/customers.parquet").rows == 2
+
+
+def test_the_last_look_reads_the_files_again(settings: Settings, exports: Path):
+    (exports / "baixas" / "2.csv").write_text(PAID.replace("2;0001", "9;0001"), encoding="utf-8")
+    assert landing.paid_now(settings, "planilha", ["0001", "2"]) == {"0001": Decimal("69.12"), "2": Decimal("0.00")}
+
+
+def test_files_without_a_header_or_a_last_line_end(settings: Settings, exports: Path):
+    text = YAML.format(folder=exports, encoding="utf-8")
+    how = 'csv: {delimiter: ";", columns: [codigo, "Razão Social", cnpj, email], final_newline: false}'
+    write_mapping(settings, text.replace('csv: {delimiter: ";", encoding: utf-8}', how))
+    (exports / "clientes_1.csv").write_text(CLIENTS.partition("\n")[2].rstrip("\n"), encoding="utf-8")
+    assert landing.land_all(settings, D, "run").entry("planilha/customers.parquet").rows == 2
+
+
+def test_only_a_header_is_a_table_of_no_rows(settings: Settings, exports: Path):
+    (exports / "baixas" / "1.csv").write_text(PAID.partition("\n")[0] + "\n", encoding="utf-8")
+    published = landing.land_all(settings, D, "run")
+    assert published.entry("planilha/payments.parquet").rows == 0
