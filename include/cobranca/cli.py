@@ -184,6 +184,42 @@ def backtest(business_date: date) -> None:
     click.echo(told(read_backtest(read_batch(Settings.from_environment(), business_date))))
 
 
+@commands.command()
+@click.option("--from", "first", required=True, type=_BusinessDate(), help="First night.")
+@click.option("--to", "last", required=True, type=_BusinessDate(), help="Last night.")
+@click.option("--customer", metavar="KEY", help="One payer's key (C…) instead of the whole portfolio.")
+def history(first: date, last: date, customer: str | None) -> None:
+    """Print the aging of every approved night in a range, month ends included whose detail was aged out."""
+    from cobranca.history import aging
+    from cobranca.money import format_money
+
+    click.echo(f"{'night':<12}{'band':<10}{'receivables':>12}{'open':>22}{'due':>22}")
+    for row in aging(Settings.from_environment(), first, last, customer):
+        amounts = "".join(f"{format_money(amount, row.currency):>22}" for amount in (row.open_amount, row.amount_due))
+        click.echo(f"{row.business_date!s:<12}{row.aging_band:<10}{row.receivables:>12}{amounts}")
+
+
+@commands.command()
+@click.option("--keep-days", required=True, type=int, help="Nights of this many days stay whole.")
+@business_date_option
+@click.option("--apply", "really", is_flag=True, help="Remove it; without this, only tell what would go.")
+def retain(keep_days: int, business_date: date, really: bool) -> None:
+    """Age out item-level files of old nights; month-end aging and payer states stay. The contact ledger is not touched."""
+    from cobranca import retention
+
+    settings = Settings.from_environment()
+    planned = retention.plan(settings, business_date, keep_days)
+    for folder, size in planned.going.items():
+        click.echo(f"{'removed' if really else 'would go':<10}{size / 1024:>10,.0f} KiB  {folder.relative_to(settings.data)}")
+    for night in planned.month_ends:
+        click.echo(f"{'kept' if really else 'would keep':<10}{'summary':>14}  history/{night}")
+    for night, reason in planned.staying.items():
+        click.echo(f"{'stays':<10}{'whole':>14}  {night}: {reason}")
+    if really:
+        retention.apply(settings, planned)
+    click.echo(f"nights before {planned.cutoff}: {len(planned.going)} folders, {planned.bytes / 2**20:,.1f} MiB")
+
+
 def main() -> None:
     """Entry point: every error of our own becomes one readable message and an exit code, never a traceback."""
     try:
