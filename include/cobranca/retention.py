@@ -1,0 +1,137 @@
+"""Ageing out what is kept about people: item-level files of old nights go, month-end summaries stay.
+
+LGPD, art. 15 and 16: personal data is kept no longer than its purpose needs. The ledger of contacts is the proof of what
+was said to whom and is not touched here; nor is anything that a rebuild within the kept time needs.
+"""
+
+import shutil
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from cobranca import history
+from cobranca.errors import ConfigError, PartitionError
+from cobranca.manifest import read_manifest
+from cobranca.settings import Settings, parse_business_date
+
+# Quality pages tell counts and reasons, and stay.
+AGED_OUT = ("landing", "outbound", "queues", "outbox", "reports", "inbox")
+# A workbook that an agent returns, and a rebuild of last month, still need the night's files.
+LEAST_KEPT_DAYS = 31
+# The ledger is not done with a message in one of these states.
+_UNSETTLED = ("planned", "claimed", "sending", "unknown")
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What goes and what stays: folders with their bytes, nights whose summary is kept, old nights that must stay and why."""
+
+    cutoff: date
+    going: dict[Path, int]
+    month_ends: tuple[date, ...]
+    staying: dict[date, str]
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.going.values())
+
+
+def plan(settings: Settings, business_date: date, keep_days: int) -> Retention:
+    """What ``apply`` would do on ``business_date`` with ``keep_days`` nights kept whole. Changes nothing.
+
+    Raises:
+        ConfigError: fewer days than a rebuild of last month needs.
+    """
+    if keep_days < LEAST_KEPT_DAYS:
+        raise ConfigError(f"keep at least {LEAST_KEPT_DAYS} days: the last month must stay rebuildable.")
+    cutoff = business_date - timedelta(days=keep_days)
+    staying = _needed(settings, cutoff)
+    going = {
+        folder: sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        for kind in AGED_OUT
+        for night, folder in _nights_of(settings, kind).items()
+        if night < cutoff and night not in staying
+    }
+    last_of_month = {(night.year, night.month): night for night in sorted(_approved(settings))}
+    month_ends = tuple(night for night in last_of_month.values() if settings.folder("outbound", night) in going)
+    return Retention(cutoff, going, month_ends, staying)
+
+
+def apply(settings: Settings, retention: Retention) -> None:
+    """Write the month-end summaries, and only when all of them stand remove what goes.
+
+    Raises:
+        PartitionError: a batch to be summarised was changed since it was approved; nothing is removed.
+    """
+    for night in retention.month_ends:
+        history.keep_month_end(settings, night)
+    for folder in retention.going:
+        shutil.rmtree(folder)
+
+
+def _nights_of(settings: Settings, kind: str) -> dict[date, Path]:
+    found = {}
+    for folder in sorted((settings.data / kind).glob("????-??-??")):
+        try:
+            found[parse_business_date(folder.name)] = folder
+        except ConfigError:
+            continue
+    return found
+
+
+def _approved(settings: Settings) -> set[date]:
+    found = set()
+    for night, folder in _nights_of(settings, "outbound").items():
+        try:
+            read_manifest(folder)
+        except PartitionError:
+            continue
+        found.add(night)
+    return found
+
+
+def _needed(settings: Settings, cutoff: date) -> dict[date, str]:
+    """Old nights that stay whole, with the reason."""
+    needed: dict[date, str] = {}
+    for night in _unsettled_nights(settings):
+        needed[night] = "the ledger has messages of that night that are not settled"
+    for night in sorted(_nights_of(settings, "landing")):
+        if night >= cutoff:
+            for earlier in _inputs_of(settings, night):
+                needed.setdefault(earlier, f"the landing of {night} was made from it")
+    landed, approved = _nights_of(settings, "landing"), _approved(settings)
+    if landed:
+        needed.setdefault(max(landed), "it is the newest landing, with which the next is compared")
+    if approved:
+        needed.setdefault(max(approved), "it is the newest approved plan, which stands until the next")
+    return {night: reason for night, reason in sorted(needed.items()) if night < cutoff}
+
+
+def _inputs_of(settings: Settings, night: date) -> set[date]:
+    """Earlier nights that a landing names among its inputs, by date."""
+    try:
+        inputs = read_manifest(settings.folder("landing", night, "sources")).inputs
+    except PartitionError:
+        return set()
+    dates = set()
+    for value in inputs.values():
+        try:
+            dates.add(parse_business_date(value[:10]))
+        except ConfigError:
+            continue
+    return dates
+
+
+def _unsettled_nights(settings: Settings) -> set[date]:
+    import sqlalchemy as sa
+
+    from cobranca.ledger import open_ledger
+    from cobranca.ledger.tables import contacts
+
+    engine = open_ledger(settings.ledger)
+    try:
+        with engine.connect() as ledger:
+            query = sa.select(contacts.c.business_date).where(contacts.c.state.in_(_UNSETTLED)).distinct()
+            return set(ledger.scalars(query))
+    finally:
+        engine.dispose()
