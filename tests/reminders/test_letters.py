@@ -125,12 +125,78 @@ def test_fifteen_documents_still_fit_into_what_mail_programs_show(settings):
         ("Ana  McDonald", "consumer", "Olá, Ana."),
         ("Mercado Bom Preço Ltda", "business", "Olá, Mercado Bom Preço Ltda."),
         ("<b>Zé</b> & Filhos", "business", "Olá, <b>Zé</b> & Filhos."),
+        ("Padaria Ltda.", "business", "Olá, Padaria Ltda.\n"),
     ],
 )
 def test_people_are_greeted_by_first_name_and_companies_in_full(settings, name, kind, greeting):
     written = letter(settings, item("A1", contract_type=kind), customer_name=name)
     assert greeting in written.text
     assert "<b>Zé" not in written.html
+
+
+@pytest.mark.parametrize(
+    ("payer_class", "template", "url", "is_shown"),
+    [
+        ("viciado", "preventive", "https://www.example.com.br/dda", True),
+        ("viciado", "first_notice", "https://www.example.com.br/dda", True),
+        ("viciado", "last_notice", "https://www.example.com.br/dda", False),
+        ("irregular", "preventive", "https://www.example.com.br/dda", False),
+        ("viciado", "preventive", None, False),
+    ],
+)
+def test_only_the_habitually_late_are_shown_how_not_to_forget(settings, payer_class, template, url, is_shown):
+    writer = LetterWriter(CREDITOR.model_copy(update={"education_url": url}), TONIGHT)
+    rows = message(1, [item("A1", days=-3)], template=template, payer_class=payer_class, step_offset=-3)
+    written = writer.write(read(settings, rows)[0])
+    assert ("Uma dica para o dia a dia." in written.text) == ("Uma dica para o dia a dia." in written.html) == is_shown
+    assert not is_shown or (url in written.html and url in written.text)
+
+
+def test_an_offer_names_what_the_company_keeps(settings):
+    writer = LetterWriter(CREDITOR.model_copy(update={"offer_options": ("12 parcelas", "<i>prazo</i>")}), TONIGHT)
+    written = writer.write(read(settings, message(1, template="offer"))[0])
+    assert "- 12 parcelas\n- <i>prazo</i>\n" in written.text
+    assert ">12 parcelas</li>" in written.html and "&lt;i&gt;prazo" in written.html
+    assert "12 parcelas" not in writer.write(read(settings, message(1))[0]).text
+
+
+@pytest.mark.parametrize("template", SETTLED)
+def test_who_has_paid_hears_of_no_debt(template):
+    written = courtesy(template)
+    assert not written.pictures
+    for text in (written.subject, plain(written.html), written.text):
+        assert not re.search(r"R\$|venc|boleto|pix|multa|juros|já pagou|crédito", text, re.IGNORECASE)
+        assert not any(re.search(word, text.lower()) for word in FORBIDDEN)
+    for text in (plain(written.html), written.text):
+        assert "Identificamos o seu pagamento em 17/11/2026" in text
+        for field in (CREDITOR.legal_name, CREDITOR.tax_id, CREDITOR.address, CREDITOR.phone, CREDITOR.email):
+            assert field in text, field
+    link = "https://www.example.com.br/pesquisa?s=exemplo"
+    assert (link in written.text) == (link in written.html) == (template == "survey")
+
+
+def test_a_thank_you_with_an_open_document_is_not_sent(settings):
+    with pytest.raises(Unsendable, match="títulos em aberto"):
+        letter(settings, item("A1"), template="thank_you")
+
+
+def test_one_mailbox_of_several_customers_gets_separate_messages(settings):
+    shared = "contador@example.com"
+    found = read(settings, *(message(n, customer_name=name, email=shared) for n, name in ((1, "Ana Um"), (2, "Bia Dois"))))
+    first, second = (WRITER.write(message) for message in found)
+    if "Ana" not in first.text:
+        first, second = second, first
+    assert first.to_address == second.to_address == shared and first.message_key != second.message_key
+    for own, other in ((first, "R00002"), (second, "R00001")):
+        assert other not in own.text and other not in own.html
+    assert "Bia" not in first.text + first.html and "Ana" not in second.text + second.html
+
+
+@pytest.mark.parametrize(("documents", "is_shown"), [(4, False), (5, True)])
+def test_many_documents_are_listed_before_they_are_explained(settings, documents, is_shown):
+    written = letter(settings, *(item(f"A{n:03d}", days=n) for n in range(1, documents + 1)))
+    assert ("Resumo" in plain(written.html)) == is_shown
+    assert written.html.count("NF-A001") == (2 if is_shown else 1)
 
 
 def test_amounts_of_two_currencies_are_never_added(settings):
