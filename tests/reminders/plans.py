@@ -18,6 +18,13 @@ from cobranca.settings import Settings
 
 TONIGHT = date(2026, 11, 18)
 
+SURVEYS = pa.schema(
+    [
+        ("business_date", DATE), ("survey_key", TEXT), ("customer_key", TEXT), ("customer_name", TEXT), ("email", TEXT),
+        ("receivable_key", TEXT), ("settled_on", DATE),
+    ]
+)  # fmt: skip
+
 SCHEMA = pa.schema(
     [
         ("business_date", DATE), ("message_key", TEXT), ("customer_key", TEXT), ("customer_name", TEXT), ("email", TEXT),
@@ -100,7 +107,12 @@ def message(number: int, items: list[dict] | None = None, *, night: date = TONIG
 
 
 def publish_plan(
-    settings: Settings, messages: list[list[dict]], *, night: date = TONIGHT, decisions: Sequence[dict] = ()
+    settings: Settings,
+    messages: list[list[dict]],
+    *,
+    night: date = TONIGHT,
+    decisions: Sequence[dict] = (),
+    surveys: Sequence[dict] = (),
 ) -> Manifest:
     """Publish the messages as the approved batch of ``night``, with the gate's verdict on it."""
     root = settings.folder("outbound", night)
@@ -112,6 +124,9 @@ def publish_plan(
         FileEntry.of(draft, "fct_decisions.parquet", len(decisions)),
         FileEntry.of(draft, "out_reminders.parquet", len(rows)),
     ]
+    if surveys:
+        pq.write_table(pa.Table.from_pylist(list(surveys), schema=SURVEYS), draft / "out_surveys.parquet")
+        files.append(FileEntry.of(draft, "out_surveys.parquet", len(surveys)))
     batch = publish(root, draft, kind="outbound", business_date=night, files=files)
     judge(settings, batch)
     return batch

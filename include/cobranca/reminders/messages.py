@@ -176,9 +176,11 @@ class PlanFile:
         episode is the survey's, so that the ledger lets only one of them leave.
         """
         query = """
-            select md5(business_date || '|' || survey_key) as message_key, *
-            from read_parquet(?)
-            qualify ? or message_key in (select unnest(?::varchar[]))
+            with courtesies as (
+                select md5(business_date || '|' || survey_key) as message_key, * from read_parquet(?)
+            )
+            select * from courtesies
+            where ? or message_key in (select unnest(?::varchar[]))
             order by message_key
         """
         cursor = self._duckdb.cursor().execute(query, [str(self.courtesies.path), keys is None, keys or []])
