@@ -46,6 +46,9 @@ format: $(READY)  ## mend style
 bench: $(READY)  ## measure speed and memory (SIZES="100000 1000000 10000000")
 	@$(BIN)/python -m tests.benchmarks $(SIZES)
 
+templates: $(READY)  ## compile the letters' MJML sources to the HTML that is sent
+	@$(BIN)/python -m cobranca.reminders.compile_templates
+
 lock: $(READY)  ## resolve the dependencies of pyproject.toml anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --all-extras --python-version 3.11 \
 		--output-file requirements.lock pyproject.toml

@@ -220,6 +220,22 @@ def retain(keep_days: int, business_date: date, really: bool) -> None:
     click.echo(f"nights before {planned.cutoff}: {len(planned.going)} folders, {planned.bytes / 2**20:,.1f} MiB")
 
 
+@commands.group()
+def letters() -> None:
+    """Work with the messages that customers read."""
+
+
+@letters.command("preview")
+@click.option("--folder", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where to write the samples.")
+@click.option("--business-date", type=_BusinessDate(), help="The day the samples are of (default: today).")
+def preview(folder: Path, business_date: date | None) -> None:
+    """Write one sample of every letter, with made-up people, for whoever decides what customers read. Sends nothing."""
+    from cobranca.reminders.preview import write_preview
+
+    # A sample is of no night, so it may ask the clock.
+    click.echo(write_preview(Settings.from_environment(), business_date or date.today(), folder))
+
+
 def main() -> None:
     """Entry point: every error of our own becomes one readable message and an exit code, never a traceback."""
     try:
