@@ -95,13 +95,15 @@ def check(business_date: date | None) -> None:
 
 
 @commands.command()
-@click.option("--customer", required=True, metavar="KEY", help="A customer key (C…) or a receivable such as erp:1234.")
-@business_date_option
-def why(customer: str, business_date: date) -> None:
-    """Tell, in Portuguese, what was decided about one payer on one night, and why."""
+@click.option(
+    "--customer", required=True, metavar="KEY", help="A customer key (C…), or a customer or an open receivable such as erp:1234."
+)
+@click.option("--business-date", type=_BusinessDate(), help="One night; without it, every night there is.")
+def why(customer: str, business_date: date | None) -> None:
+    """Tell, in Portuguese, what was decided about one payer, night by night, and why."""
     from cobranca.why import explain
 
-    click.echo(explain(Settings.from_environment(), business_date, customer))
+    click.echo(explain(Settings.from_environment(), customer, business_date))
 
 
 @commands.group()

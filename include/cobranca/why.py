@@ -1,91 +1,426 @@
-"""What was decided about one payer on one night, told in plain Portuguese from the approved batch."""
+"""What was decided about one payer, and why, told in plain Portuguese from the approved batches.
 
+Everything comes from what was frozen with each night; only what became of the night's own message is asked of the ledger,
+since it happens later. Names are told, addresses, phone numbers and tax ids never.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 
-from cobranca.errors import ConfigError
+from cobranca.errors import ConfigError, PartitionError
+from cobranca.manifest import Manifest, read_manifest
 from cobranca.money import format_money
 from cobranca.outbound import read_batch
 from cobranca.settings import Settings
 from cobranca.words import CHANNELS, CLASSES, DECISIONS, contact_state, in_sentence, reason
 
+Row = dict[str, object]
+# Contacts told beside a night; the ledger holds all of them.
+CONTACTS_TOLD = 6
+ACTED = ("remind", "call")
+# Decisions about receivables that are of no interest one by one.
+_QUIET = ("not_due",)
 
-def explain(settings: Settings, business_date: date, customer: str) -> str:
-    """Every decision about a payer, with its reason, its inputs and the version of the régua.
+
+@dataclass(frozen=True)
+class Night:
+    """What one approved batch says of one payer."""
+
+    business_date: date
+    batch_id: str
+    customer_key: str
+    decisions: tuple[Row, ...]
+    receivables: dict[str, Row]
+    ranking: Row | None
+    payers: int
+    contacts: tuple[Row, ...]
+    promises: tuple[Row, ...]
+    holds: tuple[Row, ...]
+    next_step: Row | None
+
+    @property
+    def main(self) -> Row | None:
+        """The decision about the receivable that carries the cadence, else the first of those that are told."""
+        carrying = [row for row in self.decisions if row["receivable_key"] == row["episode_key"]]
+        return next(iter([*carrying, *self.decisions]), None)
+
+
+def explain(settings: Settings, customer: str, business_date: date | None = None) -> str:
+    """Every decision about a payer with its reason, its inputs and the version of the régua.
 
     Args:
-        customer: a customer key, or the key of one of the payer's open receivables (``erp:1234``).
+        customer: a customer key (``C…``), a customer of a source or one of the payer's open receivables (``erp:1234``).
+        business_date: the night; without one, every night there is, those of one decision folded, then the newest in full.
 
     Raises:
-        ConfigError: nobody of that key has an open receivable that night.
-        PartitionError: no plan was approved for that date.
+        ConfigError: nobody of that key was known, on that night or on any.
+        PartitionError: no plan was approved for that date, or for any.
     """
+    if business_date is not None:
+        night = _read(read_batch(settings, business_date), customer)
+        if night is None:
+            raise _unknown(customer, f"on {business_date}")
+        return "\n".join(_one_night(night, _messages(settings, night)))
+    batches = list(_approved(settings))
+    if not batches:
+        raise PartitionError(f"no plan was ever approved under {settings.data}; run a night first.")
+    nights = [night for batch in batches if (night := _read(batch, customer)) is not None]
+    if not nights:
+        raise _unknown(customer, f"on any of the {len(batches)} nights")
+    return "\n".join([*_timeline(nights, settings), "", *_one_night(nights[-1], _messages(settings, nights[-1]))])
+
+
+def _unknown(customer: str, when: str) -> ConfigError:
+    return ConfigError(
+        f"'{customer}' was not known {when}; give a customer key (C…), or a customer or an open receivable as source:id."
+    )
+
+
+# Reading --------------------------------------------------------------------------------------------------------------
+
+
+def _approved(settings: Settings) -> Iterator[Manifest]:
+    """The approved batches, the oldest first."""
+    for folder in sorted((settings.data / "outbound").glob("????-??-??")):
+        try:
+            yield read_manifest(folder)
+        except PartitionError:
+            # a night whose plan was never approved left nothing but its candidate
+            continue
+
+
+def _read(batch: Manifest, customer: str) -> Night | None:
     import duckdb
 
-    batch = read_batch(settings, business_date)
     with duckdb.connect() as connection:
-        decisions = connection.execute(
-            "select * from read_parquet(?) where customer_key ="
-            " (select any_value(customer_key) from read_parquet(?) where customer_key = ? or receivable_key = ?)"
-            " order by days_past_due desc, receivable_key",
-            [str(batch.path("fct_decisions.parquet"))] * 2 + [customer, customer],
-        )
-        names = [column[0] for column in decisions.description]
-        rows = [dict(zip(names, row, strict=True)) for row in decisions.fetchall()]
-        if not rows:
-            raise ConfigError(
-                f"'{customer}' has no open receivable on {business_date}; give a customer key (C…) or a receivable as source:id."
+
+        def rows(table: str, condition: str, parameters: Sequence[object], order: str) -> tuple[Row, ...]:
+            # a table that older batches do not have holds nothing
+            if f"{table}.parquet" not in {entry.name for entry in batch.files}:
+                return ()
+            cursor = connection.execute(
+                f"select * from read_parquet(?) where {condition} order by {order}",
+                [str(batch.path(f"{table}.parquet")), *parameters],
             )
-        key = rows[0]["customer_key"]
-        ranking = connection.execute(
-            "select score, on_time_rate, weighted_days_late, max_days_late, settled_receivables"
-            " from read_parquet(?) where customer_key = ?",
-            [str(batch.path("dim_payer_ranking.parquet")), key],
-        ).fetchone()
-        contacts = connection.execute(
-            "select contacted_on, channel, step, state from read_parquet(?) where customer_key = ?"
-            " order by contacted_on desc, contact_key limit 5",
-            [str(batch.path("fct_contacts.parquet")), key],
-        ).fetchall()
-    return "\n".join(_told(business_date, rows, ranking, contacts))
+            names = [column[0] for column in cursor.description]
+            return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+
+        key = _customer_key(batch, customer, rows)
+        if key is None:
+            return None
+        ranking = rows("dim_payer_ranking", "customer_key = ?", [key], "customer_key")
+        following = rows("fct_next_steps", "customer_key = ?", [key], "customer_key")
+        return Night(
+            business_date=batch.business_date,
+            batch_id=batch.batch_id,
+            customer_key=key,
+            decisions=rows("fct_decisions", "customer_key = ?", [key], "days_past_due desc, receivable_key"),
+            receivables={
+                row["receivable_key"]: row for row in rows("fct_receivables", "customer_key = ?", [key], "receivable_key")
+            },
+            ranking=ranking[0] if ranking else None,
+            payers=batch.entry("dim_payer_ranking.parquet").rows,
+            contacts=rows("fct_contacts", "customer_key = ?", [key], "contacted_on desc, contact_key"),
+            promises=rows("fct_promises", "customer_key = ?", [key], "made_on desc, promise_id"),
+            holds=rows("fct_holds", "customer_key = ?", [key], "scope, target_id, starts_on"),
+            next_step=following[0] if following else None,
+        )
 
 
-def _told(business_date: date, rows: list[dict], ranking: tuple | None, contacts: list[tuple]) -> list[str]:
-    first = rows[0]
-    lines = [f"Cliente {first['customer_key']} em {business_date:%d/%m/%Y} (régua {first['policy_version']})"]
-    if ranking:
-        score, on_time, delay, longest, settled = ranking
-        history = f"{settled} títulos pagos"
-        if settled:
-            history += f", {_percent(on_time)} em dia, atraso médio ponderado de {_number(delay)} dias"
-            history += f", maior atraso de {longest} dias"
-        lines.append(f"Classe: {CLASSES[first['payer_class']].lower()}, nota {score} de 100; {history}.")
-    lines.append(
-        "Últimos contatos: "
-        + (
-            "; ".join(
-                f"{day:%d/%m} {CHANNELS[channel].lower()} {step} ({contact_state(channel, state)})"
-                for day, channel, step, state in contacts
-            )
-            or "nenhum"
+def _customer_key(batch: Manifest, customer: str, rows) -> str | None:
+    """The payer that the text means.
+
+    Raises:
+        ConfigError: it is the id of a customer and of another payer's receivable.
+    """
+    if rows("dim_payer_ranking", "customer_key = ?", [customer], "customer_key"):
+        return customer
+    found = {row["customer_key"] for row in rows("dim_customer_accounts", "source || ':' || customer_id = ?", [customer], "all")}
+    found |= {row["customer_key"] for row in rows("fct_decisions", "receivable_key = ?", [customer], "receivable_key")}
+    if len(found) > 1:
+        raise ConfigError(
+            f"'{customer}' is both a customer and a receivable of another one in the plan of {batch.business_date};"
+            f" give one of their keys: {', '.join(sorted(found))}."
         )
-        + "."
-    )
-    for row in rows:
-        days = row["days_past_due"]
-        age = f"vencido há {days} dias" if days > 0 else "vence hoje" if days == 0 else f"vence em {-days} dias"
-        decision = DECISIONS[row["decision"]].lower() + (f" {row['step']}" if row["decision"] in ("remind", "call") else "")
-        skipped = f" (passos anteriores dispensados: {row['superseded_steps']})" if row["superseded_steps"] else ""
-        owed = f"{format_money(row['open_amount'], row['currency'])} em aberto"
-        with_charges = f"{format_money(row['amount_due'], row['currency'])} com encargos"
-        because = in_sentence(reason(row["reason"]))
-        lines.append(f"- {row['receivable_key']}: {owed}, {with_charges}, {age} → {decision}: {because}{skipped}")
+    return next(iter(found), None)
+
+
+def _messages(settings: Settings, night: Night) -> dict[str, tuple[str, str | None]]:
+    """What became of the night's messages to the payer, by message key: the ledger knows more than the night did."""
+    keys = {row["message_key"] for row in night.decisions if row["message_key"]}
+    if not keys:
+        return {}
+    import sqlalchemy as sa
+
+    from cobranca.ledger import open_ledger
+    from cobranca.ledger.tables import contacts
+
+    engine = open_ledger(settings.ledger)
+    try:
+        with engine.connect() as connection:
+            query = sa.select(contacts.c.message_key, contacts.c.state, contacts.c.state_reason)
+            found = connection.execute(query.where(contacts.c.message_key.in_(keys))).all()
+    finally:
+        engine.dispose()
+    return {key: (state, why) for key, state, why in found}
+
+
+# Telling --------------------------------------------------------------------------------------------------------------
+
+
+def _timeline(nights: Sequence[Night], settings: Settings) -> list[str]:
+    """One line for each run of nights on which the same was decided for the same reasons."""
+    first, last = nights[0].business_date, nights[-1].business_date
+    told = f"em {_day(first)}" if first == last else f"de {_day(first)} a {_day(last)}"
+    lines = [f"{_who(nights[-1])}: {_count(len(nights), 'noite', 'noites')} {told}", ""]
+    for _, group in groupby(nights, key=_signature):
+        run = list(group)
+        when = _day(run[0].business_date)
+        if len(run) > 1:
+            when += f" a {_day(run[-1].business_date)} ({_count(len(run), 'noite', 'noites')})"
+        night = run[-1]
+        lines.append(f"  {when}: {_summary(night)}{_outcome(night.main, _messages(settings, night))}")
+        lines += [f"      {note}" for note in _others(night)]
     return lines
 
 
-def _percent(share: Decimal) -> str:
-    return f"{share * 100:.0f}%"
+def _signature(night: Night) -> tuple:
+    """Nights that differ in none of this are told as one."""
+    decided = sorted(
+        (str(row[name]) for name in ("decision", "reason", "step", "channel", "receivable_key", "policy_version"))
+        for row in night.decisions
+        if row["reason"] not in _QUIET
+    )
+    main = night.main
+    quiet = main is not None and not decided
+    # a message of its own is an event of its own
+    sent = night.business_date if main and main["decision"] in ACTED else None
+    return (tuple(map(tuple, decided)), quiet, night.ranking and night.ranking["payer_class"], sent)
 
 
-def _number(value: Decimal) -> str:
-    return f"{value:.1f}".replace(".", ",")
+def _summary(night: Night) -> str:
+    main = night.main
+    if main is None:
+        return "nada em aberto"
+    return f"{_action(main)}: {in_sentence(reason(main['reason']))} (régua {main['policy_version']})"
+
+
+def _others(night: Night) -> Iterator[str]:
+    """The receivables whose reason is another than the payer's, counted."""
+    main = night.main
+    rest = [row for row in night.decisions if main and row["reason"] not in (main["reason"], "carried_by_other", "escalated")]
+    for code, group in groupby(sorted(rest, key=lambda row: str(row["reason"])), key=lambda row: row["reason"]):
+        yield f"{_count(len(list(group)), 'outro título', 'outros títulos')}: {in_sentence(reason(code))}"
+
+
+def _one_night(night: Night, messages: dict[str, tuple[str, str | None]]) -> list[str]:
+    main = night.main
+    version = f"régua {main['policy_version']}, " if main else ""
+    lines = [f"{_who(night)} em {_day(night.business_date)} ({version}lote {night.batch_id})", ""]
+    lines += _payer(night)
+    lines += ["", *_decision(night, messages)]
+    lines += ["", *_open(night)] if night.decisions else []
+    lines += ["", *_history(night)]
+    return lines
+
+
+def _payer(night: Night) -> Iterator[str]:
+    row = night.ranking
+    if row is None:
+        return
+    yield (
+        f"Como paga: {CLASSES[row['payer_class']].lower()}, nota {row['score']} de 100"
+        f" ({row['rank']}º de {_thousands(night.payers)} pagadores)."
+    )
+    if row.get("score_reasons"):
+        yield f"  {row['score_reasons']}"
+    if row.get("late_probability") is not None:
+        told = f"  Espera-se atraso em {_percent(row['late_probability'])} dos títulos"
+        yield f"{told}, e de mais de 30 dias em {_percent(row['seriously_late_probability'], 1)}."
+    if row.get("days_since_last_late") is not None:
+        yield f"  Último atraso quitado em {_day(row['last_late_on'])}, há {_count(row['days_since_last_late'], 'dia', 'dias')}."
+
+
+def _decision(night: Night, messages: dict[str, tuple[str, str | None]]) -> Iterator[str]:
+    main = night.main
+    if main is None:
+        yield "Decisão da noite: nada em aberto, nada a fazer."
+        return
+    yield f"Decisão da noite: {_action(main)}{_outcome(main, messages)}"
+    yield f"  Motivo: {in_sentence(reason(main['reason']))}."
+    if main.get("hold_until"):
+        yield f"  Vale até {_day(main['hold_until'])}, inclusive; depois é decidido de novo."
+    for hold in night.holds:
+        until = f"até {_day(hold['expires_on'])}" if hold["expires_on"] else "sem prazo"
+        about = "do cliente" if hold["scope"] == "customer" else f"do título {hold['source']}:{hold['target_id']}"
+        why = in_sentence(reason(f"hold_{hold['reason']}"))
+        yield f"  Suspensão {about}: {why}, por {hold['author']}, desde {_day(hold['starts_on'])}, {until}."
+    if main["episode_key"]:
+        yield f"  Conta pelo título {main['episode_key']}, {_age(main['days_past_due'])}."
+    yield from _inputs(main)
+    if main["superseded_steps"]:
+        yield f"  Passos anteriores que este substitui: {main['superseded_steps'].replace(',', ', ')}."
+    yield f"  {_next(night)}"
+
+
+def _inputs(main: Row) -> Iterator[str]:
+    """What the rule looked at, as far as the batch keeps it."""
+    if main.get("last_step_on"):
+        yield f"  Último passo dado: {_step_name(main['last_offset'])}, em {_day(main['last_step_on'])}."
+    if main.get("contacts_in_30_days") is not None:
+        counted = f"{main['contacts_in_7_days']} em 7 dias e {main['contacts_in_30_days']} em 30"
+        spoken = f", o último em {_day(main['last_contacted_on'])}" if main["last_contacted_on"] else ""
+        yield f"  Contatos, por todos os canais: {counted}{spoken}."
+    if main.get("considered_amount") is not None:
+        least = main.get("required_amount")
+        limit = f", de um mínimo de {format_money(least, main['currency'])}" if least else ""
+        yield f"  Valor considerado: {format_money(main['considered_amount'], main['currency'])}{limit}."
+
+
+def _next(night: Night) -> str:
+    step = night.next_step
+    if step is None:
+        return "Próximo passo previsto: nenhum."
+    about = "" if night.main and step["episode_key"] == night.main["episode_key"] else f", pelo título {step['episode_key']}"
+    told = f"{step['step']} por {_channel(step['channel'])} em {_day(step['step_on'])}{about}"
+    return f"Próximo passo previsto, se nada mudar: {told}."
+
+
+def _open(night: Night) -> Iterator[str]:
+    """What is owed, each receivable that matters with its charges, the others counted."""
+    shown = [row for row in night.decisions if row["reason"] not in _QUIET]
+    quiet = [row for row in night.decisions if row["reason"] in _QUIET]
+    yield f"Em aberto: {_count(len(night.decisions), 'título', 'títulos')}, {_totals(night.decisions)}"
+    for row in shown:
+        receivable = night.receivables.get(row["receivable_key"], {})
+        document = " ".join(str(part) for part in (receivable.get("document_number"), receivable.get("installment")) if part)
+        yield f"- {row['receivable_key']}{f' ({document})' if document else ''}: {_age(row['days_past_due'])}, {_due(receivable)}"
+        yield f"    {_charges(row, receivable)}"
+        yield f"    {_action(row).capitalize()}: {in_sentence(reason(row['reason']))}"
+    if quiet:
+        dates = [night.receivables[row["receivable_key"]]["effective_due_date"] for row in quiet]
+        first = f"o primeiro em {_day(min(dates))}" if len(quiet) > 1 else f"em {_day(dates[0])}"
+        yield f"- {_count(len(quiet), 'título', 'títulos')} a vencer, {first}, {_totals(quiet)}: {in_sentence(reason('not_due'))}"
+
+
+def _due(receivable: Row) -> str:
+    if not receivable:
+        return "sem data"
+    if receivable["due_date"] == receivable["effective_due_date"]:
+        return f"vencimento {_day(receivable['due_date'])}"
+    return f"vencimento {_day(receivable['due_date'])}, que passou ao dia útil {_day(receivable['effective_due_date'])}"
+
+
+def _charges(row: Row, receivable: Row) -> str:
+    """Principal, fine and interest with the convention that they follow, as on the message."""
+    currency = row["currency"]
+    parts = [format_money(row["open_amount"], currency)]
+    paid = (receivable.get("amount") or row["open_amount"]) - row["open_amount"]
+    if paid:
+        parts[0] += f" (de {format_money(receivable['amount'], currency)}; já abatidos {format_money(paid, currency)})"
+    if row["amount_due"] == row["open_amount"]:
+        return f"{parts[0]}, sem encargos"
+    rate = receivable.get("fine_rate")
+    parts.append(f"multa{f' de {_percent(rate, 2)}' if rate is not None else ''} {format_money(receivable['fine'], currency)}")
+    monthly, start = receivable.get("monthly_interest_rate"), receivable.get("interest_start")
+    terms = f" de {_percent(monthly, 2)} ao mês" if monthly is not None else " pela taxa legal" if start else ""
+    if start:
+        since = receivable["due_date" if start == "original_due" else "effective_due_date"]
+        terms += f" (simples, mês de 30 dias, desde {_day(since)})"
+    parts.append(f"juros{terms} {format_money(receivable['interest'], currency)}")
+    waived = (receivable.get("waived_fine") or Decimal(0)) + (receivable.get("waived_interest") or Decimal(0))
+    gift = f"; dispensados {format_money(waived, currency)}" if waived else ""
+    return f"{' + '.join(parts)} = {format_money(row['amount_due'], currency)}{gift}"
+
+
+def _history(night: Night) -> Iterator[str]:
+    if night.contacts:
+        yield f"Contatos até a véspera: {len(night.contacts)}"
+        for row in night.contacts[:CONTACTS_TOLD]:
+            state = contact_state(row["channel"], row["state"])
+            yield f"- {_day(row['contacted_on'])} {_channel(row['channel'])}, {row['step']}: {state}"
+        if len(night.contacts) > CONTACTS_TOLD:
+            yield f"- e mais {len(night.contacts) - CONTACTS_TOLD} antes"
+    else:
+        yield "Contatos até a véspera: nenhum"
+    for row in night.promises:
+        promised = f"{format_money(row['amount'], row['currency'])} até {_day(row['promised_on'])}"
+        paid = format_money(row["paid_amount"], row["currency"])
+        yield f"Promessa de {_day(row['made_on'])}: {promised}, {PROMISES[row['state']]} (pagos {paid})"
+
+
+PROMISES = {"open": "ainda no prazo", "kept": "cumprida", "partial": "cumprida em parte", "broken": "não cumprida"}
+
+
+# Pieces ---------------------------------------------------------------------------------------------------------------
+
+
+def _who(night: Night) -> str:
+    from cobranca.reports.wording import person
+
+    name = person(night.ranking["customer_name"]) if night.ranking else "(sem nome)"
+    return f"{name}, cliente {night.customer_key},"
+
+
+def _action(row: Row) -> str:
+    if row["decision"] in ACTED:
+        return f"{DECISIONS[row['decision']].lower()} por {_channel(row['channel'])}, passo {_step_name(row['step_offset'])}"
+    return DECISIONS[row["decision"]].lower()
+
+
+def _outcome(row: Row | None, messages: dict[str, tuple[str, str | None]]) -> str:
+    if row is None or row["decision"] != "remind":
+        return ""
+    state, _ = messages.get(row["message_key"], (None, None))
+    return f" [{contact_state(row['channel'], state)}]" if state else " [ainda não planejada]"
+
+
+def _step_name(offset: int) -> str:
+    """``d+3, 3 dias depois do vencimento``."""
+    if offset == 0:
+        return "d0 (no vencimento)"
+    side = "antes" if offset < 0 else "depois"
+    return f"d{offset:+d} ({_count(abs(offset), 'dia', 'dias')} {side} do vencimento)"
+
+
+def _channel(channel: str) -> str:
+    name = CHANNELS.get(channel, channel)
+    return in_sentence(name) if channel in ("email", "phone") else name
+
+
+def _age(days: int) -> str:
+    if days == 0:
+        return "vence hoje"
+    return f"vencido há {_count(days, 'dia', 'dias')}" if days > 0 else f"vence em {_count(-days, 'dia', 'dias')}"
+
+
+def _totals(rows: Iterable[Row]) -> str:
+    """Open and due amounts, each currency for itself."""
+    told = []
+    for currency, group in groupby(sorted(rows, key=lambda row: str(row["currency"])), key=lambda row: row["currency"]):
+        group = list(group)
+        owed, due = (sum((row[name] for row in group), Decimal(0)) for name in ("open_amount", "amount_due"))
+        told.append(format_money(owed, currency) + (f" ({format_money(due, currency)} com encargos)" if due != owed else ""))
+    return " e ".join(told)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{_thousands(number)} {one if number == 1 else many}"
+
+
+def _thousands(number: int) -> str:
+    return f"{number:,}".replace(",", ".")
+
+
+def _day(value: date) -> str:
+    return f"{value:%d/%m/%Y}"
+
+
+def _percent(share: Decimal, places: int = 0) -> str:
+    """A fraction as per cent, without needless zeros: ``2 %``, ``0,33 %``."""
+    told = f"{share * 100:.{places}f}"
+    told = told.rstrip("0").rstrip(".") if "." in told else told
+    return f"{told.replace('.', ',')}\u00a0%"

@@ -27,7 +27,8 @@ SUMMARY = Table(
         Column("seriously_late_precision", "Mais de 30 dias: acerto", "share"),
     ),
     note="AUC: chance de a previsão ordenar certo um título que atrasou e um que não atrasou (0,5 é o acaso, 1 a perfeição). "
-    "Acerto: parte que de fato atrasou, se cada um escolhesse tantos títulos quantos o lembrete preventivo alcançaria.",
+    "Acerto: parte que de fato atrasou, se cada um escolhesse tantos títulos quantos o lembrete preventivo alcança. A nota pesa "
+    "a gravidade, por isso põe primeiro quem atrasa muito, e não quem atrasa sempre.",
 )  # fmt: skip
 BY_MONTH = Table(
     "ranking_backtest_months", "", "AUC de cada mês",
@@ -109,8 +110,15 @@ def headline(backtest: Backtest) -> str:
 
 
 def summary_rows(backtest: Backtest) -> list[Row]:
-    """One row a predictor, over all months."""
+    """What the preventive step meets, then one row a predictor, over all months."""
     rows = []
+    step = {target: backtest.of("all", target, "forecast") for target in TARGETS}
+    if all(step.values()):
+        rows.append(
+            {"name": "Lembrete preventivo, pela classe"}
+            | {f"{target}_auc": None for target in step}
+            | {f"{target}_precision": row["step_precision"] for target, row in step.items()}
+        )
     for predictor, name in PREDICTORS.items():
         found = {target: backtest.of("all", target, predictor) for target in TARGETS}
         if all(found.values()):

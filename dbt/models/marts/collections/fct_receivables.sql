@@ -1,26 +1,36 @@
 with receivables as (
     select * from {{ ref('int_receivables__aged') }}
+),
+
+charges as (
+    select * from {{ ref('int_charges__computed') }}
 )
 
 select
     {{ business_date() }} as business_date,
-    source,
-    receivable_id,
-    receivable_key,
-    customer_key,
-    document_number,
-    installment,
-    issue_date,
-    due_date,
-    effective_due_date,
-    days_past_due,
-    days_past_due_original,
-    aging_band,
-    currency,
-    amount,
-    open_amount,
-    fine,
-    interest,
-    amount_due,
-    is_disputed
+    receivables.source,
+    receivables.receivable_id,
+    receivables.receivable_key,
+    receivables.customer_key,
+    receivables.document_number,
+    receivables.installment,
+    receivables.issue_date,
+    receivables.due_date,
+    receivables.effective_due_date,
+    receivables.days_past_due,
+    receivables.days_past_due_original,
+    receivables.aging_band,
+    receivables.currency,
+    receivables.amount,
+    receivables.open_amount,
+    receivables.fine,
+    receivables.interest,
+    receivables.amount_due,
+    receivables.is_disputed,
+    charges.interest_start,
+    charges.fine_rate,
+    charges.monthly_interest_rate,
+    charges.waived_fine,
+    charges.waived_interest
 from receivables
+left join charges on receivables.receivable_key = charges.receivable_key

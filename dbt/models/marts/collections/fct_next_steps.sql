@@ -1,0 +1,13 @@
+with foreseen as (
+    select * from {{ ref('int_steps__foreseen') }}
+)
+
+select
+    {{ business_date() }} as business_date,
+    customer_key,
+    episode_key,
+    step,
+    step_offset,
+    channel,
+    step_on
+from foreseen
