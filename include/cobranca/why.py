@@ -138,7 +138,7 @@ def _customer_key(batch: Manifest, customer: str, rows) -> str | None:
     """
     if rows("dim_payer_ranking", "customer_key = ?", [customer], "customer_key"):
         return customer
-    found = {row["customer_key"] for row in rows("dim_customer_accounts", "source || ':' || customer_id = ?", [customer], "all")}
+    found = {row["customer_key"] for row in rows("dim_payer_aliases", "source || ':' || customer_id = ?", [customer], "all")}
     found |= {row["customer_key"] for row in rows("fct_decisions", "receivable_key = ?", [customer], "receivable_key")}
     if len(found) > 1:
         raise ConfigError(
