@@ -35,3 +35,16 @@
 {% macro message_key(customer_key, channel) -%}
     'M' || substr(md5('{{ var("business_date") }}' || '|' || {{ customer_key }} || '|' || {{ channel }}), 1, 24)
 {%- endmacro %}
+
+{#- How an address is recognised without being kept: SHA-256 in hexadecimal, as cobranca.events.suppressions.digest. -#}
+{% macro address_digest(address) -%}
+    {{ adapter.dispatch('address_digest')(address) }}
+{%- endmacro %}
+
+{% macro default__address_digest(address) -%}
+    encode(sha256(convert_to(lower(trim({{ address }})), 'UTF8')), 'hex')
+{%- endmacro %}
+
+{% macro duckdb__address_digest(address) -%}
+    sha256(lower(trim({{ address }})))
+{%- endmacro %}

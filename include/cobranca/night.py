@@ -11,11 +11,17 @@ from cobranca.settings import Settings
 
 
 def feedback(settings: Settings, business_date: date) -> str:
-    """Read what agents returned, then land the ledger as it stood before this date."""
+    """Read what agents and providers returned, then land the ledger as it stood before this date."""
+    from cobranca.events.files import read_event_files
+    from cobranca.events.reconcile import reconcile
+    from cobranca.events.suppressions import pull_suppressions
     from cobranca.ledger.feedback import publish_feedback
     from cobranca.queues import read_outcomes
 
     outcomes = read_outcomes(settings, business_date)
+    read_event_files(settings)
+    pull_suppressions(settings, business_date)
+    reconcile(settings, business_date)
     landed = publish_feedback(settings, business_date)
     contacts = landed.entry("contacts.parquet").rows
     answers = f"{outcomes['recorded']} new answers from {outcomes['files']} returned files, {outcomes['rejected']} refused"

@@ -81,6 +81,12 @@ FEEDBACK: dict[str, pa.Schema] = {
         agreement_id=TEXT, customer_key=TEXT, agreed_on=DATE, currency=TEXT, amount=MONEY, installments=COUNT,
         discount_rate=RATE, agent_id=TEXT,
     ),
+    "consents": _table(
+        customer_key=TEXT, channel=TEXT, is_opted_in=FLAG, origin=TEXT, given_at=TIME, given_on=DATE,
+    ),
+    "suppressions": _table(
+        provider=TEXT, kind=TEXT, address_digest=TEXT, listed_on=DATE, removed_on=DATE,
+    ),
     "holdouts": _table(
         business_date=DATE, customer_key=TEXT, episode_key=TEXT, step=TEXT, step_offset=COUNT, channel=TEXT,
         policy_version=TEXT,

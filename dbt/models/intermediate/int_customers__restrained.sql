@@ -81,6 +81,23 @@ unreachable_phones as (
     group by customer_key
 ),
 
+-- told to us by a link, a mark as unwanted or a message, whatever the source still says
+wishes as (
+    select
+        customer_key,
+        bool_or(channel = 'email' and not is_opted_in) as is_opted_out_email,
+        bool_or(channel = 'whatsapp' and is_opted_in) as is_opted_in_whatsapp,
+        bool_or(channel = 'whatsapp' and not is_opted_in) as is_opted_out_whatsapp,
+        bool_or(channel = 'sms' and is_opted_in) as is_opted_in_sms,
+        bool_or(channel = 'sms' and not is_opted_in) as is_opted_out_sms
+    from {{ ref('stg_ledger__consents') }}
+    group by customer_key
+),
+
+suppressed_addresses as (
+    select * from {{ ref('stg_ledger__suppressions') }}
+),
+
 last_messages as (
     select distinct on (customer_key, channel)
         customer_key,
@@ -112,9 +129,15 @@ obstacles as (
         customers.preferred_channel,
         failed_messages.whatsapp as failed_whatsapp,
         failed_messages.sms as failed_sms,
+        coalesce(wishes.is_opted_in_whatsapp, false) as is_opted_in_whatsapp,
+        coalesce(wishes.is_opted_out_whatsapp, false) as is_opted_out_whatsapp,
+        coalesce(wishes.is_opted_in_sms, false) as is_opted_in_sms,
+        coalesce(wishes.is_opted_out_sms, false) as is_opted_out_sms,
         case
-            when customers.is_opted_out_email then 'opted_out'
+            when customers.is_opted_out_email or wishes.is_opted_out_email then 'opted_out'
+            when suppressed_addresses.is_opted_out then 'opted_out'
             when customers.email is null then 'no_email'
+            when suppressed_addresses.is_undeliverable then 'invalid_email'
             when failed_messages.email = 'bounced' then 'invalid_email'
             when failed_messages.email = 'rejected' then 'refused_email'
         end as email_obstacle,
@@ -127,6 +150,9 @@ obstacles as (
     from customers
     left join unreachable_phones on customers.customer_key = unreachable_phones.customer_key
     left join failed_messages on customers.customer_key = failed_messages.customer_key
+    left join wishes on customers.customer_key = wishes.customer_key
+    left join suppressed_addresses
+        on {{ address_digest('customers.email') }} = suppressed_addresses.address_digest
 )
 
 select
@@ -153,7 +179,9 @@ select
     {%- for channel in ['whatsapp', 'sms'] %}
     case
         when obstacles.phone_obstacle is not null then obstacles.phone_obstacle
-        when coalesce(lower(obstacles.preferred_channel), '') <> '{{ channel }}' then 'no_opt_in'
+        when obstacles.is_opted_out_{{ channel }} then 'opted_out'
+        when coalesce(lower(obstacles.preferred_channel), '') <> '{{ channel }}' and not obstacles.is_opted_in_{{ channel }}
+            then 'no_opt_in'
         when obstacles.is_landline then 'no_phone'
         when obstacles.failed_{{ channel }} is not null then 'failed_text'
     end as {{ channel }}_obstacle{{ ',' if not loop.last }}

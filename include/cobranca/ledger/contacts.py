@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from cobranca.errors import CobrancaError
 from cobranca.ledger.states import ENGAGED_STATES, PLANNER, PROVIDER, RECOVERY, REPORTED_STATES, WORKER, leading_to
-from cobranca.ledger.tables import agreements, contact_items, contacts, outcomes, promises, runs, switches, utc_now
+from cobranca.ledger.tables import agreements, consents, contact_items, contacts, outcomes, promises, runs, switches, utc_now
 
 # Reasons are read by agents and finance people, so they are in Portuguese.
 STEP_ALREADY_DONE = "etapa já realizada para esta dívida"
@@ -416,6 +416,19 @@ class ContactLedger:
                     query = sa.select(table.c.customer_key, key, code).where(table.c.customer_key.in_(chunk))
                     found += [Heard(row[0], table.name, row[1], row[2]) for row in connection.execute(query)]
         return found
+
+    @_survives_restart
+    def opted_out(self, customer_keys: Sequence[str]) -> set[tuple[str, str]]:
+        """Payer and channel of those who said last that they do not want to be written to over it."""
+        newest: dict[tuple[str, str], bool] = {}
+        with self.engine.connect() as connection:
+            for chunk in _chunks(customer_keys):
+                query = sa.select(consents.c.customer_key, consents.c.channel, consents.c.is_opted_in)
+                query = query.where(consents.c.customer_key.in_(chunk))
+                # Of two wishes of one moment the one against being written to comes last, and counts.
+                for row in connection.execute(query.order_by(consents.c.given_at, consents.c.is_opted_in.desc())):
+                    newest[row.customer_key, row.channel] = row.is_opted_in
+        return {who for who, is_opted_in in newest.items() if not is_opted_in}
 
     def counts(self, business_date: date) -> dict[str, int]:
         """How many contacts of a date are in each state."""

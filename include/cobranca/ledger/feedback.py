@@ -7,7 +7,17 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from cobranca.ledger.engine import open_ledger
-from cobranca.ledger.tables import agreements, contact_items, contacts, holdouts, metadata, outcomes, promises
+from cobranca.ledger.tables import (
+    agreements,
+    consents,
+    contact_items,
+    contacts,
+    holdouts,
+    metadata,
+    outcomes,
+    promises,
+    suppressions,
+)
 from cobranca.manifest import FileEntry, Manifest, draft_folder, publish
 from cobranca.schema import FEEDBACK
 from cobranca.settings import Settings
@@ -20,6 +30,8 @@ HAPPENED_ON = {
     "outcomes": outcomes.c.contacted_on,
     "promises": promises.c.made_on,
     "agreements": agreements.c.agreed_on,
+    "consents": consents.c.given_on,
+    "suppressions": suppressions.c.listed_on,
     "holdouts": holdouts.c.business_date,
 }
 

@@ -57,6 +57,8 @@ class HearsAgents(Protocol):
 
     def heard_from(self, customer_keys: Sequence[str]) -> "list[Heard]": ...
 
+    def opted_out(self, customer_keys: Sequence[str]) -> set[tuple[str, str]]: ...
+
 
 class LastLook:
     """Asks each source once for all receivables of a batch of messages. A source that failed is not asked again."""
@@ -78,10 +80,14 @@ class LastLook:
             for item in message.items:
                 wanted[item.source].add(item.receivable_id)
         standing = {source: self._ask(source, sorted(ids)) for source, ids in wanted.items() if source not in self._down}
-        heard = self._heard({message.customer_key for message in messages})
+        payers = {message.customer_key for message in messages}
+        heard, opted_out = self._heard(payers), self._ledger.opted_out(sorted(payers))
         seen = Seen()
         for message in messages:
-            fate = self._fate(message, standing, heard)
+            if (message.customer_key, message.channel) in opted_out:
+                fate = "cancelled", in_sentence(REASONS["opted_out"])
+            else:
+                fate = self._fate(message, standing, heard)
             if fate is None:
                 seen.ready.append(message)
             else:

@@ -3,42 +3,28 @@
 The provider has no idempotency key, so each answer is read for one question: is it certain that nothing was accepted?
 """
 
-import errno
 import http.client
+import json
 import logging
+import select
 import socket
 import ssl
+import threading
 import time
-import urllib.error
 import urllib.request
 from base64 import b64encode
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import python_http_client
 import python_http_client.client
 from sendgrid import SendGridAPIClient
-from sendgrid.helpers.mail import (
-    Attachment,
-    ClickTracking,
-    Content,
-    CustomArg,
-    From,
-    Header,
-    Mail,
-    OpenTracking,
-    ReplyTo,
-    To,
-    TrackingSettings,
-)
 
 from cobranca.connections import Connection
 from cobranca.errors import ConfigError
-from cobranca.reminders.channels.protocol import Letter, Outcome
+from cobranca.reminders.channels.protocol import Letter, Outcome, Picture
 
 DEFAULT_HOST = "https://api.sendgrid.com"
 TIMEOUT_SECONDS = 15.0
-# Errors of the connection attempt itself: not one byte of the message has left.
-_NOT_CONNECTED = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL)
 
 # At DEBUG this logger writes the API key and the whole message.
 logging.getLogger("python_http_client").setLevel(logging.INFO)
@@ -52,15 +38,20 @@ class Answered(Exception):
         self.status, self.headers = status, headers
 
 
-class _StayHere(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the API key and the message to another place."""
-
-    def redirect_request(self, *args, **kwargs):
-        return None
+class NotConnected(OSError):
+    """The connection itself failed, so not one byte of the message has left."""
 
 
 class _Client(python_http_client.Client):
-    """The SDK's HTTP client that follows no redirect and never repeats a provider's answer."""
+    """The SDK's HTTP client over connections that stay open, one for each thread; it follows no redirect.
+
+    Opening (and, in earnest, encrypting) a connection for every message would cost more than the message. One that the
+    provider closed while it was idle is not used again; one that breaks in the middle leaves the message in doubt.
+    """
+
+    def __init__(self, *args, kept: threading.local, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._kept = kept
 
     def _build_client(self, name=None):
         return _Client(
@@ -70,14 +61,78 @@ class _Client(python_http_client.Client):
             url_path=self._url_path + [name] if name else self._url_path,
             append_slash=self.append_slash,
             timeout=self.timeout,
+            kept=self._kept,
         )
 
     def _make_request(self, opener, request, timeout=None):
+        connection = self._connected(request, timeout or self.timeout)
         try:
-            return urllib.request.build_opener(_StayHere).open(request, timeout=timeout or self.timeout)
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise Answered(error.code, error.headers) from None
+            connection.request(request.get_method(), request.selector, request.data, dict(request.header_items()))
+            response = connection.getresponse()
+            answer = _Answer(response.status, response.headers, response.read())
+            if response.will_close:
+                connection.close()
+        except BaseException:
+            connection.close()
+            raise
+        if not 200 <= answer.status < 300:
+            raise Answered(answer.status, answer.headers)
+        return answer
+
+    def _connected(self, request, timeout: float) -> http.client.HTTPConnection:
+        """The thread's connection, or a new one where there is none or the other side has hung up."""
+        kept = getattr(self._kept, "connection", None)
+        if kept is not None and kept.sock is not None:
+            if not _has_news(kept.sock):
+                return kept
+            kept.close()
+        connection = self._kept.connection = _connection_for(request, timeout)
+        try:
+            connection.connect()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise NotConnected(error) from error
+        return connection
+
+
+class _Answer:
+    """What the SDK asks of a response."""
+
+    def __init__(self, status: int, headers, body: bytes):
+        self.status, self.headers, self._body = status, headers, body
+
+    def getcode(self) -> int:
+        return self.status
+
+    def read(self) -> bytes:
+        return self._body
+
+    def info(self):
+        return self.headers
+
+
+def _has_news(sock: socket.socket) -> bool:
+    """An idle connection on which something arrives was closed by the other side."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _connection_for(request, timeout: float) -> http.client.HTTPConnection:
+    """Straight to the host, or through the proxy that the environment names for it."""
+    parts = urlsplit(request.full_url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    if not proxy or parts.scheme == "http" or urllib.request.proxy_bypass(parts.hostname):
+        return kind(parts.hostname, parts.port, timeout=timeout)
+    through = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    connection = kind(through.hostname, through.port or 3128, timeout=timeout)
+    headers = {}
+    if through.username:
+        secret = f"{unquote(through.username)}:{unquote(through.password or '')}"
+        headers["Proxy-Authorization"] = f"Basic {b64encode(secret.encode()).decode()}"
+    connection.set_tunnel(parts.hostname, parts.port or 443, headers=headers)
+    return connection
 
 
 class SendGrid:
@@ -94,12 +149,14 @@ class SendGrid:
             )
         self.threads = threads
         api = SendGridAPIClient(api_key=connection.password, host=_base_address(connection))
-        api.client = _Client(host=api.host, request_headers=api._default_headers, version=3, timeout=timeout_seconds)
+        api.client = _Client(
+            host=api.host, request_headers=api._default_headers, version=3, timeout=timeout_seconds, kept=threading.local()
+        )
         self._api = api
 
     def send(self, letter: Letter) -> Outcome:
         try:
-            body = compose(letter).get()
+            body = compose(letter)
         except (ValueError, TypeError):
             return Outcome("rejected", "endereço ou conteúdo inválido")
         try:
@@ -107,12 +164,25 @@ class SendGrid:
             return _accepted(response.status_code, response.headers)
         except Answered as answer:
             return _refused(answer.status, answer.headers)
-        except urllib.error.URLError as error:
-            return _failed(error.reason)
+        except NotConnected as error:
+            return _not_connected(error.__cause__)
         except (OSError, http.client.HTTPException) as error:
             return Outcome("unknown", f"sem resposta do provedor ({type(error).__name__})")
         except Exception as error:  # the caller must never believe that nothing was sent
             return Outcome("unknown", f"resposta ilegível do provedor ({type(error).__name__})")
+
+    def get(self, path: str, parameters: dict) -> object:
+        """What the API answers when asked for something, read from JSON.
+
+        Raises:
+            Answered: the answer is none of 2xx.
+            OSError: there is no answer, or a broken one.
+            ValueError: the answer is no JSON.
+        """
+        try:
+            return json.loads(self._api.client._(path).get(query_params=parameters).body)
+        except http.client.HTTPException as error:
+            raise OSError(f"the provider's answer is broken ({type(error).__name__})") from None
 
     def was_accepted(self, message_key: str) -> bool:
         return False
@@ -121,28 +191,46 @@ class SendGrid:
         pass
 
 
-def compose(letter: Letter) -> Mail:
-    """The SDK's mail. The only custom argument is the opaque key: the provider keeps those for long."""
-    mail = Mail(
-        from_email=From(letter.sender.address, letter.sender.name),
-        to_emails=To(letter.to_address, letter.to_name),
-        subject=letter.subject,
-    )
-    mail.reply_to = ReplyTo(letter.sender.reply_to)
-    mail.add_content(Content("text/plain", letter.text))
-    mail.add_content(Content("text/html", letter.html))
-    for name, value in letter.headers:
-        mail.add_header(Header(name, value))
-    for picture in letter.pictures:
-        content = b64encode(picture.content).decode()
-        mail.add_attachment(Attachment(content, picture.file_name, "image/png", "inline", picture.content_id))
-    mail.add_custom_arg(CustomArg("message_key", letter.message_key))
-    # Rewritten links would hide where a payment link leads, and a counting pixel watches people.
-    tracking = TrackingSettings()
-    tracking.click_tracking = ClickTracking(enable=False, enable_text=False)
-    tracking.open_tracking = OpenTracking(enable=False)
-    mail.tracking_settings = tracking
-    return mail
+def compose(letter: Letter) -> dict:
+    """The body of ``POST /v3/mail/send``. The only custom argument is the opaque key: the provider keeps those for long.
+
+    Raises:
+        ValueError: the letter has no address.
+    """
+    if not letter.to_address:
+        raise ValueError("no address")
+    body = {
+        "personalizations": [{"to": [_person(letter.to_address, letter.to_name)]}],
+        "from": _person(letter.sender.address, letter.sender.name),
+        "reply_to": {"email": letter.sender.reply_to},
+        "subject": letter.subject,
+        "content": [{"type": "text/plain", "value": letter.text}, {"type": "text/html", "value": letter.html}],
+        "custom_args": {"message_key": letter.message_key},
+        # Rewritten links would hide where a payment link leads, and a counting pixel watches people.
+        "tracking_settings": {
+            "click_tracking": {"enable": False, "enable_text": False},
+            "open_tracking": {"enable": False},
+        },
+    }
+    if letter.headers:
+        body["headers"] = dict(letter.headers)
+    if letter.pictures:
+        body["attachments"] = [_attachment(picture) for picture in letter.pictures]
+    return body
+
+
+def _person(address: str, name: str) -> dict:
+    return {"email": address, "name": name} if name else {"email": address}
+
+
+def _attachment(picture: Picture) -> dict:
+    return {
+        "content": b64encode(picture.content).decode(),
+        "type": "image/png",
+        "filename": picture.file_name,
+        "disposition": "inline",
+        "content_id": picture.content_id,
+    }
 
 
 def _accepted(status: int, headers) -> Outcome:
@@ -163,12 +251,10 @@ def _refused(status: int, headers) -> Outcome:
     return Outcome("unknown", f"resposta {status} do provedor")
 
 
-def _failed(cause) -> Outcome:
+def _not_connected(cause: BaseException) -> Outcome:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return Outcome("halt", "o certificado do provedor não confere")
-    if isinstance(cause, socket.gaierror) or getattr(cause, "errno", None) in _NOT_CONNECTED:
-        return Outcome("retry", "o provedor não aceita conexões")
-    return Outcome("unknown", f"sem resposta do provedor ({type(cause).__name__})")
+    return Outcome("retry", "o provedor não aceita conexões")
 
 
 def _seconds_until_reset(headers) -> float | None:

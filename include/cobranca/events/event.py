@@ -1,0 +1,46 @@
+"""One report about one message, whoever it came from."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+Kind = Literal["accepted", "deferred", "delivered", "bounced", "dropped", "complained", "opted_out"]
+
+# What a report makes of a contact. Only states that lie ahead are taken, so the order in which reports come is indifferent.
+STATE_AFTER: dict[Kind, str] = {
+    "accepted": "sent",
+    "deferred": "sent",
+    "delivered": "delivered",
+    "bounced": "bounced",
+    "dropped": "bounced",
+    "complained": "complained",
+}
+# After these the payer is not written to by that channel again.
+MEANS_STOP: tuple[Kind, ...] = ("complained", "opted_out")
+
+
+@dataclass(frozen=True)
+class Event:
+    """A report as it is kept. It holds no address; ``detail`` is short Portuguese made of known words and codes only."""
+
+    provider: str
+    message_key: str
+    kind: Kind
+    occurred_at: datetime
+    detail: str | None = field(default=None, compare=False)
+
+    def __post_init__(self):
+        if self.occurred_at.tzinfo is None:
+            raise ValueError("the time of an event needs a zone")
+
+    @property
+    def at_utc(self) -> datetime:
+        """UTC without a zone, as the ledger keeps times."""
+        return self.occurred_at.astimezone(UTC).replace(tzinfo=None)
+
+    @property
+    def key(self) -> str:
+        """The same for each delivery of the same report: providers number a report anew when they send it again."""
+        told = f"{self.provider}|{self.message_key}|{self.kind}|{self.at_utc.isoformat()}"
+        return hashlib.sha256(told.encode()).hexdigest()[:40]

@@ -1,0 +1,141 @@
+"""What the outside world may call: the provider's reports, and the page that stops our e-mails.
+
+Everybody can reach these addresses, so each request carries its own proof: a signature over its body, or a sealed token.
+Nothing here reads a cookie, shows personal data or says more than a stranger may know.
+"""
+
+import functools
+import logging
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from cobranca.connections import get_connection
+from cobranca.errors import CobrancaError, ConfigError
+from cobranca.events import sendgrid
+from cobranca.ledger import open_ledger
+from cobranca.ledger.contacts import ContactLedger
+from cobranca.ledger.events import Recorded, record_consent, record_events
+from cobranca.policy import load_policy
+from cobranca.reminders.unsubscribe import PARAMETER, InvalidToken, customer_of
+from cobranca.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# The provider sends at most 768 KiB at once.
+LARGEST_BODY = 2 * 1024 * 1024
+TEMPLATES = Path(__file__).parent / "templates"
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
+}
+
+
+class TooLarge(CobrancaError):
+    """The request's body is larger than any that a provider sends."""
+
+
+def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FastAPI:
+    """The application; ``now`` (with a zone) is asked only whether a signature is fresh and when a wish was told."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    ledger = functools.cache(lambda: ContactLedger(open_ledger(settings.ledger, pool_pre_ping=True)))
+
+    @app.post("/events/sendgrid")
+    async def sendgrid_events(request: Request) -> Response:
+        try:
+            body = await _body(request)
+            recorded = await run_in_threadpool(_record, ledger, body, request.headers, now())
+        except TooLarge:
+            return Response(status_code=413)
+        except sendgrid.Forged as why:
+            log.warning("a report was refused: %s", why)
+            return Response(status_code=403)
+        except sendgrid.Unreadable as why:
+            log.warning("a signed report cannot be read: %s", why)
+            return Response(status_code=400)
+        except Exception as error:
+            # Anything else is ours to mend; the provider keeps its reports and sends them again.
+            log.error("reports could not be kept: %s", error if isinstance(error, CobrancaError) else type(error).__name__)
+            return Response(status_code=503)
+        log.info("reports: %s", recorded.as_dict())
+        return Response(status_code=204)
+
+    @app.get("/unsubscribe")
+    async def ask(request: Request) -> Response:
+        token = request.query_params.get(PARAMETER, "")
+        return await run_in_threadpool(_page, settings, now(), "ask" if _customer(token) else "unknown")
+
+    # Mail programs post "List-Unsubscribe=One-Click" here without showing anything (RFC 8058).
+    @app.post("/unsubscribe")
+    async def stop(request: Request) -> Response:
+        customer_key = _customer(request.query_params.get(PARAMETER, ""))
+        if customer_key is None:
+            return await run_in_threadpool(_page, settings, now(), "unknown")
+        try:
+            await run_in_threadpool(_stop, ledger, customer_key, now())
+        except Exception as error:
+            log.error("a payer's wish could not be kept: %s", type(error).__name__)
+            return await run_in_threadpool(_page, settings, now(), "failed")
+        return await run_in_threadpool(_page, settings, now(), "stopped")
+
+    return app
+
+
+async def _body(request: Request) -> bytes:
+    """The raw body; reading stops as soon as it is too large, whatever its header says."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise TooLarge("the body is too large")
+    return bytes(body)
+
+
+def _record(ledger: Callable[[], ContactLedger], body: bytes, headers, now: datetime) -> Recorded:
+    verifier = _verifier(get_connection(sendgrid.CONNECTION).password or "")
+    verifier.verify(body, headers.get(sendgrid.SIGNATURE), headers.get(sendgrid.TIMESTAMP), now)
+    events, _ = sendgrid.read_events(body)
+    return record_events(ledger(), events)
+
+
+@functools.lru_cache(maxsize=4)
+def _verifier(public_keys: str) -> sendgrid.Verifier:
+    return sendgrid.Verifier(public_keys.split())
+
+
+def _customer(token: str) -> str | None:
+    try:
+        return customer_of(token)
+    except InvalidToken:
+        return None
+    except ConfigError as error:
+        log.error("the page that stops our e-mails has no secret: %s", error)
+        return None
+
+
+def _stop(ledger: Callable[[], ContactLedger], customer_key: str, now: datetime) -> None:
+    record_consent(ledger(), customer_key, "email", is_opted_in=False, origin="link", at=now)
+
+
+def _page(settings: Settings, now: datetime, situation: str) -> HTMLResponse:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    creditor = _creditor(settings, now.date())
+    html = environment.get_template("unsubscribe.html.j2").render(situation=situation, creditor=creditor)
+    status = {"unknown": 404, "failed": 503}.get(situation, 200)
+    return HTMLResponse(html, status_code=status, headers=_PAGE_HEADERS)
+
+
+def _creditor(settings: Settings, day: date):
+    try:
+        return load_policy(settings.config, day).creditor
+    except ConfigError as error:
+        log.error("the policy cannot be read: %s", error)
+        return None

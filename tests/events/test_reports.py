@@ -1,0 +1,295 @@
+"""Reports of the provider: whatever their order, number or honesty, contacts end in the same states."""
+
+import itertools
+import json
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from cobranca.errors import ConfigError
+from cobranca.events.event import Event
+from cobranca.events.files import read_event_files
+from cobranca.events.sendgrid import FRESH_SECONDS, Forged, Unreadable, Verifier, read_events
+from cobranca.ledger import open_ledger
+from cobranca.ledger.contacts import ContactLedger
+from cobranca.ledger.events import record_consent, record_events, settle
+from cobranca.ledger.tables import consents, contacts, delivery_events
+from cobranca.settings import Settings
+
+NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+KEY = "M" + "0" * 23 + "1"
+ADDRESS = "maria.das.dores@example.com"
+
+
+def contact(number: int, state: str = "sent") -> dict:
+    return {
+        "message_key": f"M{number:024x}",
+        "business_date": NOW.date(),
+        "batch_id": "b1",
+        "customer_key": f"C{number:020x}",
+        "episode_key": f"erp:{number}",
+        "step": "d+1",
+        "step_offset": 1,
+        "channel": "email",
+        "template": "first_notice",
+        "policy_version": "2026-01",
+        "state": state,
+    }
+
+
+_databases = itertools.count()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request, settings: Settings):
+    url = settings.ledger
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_server").create_database(f"reports_{next(_databases)}")
+    engine = open_ledger(url)
+    yield ContactLedger(engine)
+    engine.dispose()
+
+
+def put(ledger: ContactLedger, *rows: dict) -> None:
+    with ledger.engine.begin() as connection:
+        connection.execute(contacts.insert(), list(rows))
+
+
+def states(ledger: ContactLedger) -> dict[str, str]:
+    with ledger.engine.connect() as connection:
+        return dict(connection.execute(sa.select(contacts.c.message_key, contacts.c.state)).all())
+
+
+def told(event: str, *, at: datetime = NOW, key: str = KEY, **more) -> dict:
+    return {
+        "email": ADDRESS,
+        "timestamp": int(at.timestamp()),
+        "event": event,
+        "message_key": key,
+        "sg_event_id": "e",
+        "sg_message_id": "14c5d75ce93.dfd.64b469",
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("report", "state", "reason"),
+    [
+        (told("processed"), "sent", None),
+        (told("deferred", response="400 try again later"), "sent", "adiado pelo destino"),
+        (told("delivered"), "delivered", None),
+        (
+            told(
+                "bounce", type="bounce", status="5.1.1", reason=f"550 {ADDRESS} unknown", bounce_classification="Invalid Address"
+            ),
+            "bounced",
+            "devolvido: endereço inexistente, código 5.1.1",
+        ),
+        (told("bounce", type="blocked", reason="listed"), "bounced", "devolvido: bloqueado pelo destino"),
+        (
+            told("dropped", reason="Unsubscribed Address"),
+            "bounced",
+            "não enviado pelo provedor: o cliente pediu para não receber e-mails",
+        ),
+        (told("spamreport"), "complained", None),
+        (told("unsubscribe"), "unknown", None),
+    ],
+)
+def test_each_report_has_one_meaning_and_repeats_no_address(ledger, report, state, reason):
+    put(ledger, contact(1, "unknown"))
+    events, others = read_events(json.dumps([report]).encode())
+    assert (len(events), others) == (1, 0)
+    assert record_events(ledger, events).new == 1
+    with ledger.engine.connect() as connection:
+        row = connection.execute(sa.select(contacts)).one()
+        kept = connection.execute(sa.select(delivery_events)).one()
+    assert (row.state, row.state_reason) == (state, reason)
+    assert ADDRESS not in repr(kept) + repr(row)
+
+
+def test_an_unwanted_message_and_an_unsubscription_stop_that_channel_of_that_payer(ledger):
+    put(ledger, contact(1), contact(2), contact(3))
+    reports = [told("spamreport"), told("group_unsubscribe", key=f"M{2:024x}"), told("delivered", key=f"M{3:024x}")]
+    for _ in range(2):
+        record_events(ledger, read_events(json.dumps(reports).encode())[0])
+    payers = [f"C{number:020x}" for number in (1, 2, 3)]
+    assert ledger.opted_out(payers) == {(payers[0], "email"), (payers[1], "email")}
+    with ledger.engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(consents)) == 2
+    # Who asks for the messages again gets them, and may change their mind once more.
+    record_consent(ledger, payers[0], "email", is_opted_in=True, origin="person", at=NOW + timedelta(days=1))
+    assert (payers[0], "email") not in ledger.opted_out(payers)
+    record_consent(ledger, payers[0], "email", is_opted_in=False, origin="link", at=NOW + timedelta(days=2))
+    assert (payers[0], "email") in ledger.opted_out(payers)
+
+
+REPORTS = [
+    told("processed", at=NOW),
+    told("deferred", at=NOW + timedelta(seconds=5)),
+    told("delivered", at=NOW + timedelta(minutes=1)),
+    told("spamreport", at=NOW + timedelta(hours=3)),
+]
+
+
+def test_every_order_and_every_repetition_of_reports_ends_the_same(settings):
+    engine = open_ledger(settings.ledger)
+    ledger = ContactLedger(engine)
+    orders = list(itertools.permutations(REPORTS))
+    put(ledger, *(contact(number, "sending") for number in range(len(orders))))
+    for number, order in enumerate(orders):
+        for report in (*order, order[0]):
+            body = json.dumps([{**report, "message_key": f"M{number:024x}", "sg_event_id": f"{number}"}]).encode()
+            record_events(ledger, read_events(body)[0])
+    assert set(states(ledger).values()) == {"complained"}
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(delivery_events)) == len(orders) * len(REPORTS)
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def shared_ledger(tmp_path_factory):
+    engine = open_ledger(f"sqlite:///{tmp_path_factory.mktemp('reports')}/ledger.db")
+    yield ContactLedger(engine), itertools.count()
+    engine.dispose()
+
+
+@given(
+    batches=st.lists(
+        st.lists(st.sampled_from(["processed", "deferred", "delivered", "bounce", "dropped", "spamreport"]), max_size=5),
+        max_size=5,
+    ),
+    start=st.sampled_from(["sending", "unknown", "sent", "planned", "cancelled", "rejected"]),
+)
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_contact_only_moves_forward_and_only_if_it_was_sent(shared_ledger, batches, start):
+    ledger, numbers = shared_ledger
+    number = next(numbers)
+    put(ledger, contact(number, start))
+    key, farthest = f"M{number:024x}", ("sent", "delivered", "bounced", "complained")
+    reached = [start]
+    for batch in batches:
+        body = json.dumps([told(event, key=key) for event in batch]).encode()
+        record_events(ledger, read_events(body)[0])
+        reached.append(states(ledger)[key])
+    meaning = {"processed": 0, "deferred": 0, "delivered": 1, "bounce": 2, "dropped": 2, "spamreport": 3}
+    ranks = [meaning[event] for batch in batches for event in batch]
+    if start in ("planned", "cancelled", "rejected") or not ranks:
+        assert set(reached) == {start}
+    else:
+        first = farthest.index(start) if start in farthest else -1
+        assert reached[-1] == farthest[max(first, *ranks)]
+    assert settle(ledger) == 0
+
+
+def test_a_report_that_comes_before_its_contact_is_settled_later(ledger):
+    record_events(ledger, [Event("sendgrid", KEY, "delivered", NOW), Event("sendgrid", KEY, "accepted", NOW)])
+    assert states(ledger) == {}
+    put(ledger, contact(1, "sending"))
+    assert settle(ledger) == 1
+    assert states(ledger) == {KEY: "delivered"}
+    assert settle(ledger) == 0
+
+
+def test_what_came_back_cannot_be_changed_or_removed(ledger):
+    put(ledger, contact(1))
+    record_events(ledger, [Event("sendgrid", KEY, "complained", NOW)])
+    for table in (delivery_events, consents):
+        for change in (table.delete(), table.update().values({table.c[table.primary_key.columns.keys()[0]]: "x"})):
+            with pytest.raises(sa.exc.DBAPIError), ledger.engine.begin() as connection:
+                connection.execute(change)
+
+
+def test_what_is_not_ours_or_changes_nothing_is_left_out():
+    reports = [
+        told("open"),
+        told("click"),
+        told("delivered", key=None),
+        told("delivered", key="short"),
+        told("delivered", key="x" * 500),
+        {"event": "delivered", "message_key": KEY},
+        {"event": "delivered", "message_key": KEY, "timestamp": 10**30},
+        {"event": ["delivered"], "message_key": KEY, "timestamp": 1},
+        told("delivered"),
+    ]
+    events, others = read_events(json.dumps(reports).encode())
+    assert (len(events), others) == (1, 8)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'"text"', b"[" * 100_000, b"\xff\xfe", b"null", b"12"])
+def test_a_body_that_is_no_list_of_events_is_refused(body):
+    with pytest.raises(Unreadable):
+        read_events(body)
+
+
+class Provider:
+    """Signs as SendGrid does."""
+
+    def __init__(self):
+        self._private = ec.generate_private_key(ec.SECP256R1())
+        spki = self._private.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        self.public = b64encode(spki).decode()
+
+    def sign(self, body: bytes, at: datetime = NOW) -> tuple[str, str]:
+        timestamp = str(int(at.timestamp()))
+        return b64encode(self._private.sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))).decode(), timestamp
+
+
+def test_only_what_the_provider_signed_lately_is_believed():
+    provider, other, body = Provider(), Provider(), json.dumps([told("delivered")]).encode()
+    verifier = Verifier([other.public, provider.public])
+    signature, timestamp = provider.sign(body)
+    verifier.verify(body, signature, timestamp, NOW)
+    verifier.verify(body, signature, timestamp, NOW + timedelta(seconds=FRESH_SECONDS))
+    alone = Verifier([provider.public])
+    forgeries = {
+        "another body": (body + b" ", signature, timestamp, NOW),
+        "another time": (body, signature, str(int(timestamp) + 1), NOW),
+        "another signer": (body, other.sign(body)[0], timestamp, NOW),
+        "a copy kept": (body, signature, timestamp, NOW + timedelta(seconds=FRESH_SECONDS + 1)),
+        "from tomorrow": (body, *provider.sign(body, NOW + timedelta(days=1)), NOW),
+        "no signature": (body, None, timestamp, NOW),
+        "no time": (body, signature, None, NOW),
+        "bad base64": (body, "%%%", timestamp, NOW),
+        "strange time": (body, signature, "١٢٣", NOW),
+        "huge time": (body, signature, "9" * 400, NOW),
+        "bad text": (b"\xff", signature, timestamp, NOW),
+    }
+    for name, forgery in forgeries.items():
+        with pytest.raises(Forged):
+            alone.verify(*forgery)
+            pytest.fail(name)
+
+
+@pytest.mark.parametrize("keys", [[], ["not a key"], [""]])
+def test_a_missing_public_key_says_where_to_get_it(keys):
+    with pytest.raises(ConfigError, match="sendgrid_events.*Signature Verification"):
+        Verifier(keys)
+
+
+def test_files_are_read_once_and_bad_ones_set_aside(settings):
+    engine = open_ledger(settings.ledger)
+    ledger = ContactLedger(engine)
+    put(ledger, contact(1), contact(2))
+    inbox = settings.data / "inbox" / "events"
+    inbox.mkdir(parents=True)
+    (inbox / "a.json").write_text(json.dumps([told("delivered")]), encoding="utf-8")
+    (inbox / "b.jsonl").write_text("\n".join(json.dumps(told("bounce", key=f"M{2:024x}")) for _ in range(2)), encoding="utf-8")
+    (inbox / "c.json").write_text("{half a fi", encoding="utf-8")
+    (inbox / "notes.txt").write_text("not for us", encoding="utf-8")
+    counts = read_event_files(settings)
+    assert counts == {"files": 3, "refused": 1, "new": 2, "moved": 2, "stopped": 0, "settled": 0}
+    assert states(ledger) == {KEY: "delivered", f"M{2:024x}": "bounced"}
+    (inbox / "a.json").write_text(json.dumps([told("delivered")]), encoding="utf-8")
+    assert read_event_files(settings)["new"] == 0
+    kept = sorted(path.relative_to(inbox).as_posix() for path in inbox.rglob("*") if path.is_file())
+    assert kept == ["notes.txt", "read/a.2.json", "read/a.json", "read/b.jsonl", "refused/c.json"]
+    engine.dispose()

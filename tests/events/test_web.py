@@ -1,0 +1,155 @@
+"""What the outside world may call, over real HTTP on loopback: signed reports, and the page that stops our e-mails."""
+
+import json
+import logging
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+import sqlalchemy as sa
+import uvicorn
+
+from cobranca.events import sendgrid, web
+from cobranca.ledger import open_ledger
+from cobranca.ledger.contacts import ContactLedger
+from cobranca.ledger.tables import consents
+from cobranca.reminders.unsubscribe import Tokens, link
+from events.test_reports import ADDRESS, Provider, contact, put, states, told
+
+SECRET = "s3cret-of-at-least-thirty-two-characters"
+SIGNED = datetime.now(UTC)
+
+
+@contextmanager
+def served(app):
+    sock = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def ask(url: str, body: bytes | None = None, headers: dict | None = None) -> tuple[int, str, dict]:
+    request = urllib.request.Request(url, data=body, headers=headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as response:
+            return response.status, response.read().decode(), dict(response.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), dict(error.headers)
+
+
+@pytest.fixture
+def house(settings, monkeypatch):
+    provider = Provider()
+    monkeypatch.setenv("AIRFLOW_CONN_SENDGRID_EVENTS", json.dumps({"conn_type": "generic", "password": provider.public}))
+    monkeypatch.setenv("AIRFLOW_CONN_UNSUBSCRIBE", json.dumps({"conn_type": "generic", "password": SECRET}))
+    engine = open_ledger(settings.ledger)
+    with served(web.create_app(settings)) as url:
+        yield SimpleNamespace(url=url, provider=provider, ledger=ContactLedger(engine), settings=settings)
+    engine.dispose()
+
+
+def report(house, body: bytes, *, at: datetime | None = None, signer: Provider | None = None, **headers) -> int:
+    signature, timestamp = (signer or house.provider).sign(body, at or datetime.now(UTC))
+    signed = {sendgrid.SIGNATURE: signature, sendgrid.TIMESTAMP: timestamp, "Content-Type": "application/json", **headers}
+    return ask(f"{house.url}/events/sendgrid", body, signed)[0]
+
+
+def test_signed_reports_move_contacts_however_often_they_come(house):
+    put(house.ledger, contact(1), contact(2, "unknown"))
+    body = json.dumps([told("delivered"), told("bounce", key=f"M{2:024x}", status="5.1.1")]).encode()
+    assert [report(house, body) for _ in range(3)] == [204, 204, 204]
+    assert list(states(house.ledger).values()) == ["delivered", "bounced"]
+
+
+def test_forged_stale_and_unsigned_reports_change_nothing(house, caplog):
+    put(house.ledger, contact(1))
+    body = json.dumps([told("spamreport")]).encode()
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    assert report(house, body, signer=Provider()) == 403
+    assert report(house, body, at=hour_ago) == 403
+    assert ask(f"{house.url}/events/sendgrid", body)[0] == 403
+    assert report(house, b"{") == 400
+    assert states(house.ledger) == {f"M{1:024x}": "sent"}
+    assert ADDRESS not in caplog.text
+
+
+def test_a_body_larger_than_any_of_the_provider_is_not_read(house, monkeypatch):
+    monkeypatch.setattr(web, "LARGEST_BODY", 1000)
+    assert report(house, b"x" * 5000) == 413
+
+    def endless():
+        for _ in range(50):
+            yield b"y" * 1000
+
+    request = urllib.request.Request(f"{house.url}/events/sendgrid", data=endless(), headers={"Transfer-Encoding": "chunked"})
+    with pytest.raises((urllib.error.URLError, OSError)) as refused:
+        urllib.request.urlopen(request, timeout=20)
+    assert getattr(refused.value, "code", 413) == 413
+
+
+def test_a_ledger_that_is_down_lets_the_provider_keep_its_reports(house, monkeypatch, caplog):
+    put(house.ledger, contact(1))
+
+    def down(*_):
+        raise sa.exc.OperationalError("select", {}, Exception("password=secret"))
+
+    monkeypatch.setattr(web, "record_events", down)
+    caplog.set_level(logging.DEBUG)
+    assert report(house, json.dumps([told("delivered")]).encode()) == 503
+    assert "secret" not in caplog.text
+
+
+def test_without_its_public_key_nothing_is_believed(house, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_SENDGRID_EVENTS")
+    assert report(house, json.dumps([told("delivered")]).encode()) == 503
+
+
+def test_one_click_stops_the_e_mails_and_looking_at_the_link_does_not(house):
+    url = link(f"{house.url}/unsubscribe", Tokens(SECRET).token_for("C1"))
+    status, page, headers = ask(url)
+    assert (status, "Não quero mais receber" in page) == (200, True)
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert house.ledger.opted_out(["C1"]) == set()
+    # What a mail program posts, then what the page's button posts.
+    for body in (b"List-Unsubscribe=One-Click", b""):
+        status, page, _ = ask(url, body, {"Content-Type": "application/x-www-form-urlencoded"})
+        assert (status, "pedido registrado" in page) == (200, True)
+    assert house.ledger.opted_out(["C1"]) == {("C1", "email")}
+    with house.ledger.engine.connect() as connection:
+        assert {row.origin for row in connection.execute(sa.select(consents))} == {"link"}
+
+
+@pytest.mark.parametrize("query", ["", "?t=", "?t=invented", "?t=" + "A" * 5000, "?t=%00%ff", "?t=<script>alert(1)</script>"])
+def test_an_invented_link_says_so_and_stops_nobody(house, query):
+    for body in (None, b"List-Unsubscribe=One-Click"):
+        status, page, _ = ask(f"{house.url}/unsubscribe{query}", body)
+        assert (status, "não é válido" in page, "<script>" in page) == (404, True, False)
+    with house.ledger.engine.connect() as connection:
+        assert connection.execute(sa.select(consents)).all() == []
+
+
+def test_a_wish_that_cannot_be_kept_is_not_confirmed(house, monkeypatch):
+    def down(*_, **__):
+        raise OSError
+
+    monkeypatch.setattr(web, "record_consent", down)
+    status, page, _ = ask(link(f"{house.url}/unsubscribe", Tokens(SECRET).token_for("C1")), b"List-Unsubscribe=One-Click")
+    assert (status, "Não foi possível registrar" in page) == (503, True)
+
+
+def test_there_is_nothing_else_to_call(house):
+    assert {ask(f"{house.url}{path}")[0] for path in ("/", "/docs", "/openapi.json", "/events")} == {404}
+    assert ask(f"{house.url}/events/sendgrid")[0] == 405
