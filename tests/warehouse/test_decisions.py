@@ -22,6 +22,7 @@ def paid(prefix: str, customer_id: str, days_late: int = 0) -> tuple[list[dict],
     return receivables, payments
 
 
+QUARANTINED = "boleto com valor diferente do título (erp:refused)"
 # payer: (customer columns, receivables, payments, expected {receivable: (decision, reason, step)})
 SITUATIONS = {
     "overdue": ({}, [("overdue1", "2026-11-13")], {"overdue1": ("remind", "step_due", "d+1")}),
@@ -116,7 +117,7 @@ def night(tmp_path_factory):
         contacted("2026-11-16", "fresh", "fresh", "d+1", 1),
         contacted("2026-11-17", "waiting", "waiting", "d+1", 1),
         contacted("2026-11-16", "bounced", "bounced", "d+1", 1, state="bounced"),
-        contacted("2026-11-16", "refused", "refused", "d+1", 1, state="rejected"),
+        contacted("2026-11-16", "refused", "refused", "d+1", 1, state="rejected", state_reason=QUARANTINED),
         contacted("2026-11-17", "unknown", "unknown", "d+1", 1, state="unknown"),
         contacted("2026-11-17", "held_back", "held_back", "d+1", 1, state="planned"),
         contacted("2026-11-12", "stuck", "stuck", "d+1", 1, state="unknown"),
@@ -174,6 +175,12 @@ def test_a_situation_gets_its_decision(night, name):
 def test_history_and_ranking_count(night, receivable_id, decision, reason, step):
     _, decisions = night
     assert decisions[receivable_id][:3] == (decision, reason, step)
+
+
+def test_the_caller_reads_why_a_message_was_held_back(night):
+    batch, _ = night
+    reasons = duckdb.sql(f"select priority_reason from {table(batch, 'out_call_queue')} where episode_key = 'erp:refused'")
+    assert f"último e-mail não pôde ser enviado: {QUARANTINED}" in reasons.fetchall()[0][0]
 
 
 def test_whoever_paid_today_is_not_in_the_plan(night):

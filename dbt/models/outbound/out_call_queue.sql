@@ -19,7 +19,8 @@ last_contacts as (
         customer_key,
         contacted_on,
         channel,
-        state
+        state,
+        state_reason
     from {{ ref('fct_contacts') }}
     order by customer_key, contacted_on desc, contact_key
 ),
@@ -133,7 +134,9 @@ select
     end
     || case assigned.reason
         when 'invalid_email' then '; e-mail inválido'
-        when 'refused_email' then '; último e-mail não pôde ser enviado'
+        when 'refused_email' then
+            '; último e-mail não pôde ser enviado'
+            || case when last_contacts.state = 'rejected' then coalesce(': ' || last_contacts.state_reason, '') else '' end
         when 'no_email' then '; sem e-mail'
         when 'opted_out' then '; não aceita e-mail'
         when 'delivery_unknown' then '; e-mail sem confirmação de entrega'
