@@ -138,3 +138,12 @@ def test_one_wrong_digit_never_passes_as_the_same_boleto(made, position, shift):
     wrong = line[:position] + str((int(line[position]) + shift) % 10) + line[position + 1 :]
     if boleto.is_valid(wrong, date(2026, 11, 18)):
         assert 32 < position < 47 and line[32] == "1"
+
+
+@given(st.dates(date(2000, 7, 3), date(2060, 12, 31)), st.integers(-boleto.DAYS_BACK, boleto.DAYS_AHEAD))
+def test_a_factor_means_the_one_date_near_the_reference(reference, days):
+    due_date = reference + timedelta(days=days)
+    if due_date > boleto.BASE:
+        factor = boleto.due_date_factor(due_date)
+        assert 1 <= factor <= 9999
+        assert boleto.date_of_factor(factor, reference) == due_date

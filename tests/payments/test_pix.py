@@ -119,3 +119,18 @@ def test_what_was_built_is_read_back(key, name, city, amount, txid, info):
 @given(st.text(max_size=80))
 def test_any_text_is_read_or_refused(text):
     assert pix.is_valid(text) in (True, False)
+
+
+@given(st.integers(0, len(MANUAL) - 5), st.characters(min_codepoint=33, max_codepoint=126))
+def test_one_changed_character_is_always_noticed(position, character):
+    changed = MANUAL[:position] + character + MANUAL[position + 1 :]
+    assert pix.is_valid(changed) == (changed == MANUAL)
+
+
+@given(st.text(min_size=1, max_size=60), st.text(min_size=1, max_size=60))
+def test_names_and_cities_of_any_alphabet_fit_or_are_refused(name, city):
+    try:
+        found = pix.parse(pix.build(key="a@example.com", name=name, city=city))
+    except InvalidPix:
+        return
+    assert 1 <= len(found.name) <= 25 and 1 <= len(found.city) <= 15 and (found.name + found.city).isascii()
