@@ -230,6 +230,30 @@ def answered(dialect_name: str, original: BaseException) -> bool:
     return code_of(original) is not None or "FATAL" in str(original) or "DPY-6001" in str(original)
 
 
+# Types that a driver's cursor tells, by what they hold. What is not named is text.
+_BROAD = {
+    "postgresql": {
+        "flag": {16},
+        "number": {20, 21, 23, 26, 700, 701, 790, 1700},
+        "date": {1082, 1114, 1184},
+        "bytes": {17},
+    },  # pg_type.dat
+    "mysql": {"number": {0, 1, 2, 3, 4, 5, 8, 9, 13, 246}, "date": {7, 10, 12, 14}, "flag": {16}},  # field types of the protocol
+    "mssql": {"bytes": {2}, "number": {3, 5}, "date": {4}},
+}
+
+
+def broad_type(dialect_name: str, told: object) -> str:
+    """``text``, ``number``, ``date`` (with or without a time), ``flag`` or ``bytes``; empty where the driver does not tell."""
+    if told is None or dialect_name == "sqlite":
+        return ""
+    if dialect_name == "oracle":
+        name = getattr(told, "name", str(told))
+        kinds = {"NUMBER": "number", "BINARY_": "number", "DATE": "date", "TIMESTAMP": "date", "BOOLEAN": "flag", "RAW": "bytes"}
+        return next((kind for part, kind in kinds.items() if part in name), "text")
+    return next((kind for kind, codes in _BROAD.get(dialect_name, {}).items() if told in codes), "text")
+
+
 def _run(connection: sa.Connection, *statements: str) -> None:
     for statement in statements:
         connection.exec_driver_sql(statement)

@@ -109,6 +109,21 @@ class Snapshot:
         """The query cut to its first rows, in the words of this engine."""
         return dialects.first_rows(self._dialect, query, limit)
 
+    def columns(self, entity: str, query: str) -> dict[str, str]:
+        """The query's columns as the database names them, each with its broad type: text, number, date, flag or bytes.
+
+        The type is empty where the engine does not tell it. No row is read.
+        """
+        result = self._attempt(entity, lambda: self._run(self.first_rows(query, 0)))
+        described = result.cursor.description
+        result.close()
+        return {item[0]: dialects.broad_type(self._dialect, item[1]) for item in described}
+
+    def only(self, query: str, columns: Sequence[str]) -> str:
+        """The query with some of its columns, named as the database names them."""
+        quote = self._connection.dialect.identifier_preparer.quote_identifier
+        return dialects.around(self._dialect, query, f"select {', '.join(map(quote, columns))}")
+
     def control(self, entity: str, query: str) -> tuple[int, Decimal | float | None]:
         """Row count and amount total as the database itself counts them, in the same snapshot."""
         # SQL Server would add whole cents in an integer that overflows at 21 million.

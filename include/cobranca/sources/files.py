@@ -69,6 +69,15 @@ class FilesSnapshot:
     def first_rows(self, query: str, limit: int) -> str:
         return f"select * from (\n{query}\n) q limit {limit}"
 
+    def columns(self, entity: str, query: str) -> dict[str, str]:
+        """The query's columns with their broad type; that of CSV is empty, since all of it is text."""
+        kinds = self.rows(entity, f"select column_name, column_type from (describe (\n{query}\n))")
+        return {name: "" if self._mapping.entity(entity).csv else _broad_type(kind) for name, kind in kinds}
+
+    def only(self, query: str, columns: Sequence[str]) -> str:
+        quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
+        return f"select {quoted} from (\n{query}\n) q"
+
     def control(self, entity: str, query: str) -> tuple[int, Decimal | None]:
         """Row count and amount total, added up by DuckDB from the text of the files: no value passes the cleaning."""
         counted = f"select count(*) from (\n{query}\n) q"
@@ -427,6 +436,14 @@ def _plain(error: Exception) -> str | None:
         return None
     text = str(error).partition("\n")[0].partition("Candidate")[0].partition("Did you mean")[0]
     return text.strip().rstrip("!.:")
+
+
+def _broad_type(kind: str) -> str:
+    if kind.startswith(("DECIMAL", "DOUBLE", "FLOAT", "HUGEINT")) or kind.endswith("INT") or kind == "INTEGER":
+        return "number"
+    if kind.startswith(("DATE", "TIMESTAMP")):
+        return "date"
+    return {"BOOLEAN": "flag", "BLOB": "bytes"}.get(kind, "text")
 
 
 def _quoted(text: str) -> str:

@@ -129,9 +129,11 @@ def _age(row: dict) -> tuple:
 
 def _rows(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, column: str, values: list[str]) -> Iterator[dict]:
     from cobranca.sources.clean import Cleaner, checked_columns
+    from cobranca.sources.drift import known_columns
 
     wanted = mapping.entity(entity)
-    first = snapshot.stream(entity, snapshot.first_rows(wanted.query, 1))
+    query = known_columns(snapshot, entity, wanted.query)
+    first = snapshot.stream(entity, snapshot.first_rows(query, 1))
     columns = checked_columns(mapping.source, entity, first.columns)
     sample = [row for chunk in first.chunks for row in chunk]
     if not sample or not values:
@@ -141,5 +143,5 @@ def _rows(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, column: s
         ids = [int(text) for text in values if re.fullmatch(r"-?\d{1,18}", text)]
     cleaner = Cleaner(mapping.source, entity, columns, wanted.cents)
     for start in range(0, len(ids), IDS_AT_ONCE):
-        for chunk in snapshot.where_in(entity, wanted.query, column, ids[start : start + IDS_AT_ONCE]):
+        for chunk in snapshot.where_in(entity, query, column, ids[start : start + IDS_AT_ONCE]):
             yield from cleaner.clean(chunk).rows.to_pylist()

@@ -168,9 +168,14 @@ class Beside:
         return self._database.alone()
 
     def first_rows(self, query: str, limit: int) -> str:
-        of_files = [name for name in ENTITY_NAMES if not self._mapping.entity(name).from_database]
-        place = self._files if query in [self._mapping.entity(name).query for name in of_files] else self._database
-        return place.first_rows(query, limit)
+        return self._place_of(query).first_rows(query, limit)
+
+    def columns(self, entity: str, query: str) -> dict[str, str]:
+        """The columns of the entity's own place; what return files add to them is always the same."""
+        return self._of(entity).columns(entity, query)
+
+    def only(self, query: str, columns: Sequence[str]) -> str:
+        return self._place_of(query).only(query, columns)
 
     def control(self, entity: str, query: str) -> tuple[int, Decimal | float | None]:
         """What the entity's place counts and adds; for payments also the cents of the return files that only they have."""
@@ -196,6 +201,10 @@ class Beside:
 
     def _of(self, entity: str) -> Snapshot | FilesSnapshot:
         return self._database if self._mapping.entity(entity).from_database else self._files
+
+    def _place_of(self, query: str) -> Snapshot | FilesSnapshot:
+        of_files = [name for name in ENTITY_NAMES if not self._mapping.entity(name).from_database]
+        return self._files if query in [self._mapping.entity(name).query for name in of_files] else self._database
 
     def _united_with_returns(self, entity: str) -> bool:
         wanted = self._mapping.entity(entity)
