@@ -68,7 +68,7 @@ def test_an_approval_does_not_outlive_another_plan(night):
     assert steps_to_approve(night, TONIGHT + timedelta(days=1)) is None
 
 
-def test_a_pause_holds_the_very_next_message_and_the_night_goes_on_after_it(settings):
+def test_a_pause_holds_the_next_messages_at_once_and_the_night_goes_on_after_it(settings):
     publish_plan(settings, [message(n) for n in range(20)])
 
     class PausedMeanwhile:
@@ -93,7 +93,8 @@ def test_a_pause_holds_the_very_next_message_and_the_night_goes_on_after_it(sett
 
     channel = PausedMeanwhile()
     counts = deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel)
-    assert (channel.sent, counts.sent, counts.held, counts.waits) == (3, 3, 17, 17)
+    assert counts.sent == channel.sent <= 3 + 1, "only what was already committed as sending still left"
+    assert counts.held == counts.waits == 20 - counts.sent
     resume(settings, "Bia")
     counts = deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel)
     assert (counts.sent, counts.waits) == (20, 0)

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import threading
 import time
 import uuid
 from collections import deque
@@ -32,6 +33,13 @@ STALE_PAYMENTS = "pagamentos desatualizados: não se sabe quem já pagou"
 
 # So many answers in a row that leave it open whether the message was accepted: better to wait than to doubt everybody.
 DOUBTS_IN_A_ROW = 20
+# Messages a thread that are committed as sending at a time: one on its way and one that follows it at once.
+AHEAD = 2
+# How long an answer may wait for others before they are written into the ledger together.
+GATHER_SECONDS = 0.25
+PAUSED = "o envio foi pausado por uma pessoa"
+# A letter that a thread did not begin because another had met a setback: certainly not sent.
+NOT_BEGUN = Outcome("retry", "não chegou a ser enviada", wait_seconds=0)
 
 
 class DeliveryRefused(CobrancaError):
@@ -185,6 +193,7 @@ class _Delivery:
         self._refusals = 0
         self._doubts = 0
         self._broken: Exception | None = None
+        self._stop = threading.Event()
 
     def run(self) -> None:
         with ThreadPoolExecutor(self.channel.threads, thread_name_prefix="send") as pool:
@@ -256,40 +265,59 @@ class _Delivery:
             self._broken = error
 
     def _pump(self, pool: ThreadPoolExecutor, letters: Iterator[Letter]) -> Outcome | None:
-        """Keep the threads busy. One transaction records what ended and commits what starts, so that never more
-        messages are ``sending`` than there are threads."""
+        """Keep the threads busy. One transaction records what ended and commits what starts, a group at a time, so that
+        never more than ``AHEAD`` messages a thread are ``sending``."""
+        most, ended, setback = AHEAD * self.channel.threads, [], None
         flying: dict[Future, str] = {}
-        ended: list[Ended] = []
-        setback: Outcome | None = None
         waiting: deque[Letter] = deque()
+        self._stop.clear()
         while True:
-            free = self.channel.threads - len(flying)
-            while setback is None and len(waiting) < free and (letter := next(letters, None)):
+            while setback is None and len(waiting) < most - len(flying) and (letter := next(letters, None)):
                 waiting.append(letter)
-            start = [waiting.popleft() for _ in range(min(free, len(waiting)))] if setback is None else []
+            start = list(waiting) if setback is None else []
+            waiting.clear()
             if not (flying or ended or start):
                 return setback
-            allowed = set(
-                self.ledger.advance(
-                    self.owner, ended=ended, start=[letter.message_key for letter in start], lease_seconds=self.lease_seconds
-                )
-            )
-            self._renew()
+            keys = [letter.message_key for letter in start]
+            allowed = set(self.ledger.advance(self.owner, ended=ended, start=keys, lease_seconds=self.lease_seconds))
             for letter in start:
                 if letter.message_key in allowed:
-                    flying[pool.submit(self.channel.send, letter)] = letter.message_key
-            done, _ = wait(flying, timeout=self.lease_seconds / 3, return_when=FIRST_COMPLETED)
+                    flying[pool.submit(self._send, letter)] = letter.message_key
+            if start and not allowed and self.ledger.is_paused():
+                setback = Outcome("retry", PAUSED, wait_seconds=math.inf)
+                self._stop.set()
             ended = []
-            for future in done:
-                outcome = future.result()
-                ended.append(self._ended(flying.pop(future), outcome))
-                if outcome.result in ("retry", "halt") and (setback is None or setback.result == "retry"):
+            for key, outcome in self._gather(flying, most // 2):
+                ended.append(self._ended(key, outcome))
+                is_setback = outcome.result in ("retry", "halt") and outcome is not NOT_BEGUN
+                if is_setback and (setback is None or setback.result == "retry"):
                     setback = outcome
             if setback is None and self._doubts >= DOUBTS_IN_A_ROW:
                 setback = Outcome("retry", "o provedor não confirma o que recebe", wait_seconds=math.inf)
+                self._stop.set()
+
+    def _gather(self, flying: dict[Future, str], enough: int) -> list[tuple[str, Outcome]]:
+        """What ended, once no more than ``enough`` are on their way, or a moment after the first."""
+        gathered, first = [], math.inf
+        while flying and (not gathered or (len(flying) > enough and time.monotonic() - first < GATHER_SECONDS)):
+            done, _ = wait(flying, GATHER_SECONDS if gathered else self.lease_seconds / 3, return_when=FIRST_COMPLETED)
+            gathered += [(flying.pop(future), future.result()) for future in done]
+            first = min(first, time.monotonic()) if gathered else first
+            self._renew()
+        return gathered
+
+    def _send(self, letter: Letter) -> Outcome:
+        """In one of the threads. After the first setback nothing else begins."""
+        if self._stop.is_set():
+            return NOT_BEGUN
+        outcome = self.channel.send(letter)
+        if outcome.result in ("retry", "halt"):
+            self._stop.set()
+        return outcome
 
     def _ended(self, key: str, outcome: Outcome) -> Ended:
-        self._doubts = self._doubts + 1 if outcome.result == "unknown" else 0
+        if outcome is not NOT_BEGUN:
+            self._doubts = self._doubts + 1 if outcome.result == "unknown" else 0
         if outcome.result == "sent":
             self.sent += 1
             self._refusals = 0
