@@ -40,6 +40,7 @@ class Night:
     promises: tuple[Row, ...]
     holds: tuple[Row, ...]
     next_step: Row | None
+    limits: Row | None
 
     @property
     def main(self) -> Row | None:
@@ -60,14 +61,14 @@ def explain(settings: Settings, customer: str, business_date: date | None = None
         PartitionError: no plan was approved for that date, or for any.
     """
     if business_date is not None:
-        night = _read(read_batch(settings, business_date), customer)
+        night = _read(settings, read_batch(settings, business_date), customer)
         if night is None:
             raise _unknown(customer, f"on {business_date}")
         return "\n".join(_one_night(night, _messages(settings, night)))
     batches = list(_approved(settings))
     if not batches:
         raise PartitionError(f"no plan was ever approved under {settings.data}; run a night first.")
-    nights = [night for batch in batches if (night := _read(batch, customer)) is not None]
+    nights = [night for batch in batches if (night := _read(settings, batch, customer)) is not None]
     if not nights:
         raise _unknown(customer, f"on any of the {len(batches)} nights")
     return "\n".join([*_timeline(nights, settings), "", *_one_night(nights[-1], _messages(settings, nights[-1]))])
@@ -92,18 +93,20 @@ def _approved(settings: Settings) -> Iterator[Manifest]:
             continue
 
 
-def _read(batch: Manifest, customer: str) -> Night | None:
+def _read(settings: Settings, batch: Manifest, customer: str) -> Night | None:
     import duckdb
 
     with duckdb.connect() as connection:
 
-        def rows(table: str, condition: str, parameters: Sequence[object], order: str) -> tuple[Row, ...]:
+        def rows(
+            table: str, condition: str, parameters: Sequence[object], order: str, files: Manifest = batch
+        ) -> tuple[Row, ...]:
             # a table that older batches do not have holds nothing
-            if f"{table}.parquet" not in {entry.name for entry in batch.files}:
+            if f"{table}.parquet" not in {entry.name for entry in files.files}:
                 return ()
             cursor = connection.execute(
                 f"select * from read_parquet(?) where {condition} order by {order}",
-                [str(batch.path(f"{table}.parquet")), *parameters],
+                [str(files.path(f"{table}.parquet")), *parameters],
             )
             names = [column[0] for column in cursor.description]
             return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())
@@ -112,6 +115,8 @@ def _read(batch: Manifest, customer: str) -> Night | None:
         if key is None:
             return None
         ranking = rows("dim_payer_ranking", "customer_key = ?", [key], "customer_key")
+        policy = _policy(settings, batch)
+        limits = rows("policy_limits", "true", [], "policy_version", policy) if policy else ()
         following = rows("fct_next_steps", "customer_key = ?", [key], "customer_key")
         return Night(
             business_date=batch.business_date,
@@ -127,7 +132,17 @@ def _read(batch: Manifest, customer: str) -> Night | None:
             promises=rows("fct_promises", "customer_key = ?", [key], "made_on desc, promise_id"),
             holds=rows("fct_holds", "customer_key = ?", [key], "scope, target_id, starts_on"),
             next_step=following[0] if following else None,
+            limits=limits[0] if limits else None,
         )
+
+
+def _policy(settings: Settings, batch: Manifest) -> Manifest | None:
+    """The policy that the batch was made from, as long as it is kept."""
+    try:
+        policy = read_manifest(settings.folder("landing", batch.business_date, "policy"))
+    except PartitionError:
+        return None
+    return policy if policy.batch_id == batch.inputs.get("policy") else None
 
 
 def _customer_key(batch: Manifest, customer: str, rows) -> str | None:
@@ -233,7 +248,7 @@ def _payer(night: Night) -> Iterator[str]:
         return
     yield (
         f"Como paga: {CLASSES[row['payer_class']].lower()}, nota {row['score']} de 100"
-        f" ({row['rank']}º de {_thousands(night.payers)} pagadores)."
+        f" ({_thousands(row['rank'])}º de {_thousands(night.payers)} pagadores)."
     )
     if row.get("score_reasons"):
         yield f"  {row['score_reasons']}"
@@ -260,21 +275,28 @@ def _decision(night: Night, messages: dict[str, tuple[str, str | None]]) -> Iter
         yield f"  Suspensão {about}: {why}, por {hold['author']}, desde {_day(hold['starts_on'])}, {until}."
     if main["episode_key"]:
         yield f"  Conta pelo título {main['episode_key']}, {_age(main['days_past_due'])}."
-    yield from _inputs(main)
-    if main["superseded_steps"]:
+    yield from _inputs(main, night.limits)
+    if main["decision"] not in ACTED and main["step"]:
+        yield f"  Passo que caberia: {_step_name(main['step_offset'])}."
+    if main["decision"] in ACTED and main["superseded_steps"]:
         yield f"  Passos anteriores que este substitui: {main['superseded_steps'].replace(',', ', ')}."
     yield f"  {_next(night)}"
 
 
-def _inputs(main: Row) -> Iterator[str]:
+def _inputs(main: Row, limits: Row | None) -> Iterator[str]:
     """What the rule looked at, as far as the batch keeps it."""
     if main.get("last_step_on"):
         yield f"  Último passo dado: {_step_name(main['last_offset'])}, em {_day(main['last_step_on'])}."
     if main.get("contacts_in_30_days") is not None:
         counted = f"{main['contacts_in_7_days']} em 7 dias e {main['contacts_in_30_days']} em 30"
         spoken = f", o último em {_day(main['last_contacted_on'])}" if main["last_contacted_on"] else ""
-        yield f"  Contatos, por todos os canais: {counted}{spoken}."
-    if main.get("considered_amount") is not None:
+        most = ""
+        if limits:
+            pause = _count(limits["minimum_interval_days"], "dia", "dias")
+            most = f" (no máximo {limits['maximum_per_7_days']} e {limits['maximum_per_30_days']}, com {pause} entre eles)"
+        yield f"  Contatos, por todos os canais: {counted}{most}{spoken}."
+    weighed = main["decision"] in ACTED or main["reason"] == "below_minimum"
+    if weighed and main.get("considered_amount") is not None:
         least = main.get("required_amount")
         limit = f", de um mínimo de {format_money(least, main['currency'])}" if least else ""
         yield f"  Valor considerado: {format_money(main['considered_amount'], main['currency'])}{limit}."
@@ -294,16 +316,31 @@ def _open(night: Night) -> Iterator[str]:
     shown = [row for row in night.decisions if row["reason"] not in _QUIET]
     quiet = [row for row in night.decisions if row["reason"] in _QUIET]
     yield f"Em aberto: {_count(len(night.decisions), 'título', 'títulos')}, {_totals(night.decisions)}"
+    conventions = {terms for row in shown if (terms := _convention(night.receivables.get(row["receivable_key"], {})))}
+    if len(conventions) == 1:
+        yield f"Encargos: {next(iter(conventions))}"
     for row in shown:
         receivable = night.receivables.get(row["receivable_key"], {})
         document = " ".join(str(part) for part in (receivable.get("document_number"), receivable.get("installment")) if part)
         yield f"- {row['receivable_key']}{f' ({document})' if document else ''}: {_age(row['days_past_due'])}, {_due(receivable)}"
         yield f"    {_charges(row, receivable)}"
-        yield f"    {_action(row).capitalize()}: {in_sentence(reason(row['reason']))}"
+        if len(conventions) > 1 and _convention(receivable):
+            yield f"    Encargos: {_convention(receivable)}"
+        yield f"    {_verdict(row, night.main)}"
     if quiet:
         dates = [night.receivables[row["receivable_key"]]["effective_due_date"] for row in quiet]
         first = f"o primeiro em {_day(min(dates))}" if len(quiet) > 1 else f"em {_day(dates[0])}"
-        yield f"- {_count(len(quiet), 'título', 'títulos')} a vencer, {first}, {_totals(quiet)}: {in_sentence(reason('not_due'))}"
+        yield f"- {_count(len(quiet), 'título', 'títulos')} a vencer, {first}, {_totals(quiet)}"
+
+
+def _verdict(row: Row, main: Row) -> str:
+    """What comes of one receivable, without repeating what was said of the payer."""
+    if row["receivable_key"] == row["episode_key"]:
+        return "Conduz a cobrança deste cliente."
+    if row["decision"] != "none" or row["reason"] == main["reason"]:
+        return f"{reason(row['reason'])}."
+    until = f" até {_day(row['hold_until'])}" if row.get("hold_until") else ""
+    return f"Sem contato{until}. {reason(row['reason'])}."
 
 
 def _due(receivable: Row) -> str:
@@ -315,25 +352,33 @@ def _due(receivable: Row) -> str:
 
 
 def _charges(row: Row, receivable: Row) -> str:
-    """Principal, fine and interest with the convention that they follow, as on the message."""
+    """Principal, fine and interest, each by itself, and what they add up to."""
     currency = row["currency"]
-    parts = [format_money(row["open_amount"], currency)]
+    told = format_money(row["open_amount"], currency)
     paid = (receivable.get("amount") or row["open_amount"]) - row["open_amount"]
     if paid:
-        parts[0] += f" (de {format_money(receivable['amount'], currency)}; já abatidos {format_money(paid, currency)})"
-    if row["amount_due"] == row["open_amount"]:
-        return f"{parts[0]}, sem encargos"
-    rate = receivable.get("fine_rate")
-    parts.append(f"multa{f' de {_percent(rate, 2)}' if rate is not None else ''} {format_money(receivable['fine'], currency)}")
-    monthly, start = receivable.get("monthly_interest_rate"), receivable.get("interest_start")
-    terms = f" de {_percent(monthly, 2)} ao mês" if monthly is not None else " pela taxa legal" if start else ""
-    if start:
-        since = receivable["due_date" if start == "original_due" else "effective_due_date"]
-        terms += f" (simples, mês de 30 dias, desde {_day(since)})"
-    parts.append(f"juros{terms} {format_money(receivable['interest'], currency)}")
+        told += f" (de {format_money(receivable['amount'], currency)}, já abatidos {format_money(paid, currency)})"
     waived = (receivable.get("waived_fine") or Decimal(0)) + (receivable.get("waived_interest") or Decimal(0))
-    gift = f"; dispensados {format_money(waived, currency)}" if waived else ""
-    return f"{' + '.join(parts)} = {format_money(row['amount_due'], currency)}{gift}"
+    gift = f"; dispensados {format_money(waived, currency)} de encargos" if waived else ""
+    if row["amount_due"] == row["open_amount"]:
+        return f"{told}, sem encargos{gift}"
+    fine, interest = (format_money(receivable[name], currency) for name in ("fine", "interest"))
+    return f"{told} + multa {fine} + juros {interest} = {format_money(row['amount_due'], currency)}{gift}"
+
+
+def _convention(receivable: Row) -> str:
+    """The terms that the charges follow, as on the message; nothing where there are none."""
+    if not receivable.get("interest_start"):
+        return ""
+    monthly = receivable["monthly_interest_rate"]
+    interest = (
+        f"juros simples de {_percent(monthly, 2)} ao mês (mês de 30 dias)" if monthly is not None else "juros pela taxa legal"
+    )
+    since = "original" if receivable["interest_start"] == "original_due" else "em dia útil"
+    return (
+        f"multa de {_percent(receivable['fine_rate'], 2)}, uma vez, sobre o que estava em aberto no vencimento;"
+        f" {interest} desde o vencimento {since}"
+    )
 
 
 def _history(night: Night) -> Iterator[str]:
@@ -341,7 +386,8 @@ def _history(night: Night) -> Iterator[str]:
         yield f"Contatos até a véspera: {len(night.contacts)}"
         for row in night.contacts[:CONTACTS_TOLD]:
             state = contact_state(row["channel"], row["state"])
-            yield f"- {_day(row['contacted_on'])} {_channel(row['channel'])}, {row['step']}: {state}"
+            answer = f", {row['outcome_code']}" if row.get("outcome_code") else ""
+            yield f"- {_day(row['contacted_on'])} {_channel(row['channel'])}, {row['step']}: {state}{answer}"
         if len(night.contacts) > CONTACTS_TOLD:
             yield f"- e mais {len(night.contacts) - CONTACTS_TOLD} antes"
     else:
@@ -388,7 +434,7 @@ def _step_name(offset: int) -> str:
 
 def _channel(channel: str) -> str:
     name = CHANNELS.get(channel, channel)
-    return in_sentence(name) if channel in ("email", "phone") else name
+    return name.lower() if channel in ("email", "phone") else name
 
 
 def _age(days: int) -> str:
