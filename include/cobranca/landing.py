@@ -15,12 +15,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cobranca import manifest
 from cobranca.errors import PartitionError, SourceError
 from cobranca.manifest import FileEntry, Manifest
 from cobranca.settings import Settings
 from cobranca.sources.now import Standing, paid_now, standing_now
+
+if TYPE_CHECKING:
+    from cobranca.sources.clean import Bounds
 
 __all__ = [
     "LandingDraft", "Standing", "accept", "land_all", "land_source", "paid_now", "previous_landing", "read_landing", "sources",
@@ -67,14 +71,17 @@ def land_source(settings: Settings, business_date: date, source: str, run_key: s
 
     Raises:
         ConfigError: the source's file or connection is wrong.
-        SourceError: the source cannot be reached or read completely, or its own totals differ from what came.
+        SourceError: the source cannot be reached or read completely, a column that came last time is gone or has another
+            type, or its own totals differ from what came.
     """
+    from cobranca.sources import drift
     from cobranca.sources.engine import open_snapshot
     from cobranca.sources.extract import read_whole
     from cobranca.sources.mapping import ENTITY_NAMES, get_mapping
     from cobranca.sources.settle import settle
 
     mapping = get_mapping(settings, source)
+    bounds = plausible(settings, business_date)
     draft = manifest.draft_folder(_root(settings, business_date), run_key)
     partial, target = draft / f".reading-{source}", draft / source
     manifest.discard(partial)
@@ -82,8 +89,9 @@ def land_source(settings: Settings, business_date: date, source: str, run_key: s
     partial.mkdir()
     try:
         with open_snapshot(mapping) as snapshot:
-            extracts = {entity: read_whole(snapshot, mapping, entity, partial) for entity in ENTITY_NAMES}
-        entries = settle(source, extracts, partial)
+            mapping, shapes = drift.compared(snapshot, mapping, previous_landing(settings, business_date))
+            extracts = {entity: read_whole(snapshot, mapping, entity, partial, bounds) for entity in ENTITY_NAMES}
+        entries = drift.noted(settle(source, extracts, partial), shapes)
         body = json.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False)
         manifest.write_atomically(partial / _SUMMARY, body + "\n")
         os.replace(partial, target)
@@ -155,6 +163,19 @@ def previous_landing(settings: Settings, business_date: date) -> Manifest | None
         except PartitionError:
             continue
     return None
+
+
+def plausible(settings: Settings, business_date: date) -> "Bounds":
+    """What the policy in force holds to be no mistake of a source.
+
+    Raises:
+        ConfigError: the policy is invalid.
+    """
+    from cobranca.policy import load_policy
+    from cobranca.sources.clean import Bounds
+
+    limits = load_policy(settings.config, business_date).limits.arrivals
+    return Bounds(limits.latest_due(business_date), limits.largest_amount)
 
 
 def _root(settings: Settings, business_date: date) -> Path:

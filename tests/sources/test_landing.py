@@ -77,7 +77,9 @@ def test_orphans_and_duplicates_go_to_quarantine(erp_only: Settings, erp: Source
     assert published.entry("erp/customers__quarantine.parquet").rows == 2
     assert refused(published, "erp", "receivables") == {"3": "unknown_customer", "4": "not_positive"}
     assert refused(published, "erp", "payments") == dict.fromkeys("234", "unknown_receivable")
-    assert published.entry("erp/payments__quarantine.parquet").totals == {"reason unknown_receivable": "3"}
+    assert published.entry("erp/payments__quarantine.parquet").totals == {
+        "reason unknown_receivable": "3", "refused": "1200.00",
+    }  # fmt: skip
     for entity in ("customers", "receivables", "payments"):
         good, bad = published.entry(f"erp/{entity}.parquet"), published.entry(f"erp/{entity}__quarantine.parquet")
         assert good.rows + bad.rows == int(good.totals["rows_read"]) and bad.rows == int(good.totals["rows_quarantined"])

@@ -202,6 +202,12 @@ class Arrivals(_Frozen):
 
     minimum_share_of_previous: Rate = Decimal("0.5")
     maximum_quarantine_share: Rate = Decimal("0.05")
+    maximum_years_ahead: Annotated[int, Field(ge=1, le=50)] = 15
+    largest_amount: Amount = Decimal("1000000000.00")
+
+    def latest_due(self, business_date: date) -> date:
+        """The last plausible due date: the end of the last year ahead."""
+        return date(business_date.year + self.maximum_years_ahead, 12, 31)
 
 
 class Volume(_Frozen):

@@ -29,6 +29,11 @@ def arrivals_facts(files: "Files", arrivals: list["Arrival"], previous: Manifest
             if arrival.quarantine_view in files.tables
             for group in _quarantine(files, arrival.quarantine_view)
         ],
+        "repairs": [
+            {"source": arrival.source, "entity": arrival.entity, "column": name.split()[0], "rule": name.split()[1], "rows": rows}
+            for arrival in arrivals
+            for name, rows in sorted(arrival.repairs.items(), key=lambda item: (-item[1], item[0]))
+        ],
     }
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cobranca.quality.runner import Files
 
 QUARANTINE_SUFFIX = "__quarantine"
+REPAIRED = "repaired "  # in a manifest entry: how often cleaning wrote a value differently, by column and rule
 LANDED = ("sources", "policy", "feedback")
 MONEY_COLUMNS = ("amount", "open_amount", "fine", "interest", "amount_due", "open_overdue_amount")
 
@@ -44,7 +45,13 @@ def check_arrivals(settings: Settings, draft: "LandingDraft") -> Verdict:
         if arrival.quarantine_view
     }
     with open_files(views) as files:
-        suite = arrivals_suite(arrivals, draft.business_date, limits.minimum_share_of_previous, limits.maximum_quarantine_share)
+        suite = arrivals_suite(
+            arrivals,
+            draft.business_date,
+            limits.minimum_share_of_previous,
+            limits.maximum_quarantine_share,
+            limits.maximum_years_ahead,
+        )
         checks = [*_completeness(draft, arrivals), *run(files, suite)]
         facts = arrivals_facts(files, arrivals, draft.previous)
     verdict = Verdict.of(draft.business_date, batch_id_of(list(draft.entries)), ARRIVALS, checks, facts)
@@ -107,6 +114,11 @@ def _arrivals(draft: "LandingDraft") -> list:
                 declared=control_totals(entries[name]),
                 previous_rows=before.rows if before else None,
                 previous_totals=control_totals(before) if before else {},
+                repairs={
+                    what.removeprefix(REPAIRED): int(count)
+                    for what, count in entries[name].totals.items()
+                    if what.startswith(REPAIRED)
+                },
             )
         )
     return found

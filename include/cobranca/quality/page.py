@@ -38,6 +38,7 @@ REASONS = {
     "not_positive": "valor zero ou negativo",
     "out_of_range": "data fora do período",
     "due_before_issue": "vencimento antes da emissão",
+    "due_too_far": "vencimento distante demais",
     "not_finite": "não é um número",
     "too_many_decimals": "mais de duas casas decimais",
     "not_whole_cents": "centavos não inteiros",
@@ -50,6 +51,14 @@ REASONS = {
     "unknown_currency": "moeda desconhecida",
     "unknown_status": "situação desconhecida",
     "unknown_kind": "tipo desconhecido",
+    # how a value was written differently on its way in
+    "trimmed": "espaços e quebras de linha retirados",
+    "normalised": "escrito na forma padrão",
+    "first_of_several": "vários no campo: vale o primeiro válido",
+    "zeros_restored": "zeros à esquerda repostos",
+    "reformatted": "data AAAAMMDD reescrita",
+    "defaulted": "vazio: vale o padrão",
+    "sign_turned": "sinal do estorno invertido",
 }
 
 

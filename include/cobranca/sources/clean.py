@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import field as default
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
@@ -53,6 +54,7 @@ _YES = frozenset({"1", "s", "sim", "y", "yes", "t", "true", "v", "verdadeiro"})
 _NO = frozenset({"0", "n", "nao", "não", "no", "f", "false", "falso"})
 _EMPTY_DATES = frozenset({"", "00000000", "0", "0000-00-00", "0000-00-00 00:00:00", "0000-00-00T00:00:00"})
 _DATE_TEXT = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:$|[T ]\d{2}:\d{2})|(\d{4})(\d{2})(\d{2})$")
+_COMPACT = re.compile(r"\s*(?!0{8})\d{8}\s*$")
 _DATE_VECTOR = r"^\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})"
 # The codes by which control totals are kept; what is no known code counts under UNREADABLE.
 GROUPED = {"customers": (), "receivables": ("currency", "status"), "payments": ("kind",)}
@@ -70,10 +72,14 @@ class Unreadable(ValueError):
 
 @dataclass
 class Column:
-    """One converted column; ``bad`` maps row positions to reason codes, and there the value is null."""
+    """One converted column; ``bad`` maps row positions to reason codes, and there the value is null.
+
+    ``repaired`` counts by rule how many values were written differently than they land.
+    """
 
     values: pa.Array
     bad: dict[int, str]
+    repaired: Counter[str] = default(default_factory=Counter)
 
 
 @dataclass
@@ -86,6 +92,17 @@ class Group:
     rows: int = 0
     amount: Decimal = Decimal(0)
     size: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a source may plausibly hold; a later due date or a larger amount (in currency units) is a mistake."""
+
+    latest_due: date = LAST_DAY
+    largest_amount: Decimal | None = None
+
+
+ANY = Bounds()
 
 
 @dataclass
@@ -122,12 +139,14 @@ class Cleaner:
     sums where :attr:`adds_exactly` (neither floats nor text came, nor NaN).
     """
 
-    def __init__(self, source: str, entity: str, columns: Sequence[str], cents: Sequence[str] = ()):
+    def __init__(self, source: str, entity: str, columns: Sequence[str], cents: Sequence[str] = (), bounds: Bounds = ANY):
         self.source, self.entity = source, entity
         self.columns, self._cents = tuple(columns), frozenset(cents)
+        self._bounds = bounds
         self._key = schema.KEYS[entity]
         self.rows_read = 0
         self.notes: Counter[str] = Counter()
+        self.repairs: Counter[str] = Counter()
         self.amount_read = Decimal(0)
         self.amount_exact = True
         self.amount_finite = True
@@ -215,29 +234,32 @@ class Cleaner:
                 bad.setdefault(row, (name, reason))
             else:
                 self.notes[f"{name} {reason}"] += 1
+        for rule, count in column.repaired.items():
+            self.repairs[f"{name} {rule}"] += count
         return column.values
 
     def _text(self, name: str, values: Sequence | TextColumn) -> Column:
         column = texts(values, line_break=";" if name == "phone" else " ")
         if name in _PERSONAL:
-            return _mapped(column.values, _PERSONAL[name], _SURE.get(name))
+            return _personal(name, column)
         if name == self._key or name.endswith("_id"):
             return column
         if name == "currency":
-            return _one_of(pc.utf8_upper(column.values), "unknown_currency", _currencies(), "BRL")
+            return _one_of(pc.utf8_upper(column.values), "unknown_currency", _currencies(), "BRL", column.repaired)
         allowed = schema.ALLOWED.get(self.entity, {}).get(name)
         if allowed:
             default = schema.DEFAULTS[self.entity][name]
-            result = _one_of(pc.utf8_lower(column.values), f"unknown_{name}", pa.array(allowed), default)
+            result = _one_of(pc.utf8_lower(column.values), f"unknown_{name}", pa.array(allowed), default, column.repaired)
             if self.entity == "customers":
                 # The one choice that is safe to fill in: a consumer is charged less and protected more.
                 result.values = pc.fill_null(result.values, default)
             return result
         if name == "preferred_channel":
-            return Column(pc.utf8_lower(column.values), column.bad)
+            return Column(pc.utf8_lower(column.values), column.bad, column.repaired)
         if quick.is_plain(column.values):
             return column
-        return Column(pc.utf8_normalize(column.values, form="NFC"), column.bad)
+        composed = pc.utf8_normalize(column.values, form="NFC")
+        return Column(composed, column.bad, column.repaired + _changed("normalised", column.values, composed))
 
     def _money(self, name: str, values: Sequence | TextColumn) -> Column:
         in_cents = name in self._cents
@@ -276,6 +298,7 @@ class Cleaner:
             # Some systems store a reversal negative, some positive; landed amounts are positive, the kind has the sign.
             turned = pc.and_(pc.equal(arrays["kind"], "reversal"), pc.less(arrays["amount"], pa.scalar(Decimal(0), schema.MONEY)))
             turned = pc.fill_null(turned, False)
+            self._repaired("amount sign_turned", pc.sum(turned).as_py())
             arrays["amount"] = pc.if_else(turned, pc.negate(arrays["amount"]), arrays["amount"]).cast(schema.MONEY)
         refuse("amount", "not_positive", pc.less_equal(arrays["amount"], pa.scalar(Decimal(0), schema.MONEY)))
         for name in [field.name for field in schema.ENTITIES[self.entity] if field.type == schema.DATE]:
@@ -288,8 +311,15 @@ class Cleaner:
             else:
                 self.notes[f"{name} out_of_range"] += len(rows)
                 arrays[name] = pc.if_else(pc.fill_null(outside, False), pa.scalar(None, schema.DATE), arrays[name])
+        if self._bounds.largest_amount is not None:
+            refuse("amount", "too_large", pc.greater(arrays["amount"], pa.scalar(self._bounds.largest_amount)))
         if self.entity == "receivables":
             refuse("due_date", "due_before_issue", pc.less(arrays["due_date"], arrays["issue_date"]))
+            refuse("due_date", "due_too_far", pc.greater(arrays["due_date"], self._bounds.latest_due))
+
+    def _repaired(self, rule: str, count: int | None) -> None:
+        if count:
+            self.repairs[rule] += count
 
     def _quarantined(self, arrays: dict[str, pa.Array], bad: dict[int, tuple[str, str]]) -> pa.Table:
         rows = sorted(bad)
@@ -327,11 +357,14 @@ def texts(values: Sequence | TextColumn, line_break: str = " ") -> Column:
                 raise TypeError
         except (pa.ArrowException, ValueError, TypeError, OverflowError):
             array, bad = _each(values, _text_of, schema.TEXT)
+    repaired: Counter[str] = Counter()
     if not quick.is_plain(array):
+        before = array
         if pc.any(pc.match_substring_regex(array, _CONTROL)).as_py():
             array = pc.replace_substring_regex(array, _CONTROL, line_break)
         array = pc.utf8_trim_whitespace(array)
-    return Column(pc.if_else(pc.equal(array, ""), pa.scalar(None, schema.TEXT), array), bad)
+        repaired = _changed("trimmed", before, array)
+    return Column(pc.if_else(pc.equal(array, ""), pa.scalar(None, schema.TEXT), array), bad, repaired)
 
 
 def dates(values: Sequence | TextColumn) -> Column:
@@ -341,7 +374,7 @@ def dates(values: Sequence | TextColumn) -> Column:
             return Column(values.array.cast(schema.DATE), {})
         if values.kind in ("text", "whole"):
             with suppress(pa.ArrowException, ValueError):
-                return Column(_dates_from_text(texts(values).values), {})
+                return _dates_column(texts(values))
         values = values.values()
     kinds = set(map(type, values)) - {type(None)}
     try:
@@ -350,10 +383,12 @@ def dates(values: Sequence | TextColumn) -> Column:
         if kinds == {datetime}:
             return Column(pa.array([value and value.date() for value in values], schema.DATE), {})
         if kinds <= {str} or kinds == {int}:
-            return Column(_dates_from_text(texts(values).values), {})
+            return _dates_column(texts(values))
     except (pa.ArrowException, ValueError, TypeError, OverflowError):
         pass
-    return Column(*_each(values, _date_of, schema.DATE))
+    array, bad = _each(values, _date_of, schema.DATE)
+    compact = sum(bool(_COMPACT.match(str(value))) for row, value in enumerate(values) if row not in bad)
+    return Column(array, bad, Counter(reformatted=compact) if compact else Counter())
 
 
 def times(values: Sequence | TextColumn) -> Column:
@@ -438,26 +473,41 @@ def _flag(bad: dict[int, str], mask: pa.Array, reason: str) -> None:
         bad.setdefault(row, reason)
 
 
-def _mapped(array: pa.Array, read: Callable[[str], str | None], sure: Callable[[pa.Array], pa.Array] | None = None) -> Column:
-    """Apply a function once per different text; what it refuses is null and counted as invalid.
+def _changed(rule: str, before: pa.Array, after: pa.Array) -> Counter[str]:
+    """How many values differ and are not blank now."""
+    count = pc.sum(pc.and_(pc.not_equal(before, after), pc.not_equal(after, ""))).as_py()
+    return Counter({rule: count}) if count else Counter()
 
-    ``sure`` gives its answer for the plain cases among them, all at once.
+
+def _personal(name: str, column: Column) -> Column:
+    """Apply the rule of :mod:`cobranca.sources.people` once per different text; what it refuses is null and counted as invalid.
+
+    The plain cases among them are answered all at once.
     """
+    array, read, sure = column.values, _PERSONAL[name], _SURE.get(name)
     encoded = array.dictionary_encode()
     read_once = pa.nulls(len(encoded.dictionary), schema.TEXT) if sure is None else sure(encoded.dictionary)
+    rules = pc.if_else(pc.not_equal(read_once, encoded.dictionary), "normalised", pa.scalar(None, schema.TEXT))
     undecided = pc.is_null(read_once)
-    rest = pa.array([read(text) for text in encoded.dictionary.filter(undecided).to_pylist()], schema.TEXT)
-    read_once = pc.replace_with_mask(read_once, undecided, rest)
+    asked = encoded.dictionary.filter(undecided).to_pylist()
+    answers = [read(text) for text in asked]
+    how = [people.repair(name, text, answer) for text, answer in zip(asked, answers, strict=True)]
+    read_once = pc.replace_with_mask(read_once, undecided, pa.array(answers, schema.TEXT))
+    rules = pc.replace_with_mask(rules, undecided, pa.array(how, schema.TEXT))
     result = read_once.take(encoded.indices)
     lost = pc.and_(pc.is_valid(array), pc.is_null(result))
-    return Column(result, dict.fromkeys(_where(lost), "invalid"))
+    repaired = Counter({row["values"]: row["counts"] for row in rules.take(encoded.indices).value_counts().to_pylist()})
+    del repaired[None]
+    return Column(result, dict.fromkeys(_where(lost), "invalid"), column.repaired + repaired)
 
 
-def _one_of(array: pa.Array, reason: str, allowed: pa.Array, default: str) -> Column:
+def _one_of(array: pa.Array, reason: str, allowed: pa.Array, default: str, repaired: Counter[str]) -> Column:
+    if array.null_count:
+        repaired = repaired + Counter(defaulted=array.null_count)
     array = pc.fill_null(array, default)
     known = pc.is_in(array, allowed)
     bad = dict.fromkeys(_where(pc.invert(known)), reason)
-    return Column(pc.if_else(known, array, pa.scalar(None, schema.TEXT)) if bad else array, bad)
+    return Column(pc.if_else(known, array, pa.scalar(None, schema.TEXT)) if bad else array, bad, repaired)
 
 
 @lru_cache(maxsize=1)
@@ -557,6 +607,13 @@ def _text_of(value) -> str:
     if isinstance(value, (date, datetime)):
         return value.isoformat()
     return str(value)
+
+
+def _dates_column(column: Column) -> Column:
+    """Dates from text; raises like Arrow's casts where one has no usual form."""
+    found = _dates_from_text(column.values)
+    compact = pc.sum(pc.and_(pc.equal(pc.utf8_length(column.values), 8), pc.is_valid(found))).as_py()
+    return Column(found, {}, Counter(reformatted=compact) if compact else Counter())
 
 
 def _dates_from_text(array: pa.Array) -> pa.Array:

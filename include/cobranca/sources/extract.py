@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cobranca import schema
-from cobranca.sources.clean import GROUPED, Cleaner, Group, checked_columns
+from cobranca.sources.clean import ANY, GROUPED, Bounds, Cleaner, Group, checked_columns
 from cobranca.sources.parquet import ParquetFile
 from cobranca.sources.problem import SourceProblem
 from cobranca.sources.settle import Extract, table_of
@@ -18,15 +18,16 @@ Groups = dict[tuple[str, ...], Group]
 WHOLE = ("",)
 
 
-def read_whole(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, folder: Path) -> Extract:
-    """Read every row of one entity into ``<entity>.read`` and ``<entity>.bad``.
+def read_whole(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, folder: Path, bounds: Bounds = ANY) -> Extract:
+    """Read every row of one entity into ``<entity>.read`` and ``<entity>.bad``; what is out of bounds goes to the latter.
 
     Raises:
         SourceProblem: it cannot be read completely, or the source's own totals differ from what came.
     """
     wanted = mapping.entity(entity)
     stream = (getattr(snapshot, "bulk", None) or snapshot.stream)(entity, wanted.query)
-    cleaner = Cleaner(mapping.source, entity, checked_columns(mapping.source, entity, stream.columns), wanted.cents)
+    columns = checked_columns(mapping.source, entity, stream.columns)
+    cleaner = Cleaner(mapping.source, entity, columns, wanted.cents, bounds)
     good = ParquetFile(folder / f"{entity}.read", schema.ENTITIES[entity], schema.KEYS[entity])
     bad = ParquetFile(folder / f"{entity}.bad", schema.QUARANTINE)
     with good, bad:
@@ -102,4 +103,5 @@ def _noted(cleaner: Cleaner) -> dict[str, str]:
     noted = {}
     if cleaner.entity != "customers":
         noted["source_control"] = "compared" if cleaner.adds_exactly else "rows only"
-    return noted | {f"note {name}": str(count) for name, count in sorted(cleaner.notes.items())}
+    noted |= {f"note {name}": str(count) for name, count in sorted(cleaner.notes.items())}
+    return noted | {f"repaired {name}": str(count) for name, count in sorted(cleaner.repairs.items())}

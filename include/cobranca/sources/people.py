@@ -23,6 +23,8 @@ _NOT_PERSONAL = {
     PhoneNumberType.VOICEMAIL,
 }
 _CPF, _CNPJ = CPF(), CNPJ()
+_BETWEEN_ADDRESSES = re.compile(r"[;,\s]+")
+_BETWEEN_PHONES = re.compile(r"[;,/|\n]+|\s+(?:ou|e)\s+")
 
 
 def tax_id(text: str) -> str | None:
@@ -43,7 +45,7 @@ def tax_id(text: str) -> str | None:
 
 def first_email(text: str) -> str | None:
     """The first valid address of a field that may hold several, separated by ``;``, ``,`` or blanks."""
-    for part in re.split(r"[;,\s]+", text):
+    for part in _BETWEEN_ADDRESSES.split(text):
         try:
             return validate_email(part, check_deliverability=False, allow_smtputf8=False).normalized
         except EmailNotValidError:
@@ -57,7 +59,7 @@ def first_phone(text: str) -> str | None:
     An old eight-digit mobile gets its ninth digit and is validated again. A number without area code, and one that
     belongs to no person (0800, 0300, 4004), is refused.
     """
-    for part in re.split(r"[;,/|\n]+|\s+(?:ou|e)\s+", text):
+    for part in _BETWEEN_PHONES.split(text):
         number = _phone(part)
         if number is not None:
             return number
@@ -75,6 +77,16 @@ def _phone(text: str) -> str | None:
     if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) in _NOT_PERSONAL:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def repair(column: str, text: str, value: str | None) -> str | None:
+    """What was done to a typed text so that it became ``value``; ``None`` where nothing was, or where nothing came of it."""
+    if value is None or value == text:
+        return None
+    if column == "tax_id" and len(value) > len(re.sub(r"[\s./-]", "", text)):
+        return "zeros_restored"
+    between = {"email": _BETWEEN_ADDRESSES, "phone": _BETWEEN_PHONES}.get(column)
+    return "first_of_several" if between is not None and between.search(text) else "normalised"
 
 
 def state(text: str) -> str | None:

@@ -25,6 +25,8 @@ PARENTS = {
     "receivables": ("customers", "customer_id", "unknown_customer"),
     "payments": ("receivables", "receivable_id", "unknown_receivable"),
 }
+# Why a row that could be read is not landed all the same: a later copy of its key was.
+REPEATED = "duplicate_key"
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +146,7 @@ def _sort(database: "duckdb.DuckDBPyConnection", extract: Extract, folder: Path,
         union all
         select {columns} from copies where copy = 1
     """
-    left_out = f"select *, '{key}' as column_name, 'duplicate_key' as reason from copies where copy > 1"
+    left_out = f"select *, '{key}' as column_name, '{REPEATED}' as reason from copies where copy > 1"
     kept, parents = f"({single})", _parents(extract, folder)
     if parents is not None:
         known, column, reason = parents
@@ -185,7 +187,11 @@ def _write_quarantine(database: "duckdb.DuckDBPyConnection", extract: Extract, l
 def _entries(
     database: "duckdb.DuckDBPyConnection", source: str, extract: Extract, folder: Path, good: int, bad: int
 ) -> list[FileEntry]:
-    """Manifest entries: exact sums per currency (a payment has its receivable's), counts, reasons and notes, as text."""
+    """Manifest entries: exact sums per currency (a payment has its receivable's), counts, reasons and notes, as text.
+
+    Of the quarantine, rows repeated (an older copy of a key that landed) and refused ones are added apart: what the source
+    holds is what landed plus what was refused plus what was repeated.
+    """
     entity = extract.entity
     landed, refused = folder / f"{entity}.parquet", folder / f"{entity}__quarantine.parquet"
     totals = {"rows_read": str(extract.count), "rows_quarantined": str(bad)}
@@ -201,10 +207,13 @@ def _entries(
         totals |= {f"amount {currency}": str(total) for currency, total in database.execute(sums).fetchall()}
     totals |= extract.totals
     reasons = database.execute(f"select reason, count(*) from {table_of(refused)} group by 1 order by 1").fetchall()
-    entries = [
-        FileEntry.of(folder, landed.name, good, totals),
-        FileEntry.of(folder, refused.name, bad, {f"reason {name}": str(count) for name, count in reasons}),
-    ]
+    apart = f"""
+        select if(reason = '{REPEATED}', 'repeated ', 'refused ') || coalesce(currency, ''), sum(amount)
+        from {table_of(refused)} where amount is not null group by 1 order by 1
+    """
+    left_out = {f"reason {name}": str(count) for name, count in reasons}
+    left_out |= {name.strip(): str(total) for name, total in database.execute(apart).fetchall()}
+    entries = [FileEntry.of(folder, landed.name, good, totals), FileEntry.of(folder, refused.name, bad, left_out)]
     return [replace(entry, name=f"{source}/{entry.name}") for entry in entries]
 
 

@@ -20,7 +20,8 @@ TABLE_NAMES = {"customers": "clientes", "receivables": "títulos", "payments": "
 class Arrival:
     """One landed entity of one source, beside what the previous landing had of it.
 
-    ``declared`` and ``previous_totals`` are control totals by name (``amount BRL``) in currency units.
+    ``declared`` and ``previous_totals`` are control totals by name (``amount BRL``) in currency units; ``repairs`` counts
+    the values that cleaning wrote differently, by column and rule (``phone normalised``).
     """
 
     source: str
@@ -31,6 +32,7 @@ class Arrival:
     declared: dict[str, Decimal] = field(default_factory=dict)
     previous_rows: int | None = None
     previous_totals: dict[str, Decimal] = field(default_factory=dict)
+    repairs: dict[str, int] = field(default_factory=dict)
 
     @property
     def subject(self) -> str:
@@ -87,7 +89,9 @@ class ExpectFewQuarantined(Measured):
     observed = "$share % ($quarantined de $read linhas)"
     measure = """
         with counted as (
-            select (select count(*) from $quarantine) as quarantined, (select count(*) from {batch}) as landed
+            select
+                (select count(*) from $quarantine where reason <> 'duplicate_key') as quarantined,
+                (select count(*) from {batch}) as landed
         )
         select (100.0 * quarantined > $maximum * (quarantined + landed))::int as offenders,
                quarantined, quarantined + landed as read,
@@ -101,7 +105,15 @@ class ExpectNothingQuarantined(Measured):
 
     title = "Nenhuma linha ilegível"
     expected = "nenhuma linha em quarentena"
-    measure = "select count(*) as offenders from {batch}"
+    measure = "select count(*) as offenders from {batch} where reason <> 'duplicate_key'"
+
+
+class ExpectNothingRepeated(Measured):
+    """The latest of several rows of one key counts; the others are kept in the quarantine to be looked at, and are no money."""
+
+    title = "Nenhum código repetido na origem"
+    expected = "nenhuma linha repetida"
+    measure = "select count(*) as offenders from {batch} where reason = 'duplicate_key'"
 
 
 class ExpectPositiveAmounts(NoOffenders):
@@ -186,7 +198,13 @@ class ExpectPaymentsFresh(Measured):
     """
 
 
-def arrivals_suite(arrivals: list[Arrival], business_date: date, minimum_share: Decimal, maximum_quarantine: Decimal) -> list:
+def arrivals_suite(
+    arrivals: list[Arrival],
+    business_date: date,
+    minimum_share: Decimal,
+    maximum_quarantine: Decimal,
+    years_ahead: int = YEARS_AHEAD,
+) -> list:
     """Every expectation on a landing; both shares are fractions (0.5 is 50 %)."""
     return [
         expectation
@@ -194,7 +212,7 @@ def arrivals_suite(arrivals: list[Arrival], business_date: date, minimum_share: 
         for expectation in [
             *_size(arrival, minimum_share),
             *_quarantine(arrival, maximum_quarantine),
-            *_content(arrival, arrivals, business_date, maximum_quarantine),
+            *_content(arrival, arrivals, business_date, maximum_quarantine, years_ahead),
         ]
     ]
 
@@ -260,16 +278,17 @@ def _quarantine(arrival: Arrival, maximum: Decimal) -> list:
             quarantine=arrival.quarantine_view,
         ),
         ExpectNothingQuarantined.on(arrival.quarantine_view, subject=arrival.subject, severity=WARNING),
+        ExpectNothingRepeated.on(arrival.quarantine_view, subject=arrival.subject, severity=WARNING),
     ]
 
 
-def _content(arrival: Arrival, arrivals: list[Arrival], business_date: date, maximum: Decimal) -> list:
+def _content(arrival: Arrival, arrivals: list[Arrival], business_date: date, maximum: Decimal, years_ahead: int) -> list:
     view, subject, key = arrival.view, arrival.subject, KEYS[arrival.entity]
     found = [unique(view, key, f"{key}: nenhum código repetido", subject=subject)]
     found += [filled(view, column, subject=subject) for column in REQUIRED[arrival.entity]]
     for column, values in ALLOWED[arrival.entity].items():
         found.append(one_of(view, column, values, f"{column}: valor conhecido", check=f"{column}_known", subject=subject))
-    first, last = date(business_date.year - YEARS_BACK, 1, 1), date(business_date.year + YEARS_AHEAD, 12, 31)
+    first, last = date(business_date.year - YEARS_BACK, 1, 1), date(business_date.year + years_ahead, 12, 31)
     for column in DATES[arrival.entity]:
         period = {"subject": subject, "column": column, "first": first, "last": last}
         found.append(ExpectDatesInRange.on(view, severity=WARNING, **period))
