@@ -16,7 +16,7 @@ import pyarrow as pa
 from cobranca.errors import ConfigError, PartitionError
 from cobranca.manifest import read_manifest
 from cobranca.policy.model import NO_REGUA
-from cobranca.schema import RAW
+from cobranca.schema import FEEDBACK, RAW
 from cobranca.settings import Settings
 from cobranca.simulation.path import DecisionPath
 from cobranca.warehouse.build import LANDED, raw_files
@@ -29,7 +29,7 @@ CURRENT, PROPOSED = "current", "proposed"
 ARMS = (CURRENT, PROPOSED)
 # Tables in which the arms differ, and those that stay as they were on the first night.
 _OWN = ("policy_steps", "contacts", "holdouts")
-_AS_AT_START = ("contacts", "contact_items", "holdouts", "outcomes", "promises", "agreements")
+_AS_AT_START = tuple(FEEDBACK)
 _CREATE_CONTACTED = """
     create or replace table main.contacted (
         arm text, business_date date, customer_key text, receivable_key text, decision text, step text, step_offset integer,

@@ -1,0 +1,325 @@
+"""A made-up company lived night by night: payments, promises, bounces, holds, missed nights and a ledger that remembers.
+
+Everything is drawn from one seed. The ledger behaves as the real one does: what it is told stays, a step of a debt goes out
+over one channel once, and what the provider answered comes back a night later.
+"""
+
+import hashlib
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+
+import duckdb
+import pyarrow as pa
+
+from cobranca.policy import load_policy
+from cobranca.policy.model import Policy, Regua
+from cobranca.policy.publish import policy_tables
+from cobranca.schema import RAW
+from cobranca.settings import PROJECT_ROOT
+from cobranca.simulation.path import DecisionPath
+
+START = date(2026, 9, 1)
+# Day offsets of the nights that are run: runs of nights, weekends and holidays among them, and gaps where nights were missed.
+RUNS = (0, 1, 2, 3, 6, 7, 8, 9, 13, 14, 15, 20, 21, 22, 28, 29, 36, 37)
+ENGAGED = {"claimed", "sending", "sent", "unknown", "delivered"}
+FATES = ("delivered",) * 10 + ("sent",) * 3 + ("bounced", "rejected", "unknown", "sending", "planned")
+OUTCOMES = ("NAO_ATENDE",) * 6 + ("RECADO",) * 3 + ("PROMESSA", "PAGO_INFORMADO", "NUMERO_ERRADO", "CONTESTA", "NAO_LIGAR", "RECUSA")
+REGUA = {
+    "version": "W",
+    "effective_from": date(2026, 1, 1),
+    "steps": {
+        "*": [
+            {"offset": -3, "channel": "email", "template": "preventive", "only_classes": ["viciado", "irregular", "critico", "novo"]},
+            {"offset": 1, "channel": "whatsapp", "template": "first_notice", "entry": True},
+            {"offset": 3, "channel": "email", "template": "first_notice", "holdout_share": Decimal("0.2")},
+            {"offset": 5, "channel": "email", "template": "second_notice"},
+            {"offset": 7, "channel": "phone", "template": "call", "minimum_amount": "50.00"},
+            {"offset": 10, "channel": "phone", "template": "call_offer", "minimum_share": "10 %", "entry": True},
+            {"offset": 20, "channel": "email", "template": "last_notice", "legal_notice": True},
+            {"offset": 35, "channel": "phone", "template": "call_offer", "entry": True},
+        ],
+        "empresas": [
+            {"offset": 0, "channel": "email", "template": "due_today"},
+            {"offset": 2, "channel": "sms", "template": "first_notice", "entry": True},
+            {"offset": 9, "channel": "phone", "template": "call", "entry": True},
+            {"offset": 25, "channel": "email", "template": "last_notice", "entry": True, "holdout_share": Decimal("0.3")},
+        ],
+    },
+}
+
+
+@dataclass
+class Night:
+    """One run of one business date: what stood in the ledger before it, and every decision taken."""
+
+    business_date: date
+    decisions: list[dict]
+    ledger_before: int
+    is_rerun: bool
+
+
+@dataclass
+class Receivable:
+    key: str
+    customer_key: str
+    currency: str
+    issued: date
+    due: date
+    amount: Decimal
+    disputed: bool
+    payments: list[tuple[date, Decimal]] = field(default_factory=list)
+
+    def balance(self, day: date) -> Decimal:
+        return self.amount - sum((amount for on, amount in self.payments if on <= day), Decimal(0))
+
+    def is_open(self, day: date) -> bool:
+        return self.issued <= day and self.balance(day) > 0
+
+
+class World:
+    """One seed's company, its limits included; ``limits`` replace what was drawn."""
+
+    def __init__(self, seed: int, payers: int = 120, **limits):
+        self.chance = random.Random(seed)
+        policy = load_policy(PROJECT_ROOT / "include" / "config", START)
+        regua = Regua.model_validate(REGUA)
+        week = self.chance.randrange(2, 5)
+        drawn = {
+            "minimum_interval_days": self.chance.randrange(5),
+            "maximum_per_7_days": week,
+            "maximum_per_30_days": week + self.chance.randrange(6),
+            "tolerance_share": Decimal("0.01"),
+        }
+        chosen = policy.limits.model_copy(update=drawn | limits)
+        self.policy: Policy = policy.model_copy(update={"regua": regua, "limits": chosen})
+        self.customers: list[dict] = []
+        self.keys: dict[str, str] = {}
+        self.receivables: dict[str, Receivable] = {}
+        self.holds: list[dict] = []
+        self.overrides: list[dict] = []
+        self.contacts: list[dict] = []
+        self.outcomes: list[dict] = []
+        self.promises: list[dict] = []
+        self.holdouts: list[dict] = []
+        for number in range(payers):
+            self._invent(number)
+        tables = policy_tables(self.policy)
+        self.policy_rows = {name: rows for name, rows in tables.items() if name not in ("policy_holds", "policy_overrides")}
+        year = (date(2026, 1, 1), date(2027, 1, 31))
+        self.policy_rows["policy_calendar"] = [r for r in tables["policy_calendar"] if year[0] <= r["day"] <= year[1]]
+        self.contact_days = {r["day"] for r in self.policy_rows["policy_calendar"] if r["place"] == "BR" and r["is_contact_day"]}
+
+    # Making it up
+
+    def _invent(self, number: int) -> None:
+        chance, name = self.chance, str(number)
+        # every ninth payer has two accounts under one document
+        tax_id = f"{number - number % 9 % 2:011d}" if number % 9 < 2 else None
+        key = "C" + hashlib.md5((f"tax:{tax_id}" if tax_id else f"own:erp:{name}").encode()).hexdigest()[:20]
+        self.keys[name] = key
+        self.customers.append(
+            {
+                "source": "erp",
+                "customer_id": name,
+                "name": name,
+                "tax_id": tax_id,
+                "segment": chance.choice([None, "varejo", "empresas"]),
+                "email": chance.choice(["a@example.com"] * 7 + [None]),
+                "phone": chance.choice(["+5511987654321"] * 6 + ["+551133334444", None]),
+                "preferred_channel": chance.choice([None, "whatsapp", "WhatsApp", "sms", "email"]),
+                "opt_out_email": chance.random() < 0.04,
+                "opt_out_phone": chance.random() < 0.04,
+                "deceased": chance.random() < 0.02,
+                "contract_type": "consumer",
+            }
+        )
+        for item in range(chance.randrange(1, 5)):
+            self._owe(f"{name}-{item}", key)
+        if chance.random() < 0.12:
+            starts = START + timedelta(days=chance.randrange(30))
+            scope = chance.choice(["customer", "receivable"])
+            self.holds.append(
+                {
+                    "scope": scope,
+                    "source": "erp",
+                    "target_id": name if scope == "customer" else f"{name}-0",
+                    "reason": chance.choice(["hardship", "legal", "agreement"]),
+                    "author": "maria",
+                    "starts_on": starts,
+                    "expires_on": chance.choice([None, starts + timedelta(days=chance.randrange(12))]),
+                }
+            )
+        elif chance.random() < 0.1:
+            self.overrides.append(
+                {
+                    "scope": chance.choice(["customer", "receivable"]),
+                    "source": "erp",
+                    "target_id": name,
+                    "regua": chance.choice(["*", "empresas", "none"]),
+                    "last_offset": None,
+                    "goes_on_after_offset": None,
+                    "reason": "combinado",
+                    "author": "maria",
+                    "starts_on": START + timedelta(days=chance.randrange(20)),
+                    "expires_on": None,
+                }
+            )
+            if self.overrides[-1]["scope"] == "receivable":
+                self.overrides[-1]["target_id"] += "-0"
+
+    def _owe(self, name: str, customer_key: str) -> None:
+        chance = self.chance
+        due = START + timedelta(days=chance.randrange(-40, 45))
+        amount = Decimal(chance.randrange(100, 200_000)) / 100
+        owed = Receivable(
+            f"erp:{name}", customer_key, "USD" if chance.random() < 0.06 else "BRL", due - timedelta(days=chance.choice([2, 30])),
+            due, amount, chance.random() < 0.03,
+        )  # fmt: skip
+        for _ in range(chance.choice([0, 0, 0, 1, 1, 2])):
+            paid_on = due + timedelta(days=chance.randrange(-6, 35))
+            part = (amount * chance.choice([Decimal(1), Decimal("0.5"), Decimal("0.992")])).quantize(Decimal("0.01"))
+            owed.payments.append((paid_on, part))
+            if chance.random() < 0.1:
+                owed.payments.append((paid_on + timedelta(days=3), -part))
+        self.receivables[owed.key] = owed
+
+    # Living it
+
+    def live(self, path: DecisionPath) -> Iterator[Night]:
+        """Run every night, some of them twice or three times, and let the world answer in between."""
+        with duckdb.connect(config={"threads": 1}) as connection:
+            path.create_schemas(connection)
+            self._put(connection, {name: [] for name in RAW} | self.policy_rows | self._entities())
+            for number, offset in enumerate(RUNS):
+                day = START + timedelta(days=offset)
+                for run in range(3 if number % 7 == 2 else 1):
+                    known = len(self.contacts)
+                    self._put(connection, self._known_before(day))
+                    path.run(connection, day)
+                    yield Night(day, _rows(connection), known, run > 0)
+                    if run == 0:
+                        answers = _rows(connection)
+                self._answer(day, answers)
+
+    def _put(self, connection, tables: dict[str, list[dict]]) -> None:
+        for name, rows in tables.items():
+            connection.register("rows", pa.Table.from_pylist(rows, schema=RAW[name]))
+            connection.execute(f"create or replace table raw.{name} as select * from rows")
+            connection.unregister("rows")
+
+    def _entities(self) -> dict[str, list[dict]]:
+        receivables, payments = [], []
+        for owed in self.receivables.values():
+            source, _, receivable_id = owed.key.partition(":")
+            receivables.append(
+                {
+                    "source": source, "receivable_id": receivable_id, "customer_id": receivable_id.split("-")[0],
+                    "issue_date": owed.issued, "due_date": owed.due, "amount": owed.amount, "currency": owed.currency,
+                    "status": "open", "disputed": owed.disputed,
+                }
+            )  # fmt: skip
+            payments += [
+                {
+                    "source": source, "payment_id": f"{receivable_id}-{n}", "receivable_id": receivable_id, "paid_on": on,
+                    "amount": amount, "kind": "payment" if amount > 0 else "reversal",
+                }
+                for n, (on, amount) in enumerate(owed.payments)
+            ]  # fmt: skip
+        return {"customers": self.customers, "receivables": receivables, "payments": payments}
+
+    def _known_before(self, day: date) -> dict[str, list[dict]]:
+        return {
+            "contacts": [row for row in self.contacts if row["business_date"] < day],
+            "outcomes": [row for row in self.outcomes if row["contacted_on"] < day],
+            "promises": [row for row in self.promises if row["made_on"] < day],
+            "holdouts": [row for row in self.holdouts if row["business_date"] < day],
+            "policy_holds": self.holds,
+            "policy_overrides": self.overrides,
+        }
+
+    def _answer(self, day: date, decisions: list[dict]) -> None:
+        """What the ledger, the provider and the agents make of a night; then the provider's late news of earlier ones."""
+        for row in decisions:
+            if row["receivable_key"] != row["episode_key"]:
+                continue
+            known = {name: row[name] for name in ("customer_key", "episode_key", "step", "step_offset", "policy_version")}
+            if row["decision"] == "remind":
+                fate = self.chance.choice(FATES)
+                self.contacts.append(
+                    {
+                        **known, "message_key": row["message_key"], "business_date": day, "channel": row["channel"],
+                        "template": row["template"], "state": fate,
+                    }
+                )  # fmt: skip
+            elif row["decision"] == "call" and self.chance.random() < 0.8:
+                self._call(day, known, row)
+            elif row["reason"] == "holdout":
+                self.holdouts.append({**known, "business_date": day, "channel": row["channel"]})
+        for contact in self.contacts:
+            if contact["business_date"] < day and contact["state"] in ("sending", "unknown") and self.chance.random() < 0.2:
+                contact["state"] = self.chance.choice(["sent", "delivered", "bounced"])
+
+    def _call(self, day: date, known: dict, row: dict) -> None:
+        code = self.chance.choice(OUTCOMES)
+        follow_up = day + timedelta(days=self.chance.randrange(1, 8)) if code == "PROMESSA" else None
+        self.outcomes.append(
+            {
+                **known, "outcome_id": f"O{len(self.outcomes)}", "contacted_on": day, "message_key": row["message_key"],
+                "agent_id": "ana", "code": code, "follow_up_on": follow_up,
+            }
+        )  # fmt: skip
+        if code == "PROMESSA":
+            self.promises.append(
+                {
+                    "promise_id": f"P{len(self.promises)}", "customer_key": known["customer_key"], "made_on": day,
+                    "promised_on": follow_up, "currency": row["currency"], "amount": row["open_amount"], "agent_id": "ana",
+                }
+            )  # fmt: skip
+
+    # Asking
+
+    def open_receivables(self, day: date) -> dict[str, Receivable]:
+        return {key: owed for key, owed in self.receivables.items() if owed.is_open(day)}
+
+    def reached(self, customer_key: str) -> list[date]:
+        """Days on which the payer was or may have been contacted."""
+        codes = {code.code: code for code in self.policy.outcome_codes}
+        answered = {code for code, row in codes.items() if row.is_effective_contact and row.effect != "wrong_number"}
+        return sorted(
+            [row["business_date"] for row in self.contacts if row["customer_key"] == customer_key and row["state"] in ENGAGED]
+            + [row["contacted_on"] for row in self.outcomes if row["customer_key"] == customer_key and row["code"] in answered]
+        )
+
+    def attempts(self, customer_key: str) -> list[date]:
+        """Days on which something left for the payer or a telephone rang."""
+        return sorted(
+            [row["business_date"] for row in self.contacts if row["customer_key"] == customer_key and row["state"] in ENGAGED]
+            + [row["contacted_on"] for row in self.outcomes if row["customer_key"] == customer_key]
+        )
+
+    def is_held(self, owed: Receivable, day: date) -> bool:
+        ids = {name for name, key in self.keys.items() if key == owed.customer_key}
+        return any(
+            hold["starts_on"] <= day
+            and (hold["expires_on"] is None or day <= hold["expires_on"])
+            and (hold["target_id"] in ids if hold["scope"] == "customer" else f"erp:{hold['target_id']}" == owed.key)
+            for hold in self.holds
+        )
+
+    def flags(self) -> dict[str, dict]:
+        """What any account of a payer says holds for the payer."""
+        found: dict[str, dict] = defaultdict(lambda: dict.fromkeys(("opt_out_email", "opt_out_phone", "deceased"), False))
+        for row in self.customers:
+            for name in ("opt_out_email", "opt_out_phone", "deceased"):
+                found[self.keys[row["customer_id"]]][name] |= row[name]
+        return found
+
+
+def _rows(connection) -> list[dict]:
+    found = connection.execute("select * from intermediate.int_receivables__decided order by receivable_key")
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
