@@ -1,7 +1,7 @@
 """The ledger's database: migrations, what can never be rewritten, and the feedback of a night."""
 
 import threading
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from multiprocessing import get_context
 
@@ -14,10 +14,12 @@ from alembic.migration import MigrationContext
 from cobranca.errors import ConfigError, LedgerError
 from cobranca.ledger import open_ledger
 from cobranca.ledger.engine import migrate
+from cobranca.ledger.events import consent
 from cobranca.ledger.feedback import publish_feedback
 from cobranca.ledger.states import CONTACT_STATES, WAYS
 from cobranca.ledger.tables import (
     agreements,
+    consents,
     contact_history,
     contact_items,
     contacts,
@@ -25,6 +27,7 @@ from cobranca.ledger.tables import (
     metadata,
     outcomes,
     promises,
+    suppressions,
     utc_now,
 )
 from cobranca.schema import FEEDBACK
@@ -251,6 +254,10 @@ def test_the_feedback_tells_only_what_happened_before_its_date(settings, url):
             connection.execute(
                 holdouts.insert(), {"business_date": day, "customer_key": "C1", "episode_key": "erp:1", **step}
             )
+            said = datetime.combine(day, time(15))
+            connection.execute(consents.insert(), consent("C1", "email", False, "link", said))
+            listed = {"listed_at": said, "listed_on": day, "address_digest": f"{days:064d}"}
+            connection.execute(suppressions.insert(), {"provider": "sendgrid", "kind": "bounced", **listed})
             person = {"customer_key": "C1", "agent_id": "ana"}
             money = {"currency": "BRL", "amount": Decimal("10.55")}
             connection.execute(outcomes.insert(), {"outcome_id": key, "contacted_on": day, "code": "RECADO", **person})

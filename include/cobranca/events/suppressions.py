@@ -88,7 +88,7 @@ def _page(provider: SendGrid, path: str, offset: int) -> list[dict]:
     except Answered as answer:
         if answer.status in (401, 403):
             raise ConfigError(
-                f"SendGrid refuses to show its list '{path}' (HTTP {answer.status}); give the API key read access to suppressions."
+                f"SendGrid refuses to show its list '{path}' (HTTP {answer.status}); give the API key read access to it."
             ) from None
         raise ProviderSilent(f"SendGrid answered {answer.status} when asked for its list '{path}'; run this again.") from None
     except (KeyError, TypeError, ValueError):
