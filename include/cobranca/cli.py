@@ -76,6 +76,7 @@ def check(business_date: date | None) -> None:
     """Validate the configuration, reach every source and print what each query returns."""
     from cobranca.policy import load_policy
     from cobranca.sources import check as check_sources
+    from cobranca.sources.probe import report
 
     settings = Settings.from_environment()
     # Only a check may ask the clock: it works on no night.
@@ -84,12 +85,7 @@ def check(business_date: date | None) -> None:
     for warning in policy.warnings:
         click.echo(f"  note: {warning}")
     rows = check_sources(settings)
-    for row in rows:
-        if row.problem:
-            state = f"PROBLEM {row.problem} {row.cure}".strip()
-        else:
-            state = f"{row.rows} rows read, {row.quarantined} of them for quarantine; columns: {', '.join(row.columns)}"
-        click.echo(f"{row.source:<10} {row.entity:<12} {state}")
+    click.echo(report(rows))
     if any(row.problem for row in rows):
         raise ConfigError("some sources cannot be read as configured; see above.")
 
@@ -108,7 +104,7 @@ def why(customer: str, business_date: date | None) -> None:
 
 @commands.group()
 def sources() -> None:
-    """Work with the source databases' files."""
+    """Work with the sources and their files."""
 
 
 @sources.command("preset")
@@ -124,6 +120,18 @@ def preset(name: str | None, connection: str | None, source: str | None) -> None
             click.echo(f"{known:<18} {preset_title(known)}")
     else:
         click.echo(preset_file(name, connection, source), nl=False)
+
+
+@sources.command("preview")
+@click.option("--source", metavar="NAME", help="One source (default: each).")
+@click.option("--entity", metavar="NAME", help="customers, receivables or payments (default: each).")
+@click.option("--rows", type=click.IntRange(1, 100), default=5, show_default=True, help="Rows of each.")
+def preview_sources(source: str | None, entity: str | None, rows: int) -> None:
+    """Print the first rows that each query gives, with personal data masked."""
+    from cobranca.sources.preview import preview
+
+    for shown in preview(Settings.from_environment(), source, entity, rows):
+        click.echo(f"{shown}\n")
 
 
 @commands.command()

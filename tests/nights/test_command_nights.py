@@ -145,6 +145,18 @@ def test_reruns_missed_nights_and_a_holiday_contact_nobody_twice(installation):
     rebuilt = place.command("rebuild", "--business-date", FIRST.isoformat())
     assert rebuilt.returncode == 0 and "identical" in rebuilt.stdout
 
+    # without a date, every night there is
+    ((key,),) = place.rows(
+        NEXT,
+        "out_reminders",
+        "select min(customer_key) from {} where customer_key in (select customer_key from "
+        + f"read_parquet('{read_manifest(place.settings.folder('outbound', HOLIDAY)).path('fct_decisions.parquet')}'))",
+    )
+    told = place.command("why", "--customer", key)
+    assert told.returncode == 0, told.stderr
+    assert "3 noites de 18/11/2026 a 23/11/2026" in told.stdout
+    assert "20/11/2026: sem contato" in told.stdout and "[enviado]" in told.stdout
+
 
 def test_why_tells_the_decision_in_portuguese(after_first_night):
     place = after_first_night
@@ -152,10 +164,47 @@ def test_why_tells_the_decision_in_portuguese(after_first_night):
         FIRST, "fct_decisions", "select receivable_key, customer_key from {} where reason = 'step_due' order by all limit 1"
     )
     told = place.command("why", "--customer", key, "--business-date", FIRST.isoformat())
-    assert told.returncode == 0
-    for part in (customer, "18/11/2026", "régua 2026-01", key, "em aberto", "passo da régua previsto para hoje"):
+    assert told.returncode == 0, told.stderr
+    for part in (
+        customer,
+        "18/11/2026",
+        "régua 2026-01",
+        key,
+        "Em aberto",
+        "passo da régua previsto para hoje",
+        "de 100",
+        "Próximo",
+    ):
         assert part in told.stdout
-    assert place.command("why", "--customer", "erp:none", "--business-date", FIRST.isoformat()).returncode == 2
+    ((account,),) = place.rows(
+        FIRST, "dim_payer_aliases", f"select min(source || ':' || customer_id) from {{}} where customer_key = '{customer}'"
+    )
+    for name in (customer, account):
+        assert place.command("why", "--customer", name, "--business-date", FIRST.isoformat()).stdout == told.stdout
+    unknown = place.command("why", "--customer", "erp:none", "--business-date", FIRST.isoformat())
+    assert unknown.returncode == 2 and "erp:none" in unknown.stderr and "Traceback" not in unknown.stderr
+
+
+def test_why_tells_nobodys_address_phone_or_tax_id(after_first_night):
+    """Every payer of the company, told in one process."""
+    from cobranca.why import explain
+
+    place = after_first_night
+    keys = [key for (key,) in place.rows(FIRST, "dim_payer_ranking", "select customer_key from {} order by 1")]
+    told = "\n".join(explain(place.settings, key, FIRST) for key in keys[:60])
+    assert told.count("Decisão da noite") == 60
+    assert "@" not in told and "None" not in told and "{" not in told
+    secrets = place.rows(FIRST, "out_call_queue", "select phone from {} where phone is not null")
+    assert secrets and not [phone for (phone,) in secrets if phone in told]
+    assert not re.search(r"\d{3}\.\d{3}\.\d{3}-\d{2}|(?<!\d)\d{11}(?!\d)|\d{14}|\+55", told)
+
+
+def test_backtest_prints_what_the_night_counted(after_first_night):
+    told = after_first_night.command("backtest", "--business-date", FIRST.isoformat())
+    assert told.returncode == 0, told.stderr
+    for part in ("18/11/2026", "Previsão do ranking", "atraso médio do cliente", "AUC", "Mais de 30 dias"):
+        assert part in told.stdout
+    assert after_first_night.command("backtest", "--business-date", "2026-11-17").returncode == 1
 
 
 def _edit(path: Path, before: str, after: str) -> None:
@@ -269,4 +318,4 @@ def test_check_shows_what_each_query_returns(after_first_night):
     assert done.returncode == 0, done.stdout + done.stderr
     for source in ("erp", "billing"):
         for entity in ("customers", "receivables", "payments"):
-            assert re.search(rf"{source}\s+{entity}\s+\d+ rows", done.stdout)
+            assert re.search(rf"{source}\s+{entity}\s+\w+\s+\d+ of \d+\s+\d+\s+\d+\s", done.stdout)

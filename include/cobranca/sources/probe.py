@@ -1,30 +1,44 @@
 """A quick look at every source without landing anything: can it be reached, and does each query fit?"""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
 
+from cobranca import schema
+from cobranca.aligned import table
 from cobranca.errors import ConfigError
+from cobranca.manifest import Manifest
 from cobranca.settings import Settings
+from cobranca.sources import drift
 from cobranca.sources.clean import Cleaner, checked_columns
 from cobranca.sources.engine import Snapshot, open_snapshot
 from cobranca.sources.mapping import ENTITY_NAMES, SourceMapping, load_mappings
 from cobranca.sources.problem import SourceProblem
 
 SAMPLE_ROWS = 50
+HEADER = ("source", "entity", "engine", "columns", "rows tried", "quarantine", "state")
 
 
 @dataclass(frozen=True)
 class CheckRow:
     """One line of the table that ``cobranca check`` prints; all well when ``problem`` is empty.
 
-    ``entity`` is empty where the source as a whole has the problem. ``quarantined`` counts the sampled rows that
-    landing would not accept as they are.
+    ``entity`` is empty where the source as a whole has the problem. ``missing`` are optional columns that the query does
+    not return. ``quarantined`` counts the sampled rows that landing would not accept as they are, by ``reasons`` (column
+    and reason). ``moment`` says in words what a landing is read from, ``notes`` what is new since the last landing.
     """
 
     source: str
     entity: str
+    engine: str = ""
+    moment: str = ""
     columns: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     rows: int = 0
     quarantined: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    notes: tuple[str, ...] = ()
     problem: str = ""
     cure: str = ""
 
@@ -32,16 +46,19 @@ class CheckRow:
 def check(settings: Settings) -> list[CheckRow]:
     """Reach each source and read the first rows of each query.
 
-    Every problem of a database is a row of the answer, so that one visit shows them all.
+    Every problem of a source is a row of the answer, so that one visit shows them all.
 
     Raises:
         ConfigError: a source's file is invalid.
     """
+    from cobranca.landing import previous_landing
+
     rows: list[CheckRow] = []
+    newest = previous_landing(settings, date.max)
     for mapping in load_mappings(settings).values():
         try:
             with open_snapshot(mapping) as snapshot:
-                rows += [_check_entity(snapshot, mapping, entity) for entity in ENTITY_NAMES]
+                rows += [_check_entity(snapshot, mapping, entity, newest) for entity in ENTITY_NAMES]
         except SourceProblem as error:
             rows.append(CheckRow(mapping.source, "", problem=error.problem, cure=error.cure))
         except ConfigError as error:
@@ -50,15 +67,69 @@ def check(settings: Settings) -> list[CheckRow]:
     return rows
 
 
-def _check_entity(snapshot: Snapshot, mapping: SourceMapping, entity: str) -> CheckRow:
+def report(rows: Sequence[CheckRow]) -> str:
+    """The rows as a table, with what does not fit into it below."""
+    lines = [table(HEADER, [_told(row) for row in rows])]
+    details = [detail for row in rows for detail in _details(row)]
+    moments = dict.fromkeys(f"{row.source}: one moment by {row.moment}" for row in rows if row.moment)
+    return "\n".join([*lines, "", *details, *moments]).rstrip()
+
+
+def _told(row: CheckRow) -> tuple:
+    if row.problem and not row.columns:
+        return row.source, row.entity, row.engine, "", None, None, "PROBLEM, see below"
+    known = len(schema.ENTITIES[row.entity]) - 1
+    state = "PROBLEM, see below" if row.problem else "rows for quarantine" if row.quarantined else "ok"
+    return row.source, row.entity, row.engine, f"{len(row.columns)} of {known}", row.rows, row.quarantined, state
+
+
+def _details(row: CheckRow) -> list[str]:
+    where = f"{row.source} {row.entity}".strip()
+    found = []
+    if row.problem:
+        found.append(f"PROBLEM {where}: {row.problem}; {row.cure}".removesuffix("; "))
+    if row.reasons:
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in row.reasons.most_common())
+        found.append(f"quarantine {where}: {reasons}")
+    if row.columns and not row.problem:
+        found.append(
+            f"columns {where}: {', '.join(row.columns)}" + (f"; without {', '.join(row.missing)}" if row.missing else "")
+        )
+    return found + [f"note {where}: {note}" for note in row.notes]
+
+
+def _check_entity(snapshot: Snapshot, mapping: SourceMapping, entity: str, newest: Manifest | None) -> CheckRow:
     wanted = mapping.entity(entity)
+    told = {"engine": snapshot.engine, "moment": snapshot.moment}
     columns: tuple[str, ...] = ()
+    reasons: Counter[str] = Counter()
     try:
         with snapshot.alone():
-            stream = snapshot.stream(entity, snapshot.first_rows(wanted.query, SAMPLE_ROWS))
+            before = drift.shape_before(newest, mapping.source, entity)
+            query, shape = drift.compared_entity(snapshot, mapping, entity, before)
+            stream = snapshot.stream(entity, snapshot.first_rows(query, SAMPLE_ROWS))
             columns = checked_columns(mapping.source, entity, stream.columns)
             cleaner = Cleaner(mapping.source, entity, columns, wanted.cents)
-            quarantined = sum(cleaner.clean(chunk).quarantine.num_rows for chunk in stream.chunks)
+            for chunk in stream.chunks:
+                bad = cleaner.clean(chunk).quarantine
+                reasons.update(
+                    f"{row['column_name']} {row['reason']}" for row in bad.select(["column_name", "reason"]).to_pylist()
+                )
     except SourceProblem as error:
-        return CheckRow(mapping.source, entity, columns, problem=error.problem, cure=error.cure)
-    return CheckRow(mapping.source, entity, columns, cleaner.rows_read, quarantined)
+        return CheckRow(mapping.source, entity, **told, columns=columns, problem=error.problem, cure=error.cure)
+    return CheckRow(
+        mapping.source,
+        entity,
+        **told,
+        columns=columns,
+        missing=tuple(name for name in schema.ENTITIES[entity].names if name != "source" and name not in columns),
+        rows=cleaner.rows_read,
+        quarantined=sum(reasons.values()),
+        reasons=reasons,
+        notes=tuple(_changes(shape)),
+    )
+
+
+def _changes(shape: drift.Shape) -> list[str]:
+    changes = {"new since the last landing": shape.new, "no longer read since the last landing": shape.gone}
+    return [f"{what}: {', '.join(names)}" for what, names in changes.items() if names]
