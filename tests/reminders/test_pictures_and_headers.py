@@ -58,7 +58,7 @@ def test_the_outbox_page_opens_from_disk_with_its_pictures(tmp_path):
 
 def test_sendgrid_gets_the_pictures_and_the_headers():
     letter = write(unsubscribe_url="https://a.example/sair")
-    body = sendgrid_mail.compose(letter).get()
+    body = sendgrid_mail.compose(letter)
     sent = {each["content_id"]: each for each in body["attachments"]}
     assert sorted(sent) == sorted(picture.content_id for picture in letter.pictures)
     for picture in letter.pictures:
