@@ -87,11 +87,11 @@ class World:
         self.chance = random.Random(seed)
         policy = load_policy(PROJECT_ROOT / "include" / "config", START)
         regua = Regua.model_validate(REGUA)
-        week = self.chance.randrange(2, 5)
+        week = self.chance.choice([1, 1, 2, 3])
         drawn = {
-            "minimum_interval_days": self.chance.randrange(5),
+            "minimum_interval_days": self.chance.randrange(4),
             "maximum_per_7_days": week,
-            "maximum_per_30_days": week + self.chance.randrange(6),
+            "maximum_per_30_days": week + self.chance.randrange(5),
             "tolerance_share": Decimal("0.01"),
         }
         chosen = policy.limits.model_copy(update=drawn | limits)
