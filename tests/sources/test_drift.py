@@ -68,12 +68,13 @@ def test_a_new_column_is_noted(erp_only: Settings, everything: SourceDatabase):
     region = "`Região`" if everything.kind == "mariadb" else '"Região"'
     view(everything, f"{same}, municipio as city, uf as {region}")
     published = landing.land_all(erp_only, NEXT, "run")
-    assert noted(published, drift.NEW) == "city, região (left out)"
+    assert (noted(published, drift.NEW), noted(published, drift.LEFT_OUT)) == ("city", "região")
     assert landed(published, "erp", "customers")[0]["city"] == CLIENT["municipio"]
     standing = landing.standing_now(erp_only, "erp", ["1"])
     assert not standing["1"].gone
     # the night after, the known one is no news any more, and the other is still left out
-    assert noted(landing.land_all(erp_only, D.replace(day=20), "run"), drift.NEW) == "região (left out)"
+    again = landing.land_all(erp_only, D.replace(day=20), "run")
+    assert (noted(again, drift.NEW), noted(again, drift.LEFT_OUT)) == (None, "região")
 
 
 @pytest.mark.parametrize("everything", ["sqlite"], indirect=True)
@@ -99,4 +100,20 @@ def test_a_column_missing_in_a_file_is_named(settings: Settings, tmp_path: Path)
         landing.land_all(settings, NEXT, "run")
     (tmp_path / "c.csv").write_text("customer_id,name,city,Região\n1,A,B,C\n", encoding="utf-8")
     published = landing.land_all(settings, NEXT, "run")
-    assert published.entry("x/customers.parquet").totals[drift.NEW] == "região (left out)"
+    assert published.entry("x/customers.parquet").totals[drift.LEFT_OUT] == "região"
+
+
+@pytest.mark.parametrize("everything", ["sqlite"], indirect=True)
+def test_the_arrivals_gate_warns_of_a_new_column(erp_only: Settings, everything: SourceDatabase):
+    from cobranca.quality.gate import _columns
+
+    drafts = []
+    landing.land_all(erp_only, D, "run", drafts.append)
+    view(
+        everything,
+        "cod_cliente as customer_id, razao_social as name, cpf_cnpj as tax_id, alterado_em as updated_at, uf as regiao",
+    )
+    landing.land_all(erp_only, NEXT, "run", drafts.append)
+    [[before], [after]] = map(_columns, drafts)
+    assert before.passed and not after.passed and after.severity == "warning"
+    assert after.observed == "erp.customers: novo e desconhecido, deixado de fora: regiao"

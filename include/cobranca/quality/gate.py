@@ -13,7 +13,7 @@ from cobranca.errors import PartitionError
 from cobranca.manifest import FileEntry, Manifest, batch_id_of, read_manifest
 from cobranca.policy import load_policy
 from cobranca.quality.verdict import ARRIVALS, CRITICAL, PLAN, WARNING, Check, Verdict, write_verdict
-from cobranca.schema import ENTITIES, POLICY
+from cobranca.schema import ENTITIES, FEEDBACK, POLICY
 from cobranca.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def check_arrivals(settings: Settings, draft: "LandingDraft") -> Verdict:
             limits.maximum_quarantine_share,
             limits.maximum_years_ahead,
         )
-        checks = [*_completeness(draft, arrivals), *run(files, suite)]
+        checks = [*_completeness(draft, arrivals), *_columns(draft), *run(files, suite)]
         facts = arrivals_facts(files, arrivals, draft.previous)
     verdict = Verdict.of(draft.business_date, batch_id_of(list(draft.entries)), ARRIVALS, checks, facts)
     return _conclude(settings, verdict)
@@ -168,6 +168,27 @@ def _completeness(draft: "LandingDraft", arrivals: list) -> list[Check]:
     return checks
 
 
+def _columns(draft: "LandingDraft") -> list[Check]:
+    """New and missing columns are told. One that the same query no longer gives has stopped its source before this."""
+    from cobranca.sources.drift import COLUMNS, GONE, LEFT_OUT, NEW
+
+    if not any(COLUMNS in entry.totals for entry in draft.entries):
+        return []
+    words = {NEW: "novo:", LEFT_OUT: "novo e desconhecido, deixado de fora:", GONE: "deixou de vir:"}
+    told = [
+        f"{entry.name.removesuffix('.parquet').replace('/', '.')}: {word} {entry.totals[name]}"
+        for entry in draft.entries
+        for name, word in words.items()
+        if name in entry.totals
+    ]
+    return [
+        _check(
+            "columns_as_before", "landing", "As fontes têm os mesmos campos da chegada anterior", not told,
+            "; ".join(told) or "os mesmos campos", "nenhum campo novo ou retirado", severity=WARNING,
+        )
+    ]  # fmt: skip
+
+
 def _right_date(business_date: date, candidate: Manifest) -> Check:
     return _check(
         "batch_of_this_date", "batch", "O lote é desta data", candidate.business_date == business_date,
@@ -215,6 +236,9 @@ def _landed(settings: Settings, business_date: date) -> dict[str, list[Path]]:
     for path in _partition(settings, business_date, "policy"):
         if path.stem in POLICY:
             views[path.stem] = [path]
+    for path in _partition(settings, business_date, "feedback"):
+        if path.stem in FEEDBACK:
+            views[f"feedback_{path.stem}"] = [path]
     return views
 
 

@@ -24,26 +24,28 @@ if TYPE_CHECKING:
     from cobranca.sources.engine import Snapshot
 
 # Names in a manifest entry's totals.
-COLUMNS, QUERY, NEW, GONE = "columns", "columns query", "columns new", "columns gone"
+COLUMNS, QUERY, NEW, LEFT_OUT, GONE = "columns", "columns query", "columns new", "columns left out", "columns gone"
 
 
 @dataclass(frozen=True)
 class Shape:
     """The columns that one entity's query gives, name → broad type (empty where the engine does not tell), and notes.
 
-    ``query`` is the fingerprint of what was asked. ``new`` and ``gone`` differ from the landing before.
+    ``query`` is the fingerprint of what was asked. ``new`` and ``gone`` differ from the landing before; ``left_out`` are
+    new as well, and unknown to the contract.
     """
 
     columns: dict[str, str]
     query: str
     new: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
 
     def totals(self) -> dict[str, str]:
         """As a manifest entry keeps it."""
         told = {COLUMNS: ", ".join(f"{name} {kind}".strip() for name, kind in sorted(self.columns.items())), QUERY: self.query}
-        told |= {NEW: ", ".join(self.new)} if self.new else {}
-        return told | ({GONE: ", ".join(self.gone)} if self.gone else {})
+        notes = {NEW: self.new, LEFT_OUT: self.left_out, GONE: self.gone}
+        return told | {name: ", ".join(columns) for name, columns in notes.items() if columns}
 
 
 def compared(snapshot: "Snapshot", mapping: SourceMapping, previous: Manifest | None) -> tuple[SourceMapping, dict[str, Shape]]:
@@ -91,8 +93,7 @@ def compared_entity(snapshot: "Snapshot", mapping: SourceMapping, entity: str, b
     if unknown:
         query = snapshot.only(query, [name for name in found if name.lower() not in unknown])
         now = replace(now, columns={name: kind for name, kind in now.columns.items() if name not in unknown})
-    new = (*_new(now, before), *(f"{name} (left out)" for name in unknown))
-    return query, replace(now, new=new)
+    return query, replace(now, new=_new(now, before), left_out=tuple(unknown))
 
 
 def known_columns(snapshot: "Snapshot", entity: str, query: str) -> str:

@@ -131,5 +131,9 @@ def _check_entity(snapshot: Snapshot, mapping: SourceMapping, entity: str, newes
 
 
 def _changes(shape: drift.Shape) -> list[str]:
-    changes = {"new since the last landing": shape.new, "no longer read since the last landing": shape.gone}
+    changes = {
+        "new since the last landing": shape.new,
+        "new since the last landing and left out, since the contract does not know it": shape.left_out,
+        "no longer read since the last landing": shape.gone,
+    }
     return [f"{what}: {', '.join(names)}" for what, names in changes.items() if names]
