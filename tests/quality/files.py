@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from cobranca import manifest
 from cobranca.manifest import FileEntry, Manifest
 from cobranca.policy import publish_policy
-from cobranca.schema import DATE, ENTITIES, FLAG, MONEY, QUARANTINE, TEXT
+from cobranca.schema import DATE, ENTITIES, FEEDBACK, FLAG, MONEY, QUARANTINE, TEXT
 from cobranca.settings import Settings
 
 D = date(2026, 11, 18)
@@ -146,8 +146,20 @@ def land(settings: Settings, tables: Tables, business_date: date = D) -> Manifes
     """Publish a landing without any check, and the policy beside it."""
     made = draft(settings, tables, business_date=business_date)
     publish_policy(settings, business_date)
+    land_feedback(settings, business_date=business_date)
     root = settings.folder("landing", business_date, "sources")
     return manifest.publish(root, made.folder, kind="sources", business_date=business_date, files=made.entries)
+
+
+def land_feedback(settings: Settings, business_date: date = D, **tables: list[dict]) -> Manifest:
+    """Publish what the ledger knew: nothing, but for the given tables."""
+    root = settings.folder("landing", business_date, "feedback")
+    folder = manifest.draft_folder(root, "test")
+    entries = [
+        _write(folder, f"{name}.parquet", pa.Table.from_pylist(tables.get(name, []), schema=schema))
+        for name, schema in FEEDBACK.items()
+    ]
+    return manifest.publish(root, folder, kind="feedback", business_date=business_date, files=entries)
 
 
 def candidate(settings: Settings, tables: Tables, spoil: Callable[[str, pa.Table], pa.Table] | None = None) -> Manifest:

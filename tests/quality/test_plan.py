@@ -1,21 +1,23 @@
 """Each check on the plan, shown by a small plan (or what it was made from) that is wrong in one thing."""
 
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
 import pytest
 
 from cobranca.errors import GateFailed, PartitionError
+from cobranca.events.suppressions import digest
 from cobranca.quality import check_plan, read_verdict, require_approval
-from quality.files import D, Tables, candidate, land, landing_tables, plan_tables
+from quality.files import D, Tables, candidate, land, land_feedback, landing_tables, plan_tables
 
 CENTS = Decimal("0.01")
 
 
-def judged(settings, plan: Tables, landing: Tables | None = None, spoil=None):
+def judged(settings, plan: Tables, landing: Tables | None = None, spoil=None, feedback: Tables | None = None):
     """The verdict of a plan, passed or not, as it was stored."""
     land(settings, landing or landing_tables())
+    land_feedback(settings, **(feedback or {}))
     try:
         return check_plan(settings, D, candidate(settings, plan, spoil))
     except GateFailed:
@@ -253,6 +255,37 @@ def test_what_landed_allows_all_that_is_no_obstacle(settings):
     assert failed(judged(settings, plan_tables(), landing)) == set()
 
 
+def said(days: int, is_opted_in: bool, **changes) -> dict:
+    """What the payer of the one message of the plan said, so many days before the night."""
+    day = D - timedelta(days=days)
+    told = {"customer_key": "C1", "channel": "email", "is_opted_in": is_opted_in, "origin": "link"}
+    return {**told, "given_on": day, "given_at": datetime.combine(day, time(15)), **changes}
+
+
+def listed(days: int, **changes) -> dict:
+    address = {"provider": "sendgrid", "kind": "bounced", "address_digest": digest("C1@example.com")}
+    return {**address, "listed_on": D - timedelta(days=days), "removed_on": None, **changes}
+
+
+@pytest.mark.parametrize(
+    ("feedback", "is_refused"),
+    [
+        ({"consents": [said(1, False)]}, True),
+        ({"consents": [said(3, True), said(2, False)]}, True),
+        ({"consents": [said(3, False), said(2, True)]}, False),
+        ({"consents": [said(0, False)]}, False),
+        ({"consents": [said(1, False, channel="sms"), said(1, False, customer_key="C9")]}, False),
+        ({"suppressions": [listed(1)]}, True),
+        ({"suppressions": [listed(9, removed_on=D)]}, False),
+        ({"suppressions": [listed(0)]}, False),
+        ({"suppressions": [listed(1, address_digest=digest("other@example.com"))]}, False),
+    ],
+)
+def test_a_plan_that_ignores_a_wish_or_a_dead_address_is_refused(settings, feedback, is_refused):
+    expected = {"out_reminders respected_wishes"} if is_refused else set()
+    assert failed(judged(settings, plan_tables(), feedback=feedback)) == expected
+
+
 HELD = {
     "customer": "customer;erp;1;legal;Ana;2026-11-01;",
     "receivable until today": "receivable;erp;R2;hardship;Ana;2026-11-01;2026-11-18",
@@ -269,7 +302,7 @@ def test_a_hold_by_a_person_refuses_a_plan_that_ignores_it(settings, hold):
 def test_nobody_is_contacted_on_a_day_without_contact(settings):
     holidays = settings.config / "extra_holidays.csv"
     header = [line for line in holidays.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")][0]
-    values = {"day": "2026-11-18", "date": "2026-11-18", "name": "Feriado", "holiday": "Feriado"}
+    values = {"day": "2026-11-18", "name": "Feriado", "kind": "contact", "source": "empresa"}
     with holidays.open("a", encoding="utf-8") as file:
         file.write(";".join(values.get(name, "") for name in header.split(";")) + "\n")
     verdict = judged(settings, plan_tables())

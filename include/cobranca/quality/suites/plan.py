@@ -218,6 +218,29 @@ class ExpectWillingCustomers(NoOffenders):
     """
 
 
+class ExpectRespectedWishes(NoOffenders):
+    """Nobody is written to over a channel that they refused, nor at an address that the provider lists as refused or dead."""
+
+    title = "Ninguém recebe mensagem por um canal que recusou, nem em um endereço suspenso"
+    needs = ("feedback_consents", "feedback_suppressions")
+    offending = """
+        select 1
+        from (select distinct message_key, customer_key, channel, email from {batch}) as message
+        left join (
+            select customer_key, channel, is_opted_in,
+                   row_number() over (partition by customer_key, channel order by given_at desc, is_opted_in) as place
+            from feedback_consents
+            where given_on < $business_date
+        ) as wish on wish.place = 1 and wish.customer_key = message.customer_key and wish.channel = message.channel
+        left join (
+            select distinct address_digest
+            from feedback_suppressions
+            where listed_on < $business_date and coalesce(removed_on > $business_date, true)
+        ) as listed on message.channel = 'email' and sha256(lower(trim(message.email))) = listed.address_digest
+        where not coalesce(wish.is_opted_in, true) or listed.address_digest is not null
+    """
+
+
 class ExpectNobodyOnHold(NoOffenders):
     """A hold by a person stops every contact about that customer or receivable."""
 
@@ -417,6 +440,7 @@ def _reminders(on_date: dict, maximum_messages: int) -> list:
         ExpectDecidedReminders.on(table),
         ExpectOneMessageADay.on(table),
         ExpectEmailAddresses.on(table),
+        ExpectRespectedWishes.on(table, **on_date),
         ExpectMessageNumbers.on(table),
         ExpectPositiveDebts.on(table),
         ExpectItemisedTotals.on(table),
