@@ -80,10 +80,13 @@ def test_every_legal_field_is_in_both_versions(settings, template):
         ):
             assert re.search(rf"{re.escape(line)}:? {re.escape(amount)}", text), line
         assert "juros simples de 1% ao mês (1/30 por dia)" in text
-        assert "R$ 1.280,09" in text and "R$ 1.379,99" in text
+        # What is not yet due is no part of what is owed.
+        assert re.search(r"Total vencido \(?1 documento\)?:? R\$ 1\.280,09", text)
+        assert re.search(r"Total a vencer \(?1 documento\)?:? R\$ 99,90", text) and "R$ 1.379,99" not in text
         # Ways to pay, due dates, a person to talk to, "already paid?".
         assert "23793.38128 86000.782713" in text and overdue["pix_code"] in text
-        assert overdue["payment_url"] in version
+        assert overdue["payment_url"] in version and "Pagar este documento" in version
+        assert not re.search(r"\{\w*\}|\[\[|\{\{", version), "a placeholder was left"
         assert "Venceu em 08/11/2026, há 10 dias" in text and "Vence em 21/11/2026" in text
         assert "Já pagou?" in text and CREDITOR.service_hours in text
         assert text.index("Documento vencido") < text.index("A vencer")

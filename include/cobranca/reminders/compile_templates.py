@@ -27,6 +27,17 @@ STYLES = {
 }
 
 
+def _button(address: str, label: str) -> str:
+    """A link that looks like a button everywhere: Outlook knows no padding of a link, so there the cell around it has it."""
+    font = "font:700 15px/20px Roboto,Helvetica,Arial,sans-serif;color:#ffffff;text-decoration:none;"
+    return (
+        '<table role="presentation" cellpadding="0" cellspacing="0"><tr>'
+        '<td bgcolor="#0b6b63" style="border-radius:8px;mso-padding-alt:13px 24px;">'
+        f'<a class="button" href="{address}" style="display:inline-block;padding:13px 24px;mso-padding-alt:0;{font}">{label}</a>'
+        "</td></tr></table>"
+    )
+
+
 def names() -> list[str]:
     """The templates that a step of the régua may name."""
     return sorted(path.stem for path in SOURCES.glob("*.mjml") if path.stem not in SHARED)
@@ -50,7 +61,7 @@ def compile_template(name: str) -> dict[str, str]:
         comment_end_string="#]",
         undefined=jinja2.StrictUndefined,
     )
-    environment.globals |= STYLES
+    environment.globals |= STYLES | {"button": _button}
     source = environment.get_template(f"{name}.mjml")
     # Without this the compiler adds web fonts, which would tell their host who opened the message.
     output = mrml.to_html(source.render(), render_options=mrml.RenderOptions(fonts={}))

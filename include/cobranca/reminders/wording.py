@@ -73,19 +73,24 @@ def amount_lines(item: Item, business_date: date) -> list[dict]:
 
 
 def totals(message: Message) -> list[dict]:
-    """One total for each currency: amounts in different currencies are never added."""
-    by_currency: dict[str, list[Item]] = defaultdict(list)
+    """One total for each section and currency: what is not yet due is no part of what is owed, and amounts in different
+    currencies are never added.
+    """
+    groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
     for item in message.items:
-        by_currency[item.currency].append(item)
+        groups[item.section, item.currency].append(item)
+    sections, currencies = ({key[place] for key in groups} for place in (0, 1))
     found = []
-    for currency, items in sorted(by_currency.items(), key=lambda pair: (pair[0] != "BRL", pair[0])):
-        overdue = sum(1 for item in items if item.section == "overdue")
-        parts = [(overdue, "vencido", "vencidos"), (len(items) - overdue, "a vencer", "a vencer")]
-        detail = " e ".join(
-            f"{n} {'documento' if n == 1 else 'documentos'} {one if n == 1 else many}" for n, one, many in parts if n
-        )
-        label = "Total" if len(by_currency) == 1 else f"Total em {currency}"
-        found.append({"label": label, "detail": detail, "currency": currency, "amount": sum(item.amount_due for item in items)})
+    for (section, currency), items in sorted(groups.items(), key=lambda group: (group[0][0], group[0][1] != "BRL", group[0][1])):
+        noun = "documento" if len(items) == 1 else "documentos"
+        standing = "a vencer" if section == "upcoming" else "vencido" if len(items) == 1 else "vencidos"
+        label = "Total"
+        if len(sections) > 1:
+            label += " a vencer" if section == "upcoming" else " vencido"
+        if len(currencies) > 1:
+            label += f" em {currency}"
+        detail = f"{len(items)} {noun}" if len(sections) > 1 else f"{len(items)} {noun} {standing}"
+        found.append({"label": label, "detail": detail, "currency": currency, "amount": sum(i.amount_due for i in items)})
     return found
 
 
