@@ -17,7 +17,7 @@ from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.feedback import publish_feedback
 from cobranca.ledger.tables import suppressions
-from events.test_reports import contact, put, states
+from events.reports import contact, put, states
 
 D = date(2026, 11, 18)
 YESTERDAY = int(datetime(2026, 11, 17, 15, 0, tzinfo=UTC).timestamp())

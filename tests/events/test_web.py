@@ -20,7 +20,7 @@ from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.tables import consents
 from cobranca.reminders.unsubscribe import Tokens, link
-from events.test_reports import ADDRESS, Provider, contact, put, states, told
+from events.reports import ADDRESS, Provider, contact, put, states, told
 
 SECRET = "s3cret-of-at-least-thirty-two-characters"
 SIGNED = datetime.now(UTC)

@@ -1,9 +1,10 @@
 """Whole nights under the real scheduler, API server and DAG processor: two dates, a rerun, and a night whose gate fails."""
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import psutil
@@ -12,13 +13,18 @@ import sqlalchemy as sa
 import yaml
 
 from cobranca.demo.agents import return_workbooks
+from cobranca.events.sendgrid import SIGNATURE, TIMESTAMP
 from cobranca.ledger import open_ledger
-from cobranca.ledger.tables import contact_history, contacts
+from cobranca.ledger.tables import consents, contact_history, contacts
 from cobranca.local.airflow import processes_of
 from cobranca.local.api import BEGINNING, CHAIN, AirflowApi, NightFailed, TaskEvent
 from cobranca.local.company import DemoCompany, demo_company
 from cobranca.local.summary import messages_sent, summarise
+from cobranca.reminders.unsubscribe import Tokens
 from cobranca.settings import PROJECT_ROOT
+from events.reports import Provider
+from events.reports import told as reported
+from events.test_web import SECRET, ask
 from servers import PostgresUnavailable, unavailable
 
 FIRST, SECOND, BAD = date(2026, 11, 18), date(2026, 11, 19), date(2026, 11, 23)
@@ -74,7 +80,13 @@ def nights(tmp_path_factory) -> Iterator[Nights]:
     home = tmp_path_factory.mktemp("nights")
     try:
         with demo_company(home) as company:
-            with company.airflow({"COBRANCA_CONFIG": str(_cautious_config(home / "config"))}) as airflow:
+            provider = Provider()
+            environment = {
+                "COBRANCA_CONFIG": str(_cautious_config(home / "config")),
+                "AIRFLOW_CONN_SENDGRID_EVENTS": json.dumps({"conn_type": "generic", "password": provider.public}),
+                "AIRFLOW_CONN_UNSUBSCRIBE": json.dumps({"conn_type": "generic", "password": SECRET}),
+            }
+            with company.airflow(environment) as airflow:
                 told = Nights(company, airflow.api)
                 told.fill(FIRST)
                 told.run("first", FIRST)
@@ -83,6 +95,7 @@ def nights(tmp_path_factory) -> Iterator[Nights]:
                 told.run("rerun", FIRST)
                 told.after_rerun = told.outbox(FIRST)
                 told.rerun_summary = summarise(told.settings, FIRST, len(told.first))
+                told.answers, told.reported = _report(told, provider)
                 told.returned = return_workbooks(told.settings, SECOND)
                 told.fill(SECOND)
                 told.run("second", SECOND)
@@ -107,6 +120,32 @@ def _cautious_config(folder: Path) -> Path:
     limits["volume"]["maximum_messages"] = 2
     (folder / "limits.yml").write_text(yaml.safe_dump(limits, allow_unicode=True), encoding="utf-8")
     return folder
+
+
+def _report(nights: Nights, provider: Provider) -> tuple[dict[str, int], str]:
+    """What a provider, a forger and a payer with a link are answered without a login, and what became of the contact."""
+    engine = open_ledger(nights.settings.ledger)
+    with engine.connect() as ledger:
+        row = ledger.execute(sa.select(contacts).where(contacts.c.state == "sent").limit(1)).one()
+    body = json.dumps([reported("delivered", key=row.message_key)]).encode()
+
+    def post(signer: Provider) -> int:
+        signature, timestamp = signer.sign(body, datetime.now(UTC))
+        return ask(f"{nights.api.url}/cobranca/events/sendgrid", body, {SIGNATURE: signature, TIMESTAMP: timestamp})[0]
+
+    link = f"{nights.api.url}/cobranca/unsubscribe?t="
+    answers = {
+        "forged": post(Provider()),
+        "signed": post(provider),
+        "invented link": ask(f"{link}invented")[0],
+        "link": ask(link + Tokens(SECRET).token_for(row.customer_key), b"List-Unsubscribe=One-Click")[0],
+    }
+    with engine.connect() as ledger:
+        state = ledger.scalar(sa.select(contacts.c.state).where(contacts.c.message_key == row.message_key))
+        wish = ledger.execute(sa.select(consents.c.customer_key, consents.c.is_opted_in)).all()
+    engine.dispose()
+    assert wish == [(row.customer_key, False)]
+    return answers, state
 
 
 def _empty_the_source(company: DemoCompany) -> None:
@@ -174,6 +213,11 @@ def test_the_second_night_knows_what_the_first_one_did(nights):
     lines, ties = nights.second_summary
     assert ties, "\n".join(lines)
     assert any("known from earlier nights" in line for line in lines)
+
+
+def test_the_outside_world_is_heard_through_airflow_only_with_proof(nights):
+    assert nights.answers == {"forged": 403, "signed": 204, "invented link": 404, "link": 200}
+    assert nights.reported == "delivered"
 
 
 def test_a_failed_gate_wakes_nobody(nights):

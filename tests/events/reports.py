@@ -1,0 +1,68 @@
+"""What SendGrid would report, signed as it signs, and contacts for it to report about."""
+
+from base64 import b64encode
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from cobranca.ledger.contacts import ContactLedger
+from cobranca.ledger.tables import contacts
+
+NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+KEY = "M" + "0" * 23 + "1"
+ADDRESS = "maria.das.dores@example.com"
+
+
+def contact(number: int, state: str = "sent") -> dict:
+    return {
+        "message_key": f"M{number:024x}",
+        "business_date": NOW.date(),
+        "batch_id": "b1",
+        "customer_key": f"C{number:020x}",
+        "episode_key": f"erp:{number}",
+        "step": "d+1",
+        "step_offset": 1,
+        "channel": "email",
+        "template": "first_notice",
+        "policy_version": "2026-01",
+        "state": state,
+    }
+
+
+def put(ledger: ContactLedger, *rows: dict) -> None:
+    with ledger.engine.begin() as connection:
+        connection.execute(contacts.insert(), list(rows))
+
+
+def states(ledger: ContactLedger) -> dict[str, str]:
+    with ledger.engine.connect() as connection:
+        return dict(connection.execute(sa.select(contacts.c.message_key, contacts.c.state)).all())
+
+
+def told(event: str, *, at: datetime = NOW, key: str = KEY, **more) -> dict:
+    return {
+        "email": ADDRESS,
+        "timestamp": int(at.timestamp()),
+        "event": event,
+        "message_key": key,
+        "sg_event_id": "e",
+        "sg_message_id": "14c5d75ce93.dfd.64b469",
+        **more,
+    }
+
+
+class Provider:
+    """Signs as SendGrid does."""
+
+    def __init__(self):
+        self._private = ec.generate_private_key(ec.SECP256R1())
+        spki = self._private.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        self.public = b64encode(spki).decode()
+
+    def sign(self, body: bytes, at: datetime = NOW) -> tuple[str, str]:
+        timestamp = str(int(at.timestamp()))
+        return b64encode(self._private.sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))).decode(), timestamp
