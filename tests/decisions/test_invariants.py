@@ -145,7 +145,9 @@ class Checker:
             between = [offset for offset in OFFSETS[regua] if row["last_offset"] < offset < row["step_offset"]]
             skipped = [int(step.removeprefix("d")) for step in (row["superseded_steps"] or "").split(",") if step]
             assert skipped == between, row
-            assert (day - row["last_step_on"]).days >= row["step_offset"] - row["last_offset"], "the clock runs from the last step"
+            assert (day - row["last_step_on"]).days >= row["step_offset"] - row["last_offset"], (
+                "the clock runs from the last step"
+            )
 
     # every reason for no contact is true, so nobody is forgotten
     def the_reason_is_true(self, night: Night, row: dict) -> None:
@@ -156,7 +158,11 @@ class Checker:
         elif check is not None:
             check(row, owed, day)
         else:
-            assert row["decision"] in ("remind", "call") or row["reason"] in ("carried_by_other", "no_contact_data", "opted_out"), row
+            assert row["decision"] in ("remind", "call") or row["reason"] in (
+                "carried_by_other",
+                "no_contact_data",
+                "opted_out",
+            ), row
 
     def _held(self, row, owed, day):
         told = {outcome["code"] for outcome in self.world.outcomes if outcome["customer_key"] == row["customer_key"]}
@@ -231,14 +237,18 @@ class Checker:
     def _end_of_regua(self, row, owed, day):
         assert row["decision"] == "escalate" and row["last_offset"] == max(OFFSETS[row["regua"]])
         codes = ("NAO_ATENDE", "NUMERO_ERRADO")
-        done = [c for c in self.world.contacts if c["state"] in ("sent", "delivered") and c["customer_key"] == row["customer_key"]]
+        done = [
+            c for c in self.world.contacts if c["state"] in ("sent", "delivered") and c["customer_key"] == row["customer_key"]
+        ]
         done += [o for o in self.world.outcomes if o["code"] not in codes and o["customer_key"] == row["customer_key"]]
         done += [h for h in self.world.holdouts if h["customer_key"] == row["customer_key"]]
         assert row["last_offset"] in {c["step_offset"] for c in done}, "escalated only after the last step was delivered"
 
     def _regua_changed(self, row, owed, day):
         assert row["decision"] == "escalate"
-        told = {c["policy_version"] for c in (*self.world.contacts, *self.world.outcomes) if c["customer_key"] == row["customer_key"]}
+        told = {
+            c["policy_version"] for c in (*self.world.contacts, *self.world.outcomes) if c["customer_key"] == row["customer_key"]
+        }
         assert told - {row["policy_version"]}
 
     def _escalated(self, row, owed, day):

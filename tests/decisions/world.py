@@ -27,13 +27,20 @@ START = date(2026, 9, 1)
 RUNS = (0, 1, 2, 3, 6, 7, 8, 9, 13, 14, 15, 20, 21, 22, 28, 29, 36, 37)
 ENGAGED = {"claimed", "sending", "sent", "unknown", "delivered"}
 FATES = ("delivered",) * 10 + ("sent",) * 3 + ("bounced", "rejected", "unknown", "sending", "planned")
-OUTCOMES = ("NAO_ATENDE",) * 6 + ("RECADO",) * 3 + ("PROMESSA", "PAGO_INFORMADO", "NUMERO_ERRADO", "CONTESTA", "NAO_LIGAR", "RECUSA")
+OUTCOMES = (
+    ("NAO_ATENDE",) * 6 + ("RECADO",) * 3 + ("PROMESSA", "PAGO_INFORMADO", "NUMERO_ERRADO", "CONTESTA", "NAO_LIGAR", "RECUSA")
+)
 REGUA = {
     "version": "W",
     "effective_from": date(2026, 1, 1),
     "steps": {
         "*": [
-            {"offset": -3, "channel": "email", "template": "preventive", "only_classes": ["viciado", "irregular", "critico", "novo"]},
+            {
+                "offset": -3,
+                "channel": "email",
+                "template": "preventive",
+                "only_classes": ["viciado", "irregular", "critico", "novo"],
+            },
             {"offset": 1, "channel": "whatsapp", "template": "first_notice", "entry": True},
             {"offset": 3, "channel": "email", "template": "first_notice", "holdout_share": Decimal("0.2")},
             {"offset": 5, "channel": "email", "template": "second_notice"},

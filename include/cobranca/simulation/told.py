@@ -112,7 +112,7 @@ def _customers(found: Comparison, top: int) -> Iterator[str]:
         lines = found.of(change)
         if lines:
             yield ""
-            yield f"{title}: {_count(len(lines))}" + (f" (aqui os {top} de maior valor)" if 0 < top < len(lines) else "")
+            yield f"{title}: {_count(len(lines))}" + (f" (maiores valores: {top})" if 0 < top < len(lines) else "")
             yield from (_customer(line) for line in lines[:top])
 
 
