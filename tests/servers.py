@@ -98,6 +98,20 @@ class PrivateMariadb:
             self.stop()
             raise
 
+    def kill(self) -> None:
+        """``kill -9``: what a server has not written by now is lost."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(30)
+
+    def start_again(self) -> None:
+        """Start a killed server on its port.
+
+        Raises:
+            ServerFailed: it does not come back.
+        """
+        if not self._launch(mariadb_binaries()[1]):
+            raise ServerFailed(f"port {self.port} was taken while MariaDB was down.")
+
     def stop(self) -> None:
         """Kill the server and remove its folder. Safe to call twice."""
         atexit.unregister(self.stop)
@@ -129,12 +143,13 @@ class PrivateMariadb:
 
     def _launch(self, server: Path) -> bool:
         folder = self.folder
+        init = folder / "init.sql"
         with (folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     server, "--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={folder}", f"--port={self.port}",
                     f"--bind-address={HOST}", f"--socket={folder / 'sock'}", f"--pid-file={folder / 'pid'}",
-                    f"--init-file={folder / 'init.sql'}", "--skip-name-resolve", "--innodb-log-file-size=8M",
+                    *([f"--init-file={init}"] if init.exists() else []), "--skip-name-resolve", "--innodb-log-file-size=8M",
                     "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--character-set-server=utf8mb4",
                 ],
                 stdout=log, stderr=log, **self._user.options(),
@@ -146,7 +161,7 @@ class PrivateMariadb:
                     return False
                 raise ServerFailed(f"MariaDB did not start: {self._last_words()}")
             if self._answers():
-                (folder / "init.sql").unlink()
+                init.unlink(missing_ok=True)
                 return True
             time.sleep(0.1)
         raise ServerFailed(f"MariaDB did not answer within {START_SECONDS} s: {self._last_words()}")

@@ -1,0 +1,328 @@
+"""Sources that die, hang, lie about the day, write, or send a monster: a clear refusal, and nothing half-landed."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+import traceback
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from cobranca import landing
+from cobranca.errors import SourceError
+from cobranca.settings import Settings
+from cobranca.sources import check, dialects, engine
+from cobranca.sources.mapping import get_mapping
+from servers import ServerFailed
+from source_databases import (
+    CLIENT,
+    SETTLEMENT,
+    TITLE,
+    D,
+    MakeSource,
+    everything_under,
+    landed,
+    refused,
+)  # fmt: skip
+
+SERVERS = ["postgresql", "mariadb"]
+
+
+def nothing_half_landed(settings: Settings) -> bool:
+    return not list(settings.folder("landing", D, "sources").glob(".draft-*/*"))
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_server_killed_in_the_middle_of_an_extract(
+    erp_only: Settings, make_source: MakeSource, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    """kill -9 of the server while titles arrive: no landing of that run, the earlier one stays, a retry starts clean."""
+    erp = make_source("erp", kind)
+    server = request.getfixturevalue("postgres_server" if kind == "postgresql" else "mariadb_server")
+    erp.add("clientes", CLIENT)
+    # wide rows, so that most are still in the server when it dies
+    erp.add("titulos", *[TITLE | {"id": n, "link_pagamento": "x" * 60_000} for n in range(1, 301)])
+    first = landing.land_all(erp_only, D, "run 1")
+    before = everything_under(first.folder.parent)
+    with monkeypatch.context() as patch:
+        killed = kill_after_the_first_chunk(server, kind, patch)
+        try:
+            with pytest.raises(
+                SourceError, match=r"source 'erp', receivables: the database failed while it was read .*run this st"
+            ):
+                landing.land_source(erp_only, D, "erp", "run 2")
+            assert killed and nothing_half_landed(erp_only)
+            with pytest.raises(SourceError, match="no database answers at 127.0.0.1"):
+                landing.land_source(erp_only, D, "erp", "run 2")
+        finally:
+            start_again(server, kind)
+    with pytest.raises(SourceError, match="source 'erp' was not read in this run"):
+        landing.accept(erp_only, D, "run 2")
+    for draft in first.folder.parent.glob(".draft-*"):
+        draft.rmdir()
+    assert everything_under(first.folder.parent) == before
+    assert landing.land_all(erp_only, D, "run 2").batch_id == first.batch_id
+
+
+def kill_after_the_first_chunk(server, kind: str, patch: pytest.MonkeyPatch) -> list:
+    from cobranca.sources.clean import Cleaner
+
+    clean, killed = Cleaner.clean, []
+
+    def and_kill(self, chunk):
+        if self.entity == "receivables" and not killed:
+            killed.append(True)
+            kill(server, kind)
+        return clean(self, chunk)
+
+    patch.setattr(Cleaner, "clean", and_kill)
+    # the extract must not be over before its first chunk is handed on
+    patch.setattr(engine, "FIRST_CHUNK_ROWS", 10)
+    patch.setattr("cobranca.sources.bulk.CHUNK_BYTES", 1 << 20)
+    patch.setattr("cobranca.sources.bulk.CHUNK_ROWS", 10)
+    return killed
+
+
+def kill(server, kind: str) -> None:
+    if kind == "mariadb":
+        server.kill()
+        return
+    main = psutil.Process(server._process.pid)
+    for process in [main, *main.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def start_again(server, kind: str) -> None:
+    if kind == "mariadb":
+        server.start_again()
+        return
+    server._process.wait(30)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:  # the last backends may still hold the shared memory
+        try:
+            assert server._try_launch()
+            return
+        except ServerFailed:
+            time.sleep(0.2)
+    raise AssertionError("PostgreSQL did not come back")
+
+
+def test_two_processes_land_one_date_without_mixing(erp_only: Settings, make_source: MakeSource):
+    """Two runs of one date at once, each of another state of the source: whoever publishes last is whole."""
+    erp = make_source("erp", "postgresql")
+    erp.add("clientes", CLIENT)
+    erp.add("titulos", *[TITLE | {"id": n} for n in range(1, 400)])
+    erp.add("baixas", *[SETTLEMENT | {"id": n, "titulo_id": n} for n in range(1, 400)])
+    stop = threading.Event()
+
+    def write() -> None:  # one title and its settlement at a time, in one transaction: equal counts in every state
+        number = 400
+        while not stop.is_set():
+            with erp.engine.begin() as connection:
+                connection.execute(erp.tables.tables["titulos"].insert(), [TITLE | {"id": number}])
+                connection.execute(erp.tables.tables["baixas"].insert(), [SETTLEMENT | {"id": number, "titulo_id": number}])
+            number += 1
+            time.sleep(0.005)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    context = multiprocessing.get_context("spawn")
+    try:
+        runs = [context.Process(target=_land, args=(erp_only, f"run {n}")) for n in range(2)]
+        for run in runs:
+            run.start()
+        for run in runs:
+            run.join(120)
+    finally:
+        stop.set()
+        writer.join()
+    assert [run.exitcode for run in runs] == [0, 0]
+    published = landing.read_landing(erp_only, D, verify=True)
+    titles, paid = landed(published, "erp", "receivables"), landed(published, "erp", "payments")
+    assert len(titles) == len(paid) > 399 and not refused(published, "erp", "payments")
+    assert [path.name for path in published.folder.parent.iterdir() if path.is_dir()] == [published.batch_id]
+
+
+def _land(settings: Settings, run_key: str) -> None:
+    landing.land_all(settings, D, run_key)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_server_that_accepts_and_says_nothing(erp_only: Settings, monkeypatch: pytest.MonkeyPatch, kind: str):
+    monkeypatch.setattr(dialects, "CONNECT_SECONDS", 2)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        port = deaf.getsockname()[1]
+        scheme = "postgresql" if kind == "postgresql" else "mysql"
+        monkeypatch.setenv("AIRFLOW_CONN_ERP", f"{scheme}://u:s3nh4-secreta@127.0.0.1:{port}/erp")
+        started = time.monotonic()
+        with pytest.raises(SourceError, match=f"no database answers at 127.0.0.1:{port}; start the database or correct") as error:
+            landing.land_source(erp_only, D, "erp", "run")
+        assert time.monotonic() - started < 8 and "s3nh4" not in str(error.value)
+    assert nothing_half_landed(erp_only)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_server_that_stops_answering_is_given_up(
+    erp_only: Settings, make_source: MakeSource, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    """The server's process is frozen: its own statement timeout cannot fire, so the reader's must."""
+    make_source("erp", kind)
+    monkeypatch.setattr(dialects, "SILENCE_SECONDS", 1)
+    mapping = get_mapping(erp_only, "erp").model_copy(update={"statement_timeout_seconds": 1})
+    with engine.open_snapshot(mapping) as snapshot:
+        if kind == "postgresql":
+            [(pid,)] = snapshot.rows("customers", "select pg_backend_pid()")
+        else:
+            pid = request.getfixturevalue("mariadb_server")._process.pid
+        os.kill(pid, signal.SIGSTOP)
+        started = time.monotonic()
+        try:
+            with pytest.raises(SourceError, match="the database has not answered for 2 s; nothing of this source was landed"):
+                snapshot.rows("customers", "select 1")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert time.monotonic() - started < 8
+
+
+WRITES = {
+    "postgresql": {
+        "select nextval('seq') as customer_id, 'x' as name": "25006",
+        "select setval('seq', 5) as customer_id, 'x' as name": "25006",
+        "select bump() as customer_id, 'x' as name": "25006",
+    },
+    "mariadb": {"select nextval(seq) as customer_id, 'x' as name": "25006", "select bump() as customer_id, 'x' as name": "25006"},
+}
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_function_with_side_effects_is_stopped_by_the_transaction(erp_only: Settings, make_source: MakeSource, kind: str):
+    """They look like a plain SELECT, so only the read-only transaction can stop them."""
+    erp = make_source("erp", kind)
+    erp.add("clientes", CLIENT)
+    body = "delete from clientes"
+    if kind == "postgresql":
+        erp.run("create sequence seq", f"create function bump() returns int language sql as $$ {body}; select 1 $$")
+    else:
+        erp.run("create sequence seq", f"create function bump() returns int modifies sql data begin {body}; return 1; end")
+    path = erp_only.config / "sources" / "erp.yml"
+    text = path.read_text(encoding="utf-8")
+    head, _, tail = text.partition("  customers:\n")
+    rest = tail.partition("  receivables:\n")[2]
+    for query, code in WRITES[kind].items():
+        path.write_text(f'{head}  customers: {{query: "{query}"}}\n  receivables:\n{rest}', encoding="utf-8")
+        with pytest.raises(SourceError, match=rf"source 'erp', customers: .*code {code}"):
+            landing.land_all(erp_only, D, "run")
+    with erp.engine.connect() as connection:
+        assert connection.exec_driver_sql("select count(*) from clientes").scalar() == 1
+        connection.exec_driver_sql("select bump()")  # and the function does what it says
+        assert connection.exec_driver_sql("select count(*) from clientes").scalar() == 0
+
+
+@pytest.mark.parametrize("kind", ["sqlite", *SERVERS])
+def test_tables_without_rows_land_empty(erp_only: Settings, make_source: MakeSource, kind: str):
+    make_source("erp", kind)
+    published = landing.land_all(erp_only, D, "run")
+    assert [entry.rows for entry in published.files] == [0] * 6
+    assert {row.problem for row in check(erp_only)} == {""}
+
+
+def test_one_row_of_a_hundred_megabytes_is_refused(erp_only: Settings, make_source: MakeSource, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG)
+    erp = make_source("erp", "postgresql")
+    erp.add("clientes", CLIENT)
+    erp.add("titulos", TITLE)
+    first = landing.land_all(erp_only, D, "run 1")
+    erp.run("alter table titulos alter link_pagamento type text")
+    erp.run("update titulos set link_pagamento = repeat('canario@', 13107200)")
+    with pytest.raises(
+        SourceError, match=r"receivables: column 'payment_url' holds a value of 104,857,60\d characters, more than 1,"
+    ):
+        landing.land_all(erp_only, D, "run 2")
+    assert nothing_half_landed(erp_only) and landing.read_landing(erp_only, D, verify=True) == first
+    assert "canario@" not in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "mariadb"])
+def test_a_value_larger_than_any_column_needs_is_refused(erp_only: Settings, make_source: MakeSource, kind: str):
+    erp = make_source("erp", kind)
+    erp.add("clientes", CLIENT)
+    if kind == "mariadb":
+        erp.run("alter table titulos modify link_pagamento longtext")
+    erp.add("titulos", TITLE | {"link_pagamento": "x" * 1_000_001})
+    with pytest.raises(
+        SourceError, match="column 'payment_url' holds a value of 1,000,001 characters, more than 1,000,000; correct"
+    ):
+        landing.land_all(erp_only, D, "run")
+    assert nothing_half_landed(erp_only)
+
+
+@pytest.mark.parametrize(
+    ("kind", "zone"), [("postgresql", "Asia/Tokyo"), ("postgresql", "UTC"), ("mariadb", "+09:00"), ("mariadb", "+00:00")]
+)
+def test_a_payment_near_midnight_is_of_sao_paulos_day(erp_only: Settings, make_source: MakeSource, kind: str, zone: str):
+    """23:30 and 00:30 in São Paulo, kept with a zone by servers that live elsewhere."""
+    erp = make_source("erp", kind)
+    erp.add("clientes", CLIENT)
+    erp.add("titulos", TITLE)
+    instants = {1: "2026-11-18 02:30:00", 2: "2026-11-18 03:30:00"}  # in UTC
+    if kind == "postgresql":
+        erp.run(f"alter database source_erp set timezone = '{zone}'", "alter table baixas alter data_pagamento type timestamptz")
+        rows = ", ".join(f"({n}, 1, '{at}+00', 10, 'PG')" for n, at in instants.items())
+        erp.run(f"insert into baixas (id, titulo_id, data_pagamento, valor, tipo) values {rows}")
+    else:
+        erp.run("alter table baixas modify data_pagamento timestamp null")
+        rows = ", ".join(f"({n}, 1, '{at}', 10, 'PG')" for n, at in instants.items())
+        with erp.engine.begin() as connection:
+            connection.exec_driver_sql("set time_zone = '+00:00'")
+            connection.exec_driver_sql(f"insert into baixas (id, titulo_id, data_pagamento, valor, tipo) values {rows}")
+        erp.run(f"set global time_zone = '{zone}'")
+    try:
+        published = landing.land_all(erp_only, D, "run")
+    finally:
+        if kind == "mariadb":
+            erp.run("set global time_zone = 'SYSTEM'")
+    assert {row["payment_id"]: row["paid_on"] for row in landed(published, "erp", "payments")} == {
+        "1": date(2026, 11, 17), "2": date(2026, 11, 18),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_debug_logs_of_a_whole_run_show_nobody(
+    erp_only: Settings, make_source: MakeSource, kind: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture
+):
+    """Everything at DEBUG, drivers included: a landing, a failing one, the last look and a check."""
+    caplog.set_level(logging.DEBUG)
+    erp = make_source("erp", kind)
+    secret = sa.make_url(erp.url).password
+    canaries = ("529.982.247-25", "52998224725", "canario@empresa.com.br", "98888-7777", "Canária da Silva", secret)
+    erp.add("clientes", CLIENT | {"razao_social": "Canária da Silva", "cpf_cnpj": canaries[0], "emails": canaries[2]})
+    erp.add("titulos", TITLE | {"numero": canaries[0]})
+    erp.add("baixas", SETTLEMENT)
+    landing.land_all(erp_only, D, "run 1")
+    assert landing.paid_now(erp_only, "erp", ["1"]) == {"1": Decimal("400.00")}
+    check(erp_only)
+    shown = []
+    for broken in ("cast(emails as decimal(5, 2)) / 0 as city", "nope as city", "repeat(emails, 90000) as city"):
+        path = erp_only.config / "sources" / "erp.yml"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("municipio as city", broken), encoding="utf-8")
+        try:
+            landing.land_all(erp_only, D, "run 2")
+        except SourceError as error:
+            shown += traceback.format_exception(error)
+        shown.append(repr(check(erp_only)))
+        path.write_text(text, encoding="utf-8")
+    shown += [caplog.text, *capfd.readouterr()]
+    for canary in canaries:
+        assert not [text for text in shown if canary in text], canary
