@@ -1,10 +1,19 @@
 {#- Dates. The business date is the only "today" that a model may know. -#}
 
 {% macro business_date() -%}
-    {%- if execute and not var('business_date') -%}
-        {{ exceptions.raise_compiler_error("give the night: --vars '{business_date: 2026-11-18}'") }}
+    cast('{{ night() }}' as date)
+{%- endmacro %}
+
+{#-
+    The night as text. It comes from the environment while models run, and not as a variable of dbt's command: dbt would read
+    the whole project anew whenever the date changes. Unit tests set the variable.
+-#}
+{% macro night() -%}
+    {%- set day = var('business_date') or (env_var('COBRANCA_BUSINESS_DATE', '') if execute else 'unknown') -%}
+    {%- if not day -%}
+        {{ exceptions.raise_compiler_error("give the night: COBRANCA_BUSINESS_DATE=2026-11-18") }}
     {%- endif -%}
-    cast('{{ var("business_date") }}' as date)
+    {{ return(day) }}
 {%- endmacro %}
 
 {#- Whole days from a to b; negative when b comes first. -#}

@@ -33,7 +33,7 @@
 
 {#- One message per customer, channel and night. -#}
 {% macro message_key(customer_key, channel) -%}
-    'M' || substr(md5('{{ var("business_date") }}' || '|' || {{ customer_key }} || '|' || {{ channel }}), 1, 24)
+    'M' || substr(md5('{{ night() }}' || '|' || {{ customer_key }} || '|' || {{ channel }}), 1, 24)
 {%- endmacro %}
 
 {#- How an address is recognised without being kept: SHA-256 in hexadecimal, as cobranca.events.suppressions.digest. -#}

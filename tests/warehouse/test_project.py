@@ -33,8 +33,8 @@ def test_every_published_key_is_tested(manifest, models):
     for node in manifest["nodes"].values():
         if node["resource_type"] == "test" and node.get("test_metadata"):
             arguments = node["test_metadata"]["kwargs"]
-            columns = [node["column_name"]] if node["test_metadata"]["name"] == "unique" else arguments.get("columns")
-            if node["test_metadata"]["name"] in ("unique", "unique_combination"):
+            columns = [node["column_name"]] if node["test_metadata"]["name"] == "is_key" else arguments.get("columns")
+            if node["test_metadata"]["name"] in ("is_key", "unique_combination"):
                 tested.setdefault(node["attached_node"].split(".")[-1], []).append(sorted(columns))
     published = {name: model for name, model in models.items() if model["schema"] in ("marts", "finance", "outbound")}
     assert len(published) > 20

@@ -103,6 +103,6 @@ select
     last_contacted_on,
     coalesce(contacts_in_7_days, 0) as contacts_in_7_days,
     coalesce(contacts_in_30_days, 0) as contacts_in_30_days,
-    case when is_reached then considered_amount end as considered_amount,
-    case when is_reached then required_amount end as required_amount
+    {{ money('case when is_reached then considered_amount end') }} as considered_amount,
+    {{ money('case when is_reached then required_amount end') }} as required_amount
 from decided

@@ -26,7 +26,7 @@ def run_dbt(*arguments: str, environment: Mapping[str, str], business_date: date
     """
     from dbt.cli.main import dbtRunner
 
-    with _environment(environment):
+    with _environment({**environment, "COBRANCA_BUSINESS_DATE": business_date.isoformat()}):
         result = dbtRunner().invoke(
             [
                 *arguments,
@@ -36,8 +36,8 @@ def run_dbt(*arguments: str, environment: Mapping[str, str], business_date: date
                 "--log-path", str(work / "logs"),
                 "--log-level", "error",
                 "--log-level-file", "none",
+                "--quiet",
                 "--no-use-colors",
-                "--vars", json.dumps({"business_date": business_date.isoformat()}),
             ]
         )  # fmt: skip
     if environment.get("COBRANCA_DBT_TARGET") == "duckdb":

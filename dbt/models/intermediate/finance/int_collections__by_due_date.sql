@@ -13,7 +13,7 @@ with receivables as (
         and effective_due_date <= {{ business_date() }}
 ),
 
-payments as (select * from {{ ref('int_payments__applied') }}),
+payments as (select * from {{ ref('stg_landing__payments') }}),
 
 timed as (
     select

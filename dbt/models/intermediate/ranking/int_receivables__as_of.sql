@@ -21,7 +21,7 @@ receivables as (
 ),
 
 payments as (
-    select * from {{ ref('int_payments__applied') }}
+    select * from {{ ref('stg_landing__payments') }}
 ),
 
 customers as (

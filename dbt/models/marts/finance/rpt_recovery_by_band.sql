@@ -8,43 +8,32 @@ month_ends as (
 
 bands as ({{ aging_bands() }}),
 
-payments as (
-    select *
-    from {{ ref('int_payments__applied') }}
-    where kind in ('payment', 'reversal')
-),
-
+-- What each customer had in each band at a month's opening; everything below is far fewer rows than receivables.
 openings as (
     select
         month_ends.as_of_date,
         month_ends.period_start,
         month_ends.months_back,
         month_ends.is_business_date,
-        balances.receivable_key,
-        balances.customer_key,
         balances.currency,
+        balances.customer_key,
         bands.band_order,
-        balances.balance
+        count(*) as receivables,
+        sum(balances.balance) as balance,
+        sum(balances.next_received_amount) as received_amount
     from balances
     inner join month_ends
         on month_ends.previous_as_of_date = balances.as_of_date
     inner join bands
         on bands.aging_band = balances.aging_band
-),
-
-received as (
-    select
-        openings.as_of_date,
-        openings.currency,
-        openings.band_order,
-        sum(payments.amount) as received_amount
-    from openings
-    inner join payments
-        on
-            payments.receivable_key = openings.receivable_key
-            and payments.paid_on >= openings.period_start
-            and payments.paid_on <= openings.as_of_date
-    group by openings.as_of_date, openings.currency, openings.band_order
+    group by
+        month_ends.as_of_date,
+        month_ends.period_start,
+        month_ends.months_back,
+        month_ends.is_business_date,
+        balances.currency,
+        balances.customer_key,
+        bands.band_order
 ),
 
 opened as (
@@ -55,8 +44,9 @@ opened as (
         is_business_date,
         currency,
         band_order,
-        count(*) as receivables,
-        sum(balance) as opening_amount
+        sum(receivables) as receivables,
+        sum(balance) as opening_amount,
+        sum(received_amount) as received_amount
     from openings
     group by as_of_date, period_start, months_back, is_business_date, currency, band_order
 ),
@@ -138,8 +128,8 @@ select
     cast(opened.receivables as bigint) as receivables,
     cast(coalesce(answers.customers, 0) as bigint) as customers,
     {{ money('opened.opening_amount') }} as opening_amount,
-    {{ money('coalesce(received.received_amount, 0)') }} as received_amount,
-    {{ ratio('coalesce(received.received_amount, 0)', 'opened.opening_amount') }} as recovery_rate,
+    {{ money('opened.received_amount') }} as received_amount,
+    {{ ratio('opened.received_amount', 'opened.opening_amount') }} as recovery_rate,
     cast(coalesce(answers.promised_customers, 0) as bigint) as promised_customers,
     cast(coalesce(answers.agreed_customers, 0) as bigint) as agreed_customers,
     {{ money('coalesce(answers.agreed_amount, 0)') }} as agreed_amount,
@@ -147,11 +137,6 @@ select
 from opened
 inner join bands
     on bands.band_order = opened.band_order
-left join received
-    on
-        received.as_of_date = opened.as_of_date
-        and received.currency = opened.currency
-        and received.band_order = opened.band_order
 left join answers
     on
         answers.as_of_date = opened.as_of_date

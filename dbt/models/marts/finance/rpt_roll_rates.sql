@@ -4,24 +4,32 @@ month_ends as (select * from {{ ref('int_month_ends__listed') }}),
 
 bands as ({{ aging_bands() }}),
 
--- Each balance of one month end beside what was left of it at the next.
+-- The balances of one month end by where they stood at the next.
+grouped as (
+    select
+        as_of_date,
+        currency,
+        aging_band,
+        next_aging_band,
+        sum(balance) as balance,
+        sum(next_balance) as next_balance
+    from balances
+    group by as_of_date, currency, aging_band, next_aging_band
+),
+
 followed as (
     select
         month_ends.as_of_date,
         month_ends.months_back,
         month_ends.is_business_date,
-        earlier.currency,
-        earlier.aging_band as from_band,
-        later.aging_band as to_band,
-        earlier.balance as earlier_balance,
-        coalesce(later.balance, 0) as later_balance
-    from balances as earlier
+        grouped.currency,
+        grouped.aging_band as from_band,
+        grouped.next_aging_band as to_band,
+        grouped.balance as earlier_balance,
+        grouped.next_balance as later_balance
+    from grouped
     inner join month_ends
-        on month_ends.previous_as_of_date = earlier.as_of_date
-    left join balances as later
-        on
-            later.receivable_key = earlier.receivable_key
-            and later.as_of_date = month_ends.as_of_date
+        on month_ends.previous_as_of_date = grouped.as_of_date
 ),
 
 openings as (
