@@ -205,7 +205,7 @@ def _timeline(nights: Sequence[Night], settings: Settings) -> list[str]:
 def _signature(night: Night) -> tuple:
     """Nights that differ in none of this are told as one."""
     decided = sorted(
-        (str(row[name]) for name in ("decision", "reason", "step", "channel", "receivable_key", "policy_version"))
+        tuple(str(row[name]) for name in ("decision", "reason", "step", "channel", "receivable_key", "policy_version"))
         for row in night.decisions
         if row["reason"] not in _QUIET
     )
@@ -213,7 +213,7 @@ def _signature(night: Night) -> tuple:
     quiet = main is not None and not decided
     # a message of its own is an event of its own
     sent = night.business_date if main and main["decision"] in ACTED else None
-    return (tuple(map(tuple, decided)), quiet, night.ranking and night.ranking["payer_class"], sent)
+    return (decided, quiet, night.ranking and night.ranking["payer_class"], sent)
 
 
 def _summary(night: Night) -> str:
@@ -226,7 +226,8 @@ def _summary(night: Night) -> str:
 def _others(night: Night) -> Iterator[str]:
     """The receivables whose reason is another than the payer's, counted."""
     main = night.main
-    rest = [row for row in night.decisions if main and row["reason"] not in (main["reason"], "carried_by_other", "escalated")]
+    told = (*_QUIET, "carried_by_other", "escalated")
+    rest = [row for row in night.decisions if main and row["reason"] != main["reason"] and row["reason"] not in told]
     for code, group in groupby(sorted(rest, key=lambda row: str(row["reason"])), key=lambda row: row["reason"]):
         yield f"{_count(len(list(group)), 'outro título', 'outros títulos')}: {in_sentence(reason(code))}"
 
@@ -234,7 +235,7 @@ def _others(night: Night) -> Iterator[str]:
 def _one_night(night: Night, messages: dict[str, tuple[str, str | None]]) -> list[str]:
     main = night.main
     version = f"régua {main['policy_version']}, " if main else ""
-    lines = [f"{_who(night)} em {_day(night.business_date)} ({version}lote {night.batch_id})", ""]
+    lines = [f"{_who(night)}, em {_day(night.business_date)} ({version}lote {night.batch_id})", ""]
     lines += _payer(night)
     lines += ["", *_decision(night, messages)]
     lines += ["", *_open(night)] if night.decisions else []
@@ -408,7 +409,7 @@ def _who(night: Night) -> str:
     from cobranca.reports.wording import person
 
     name = person(night.ranking["customer_name"]) if night.ranking else "(sem nome)"
-    return f"{name}, cliente {night.customer_key},"
+    return f"{name}, cliente {night.customer_key}"
 
 
 def _action(row: Row) -> str:

@@ -122,10 +122,10 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "Classes de pagadores",
-        "Pontual: no máximo um atraso em dez, quase nunca além de 10 dias, nenhum além de 30. Atraso habitual: atrasa com "
-        "frequência, quase nunca além de 10 dias. Crítico: um quarto ou mais dos títulos com mais de 30 dias, ou dívida vencida "
-        "há mais de 60. Novo: menos de três títulos pagos ou vencidos. Irregular: os demais. A classe usa só o passado conhecido "
-        "na data.",
+        "Pontual: no máximo um atraso em dez, quase nunca além de 10 dias, nenhum além de 30. Atraso habitual: mais de três "
+        "atrasos em dez, mas no máximo um título em sete além de 10 dias e um em quinze além de 30. Crítico: um quarto ou mais "
+        "dos títulos com mais de 30 dias, ou dívida vencida há mais de 60. Novo: menos de três títulos pagos ou vencidos. "
+        "Irregular: os demais. A classe usa só o passado conhecido na data.",
         "Régua de cobrança da empresa",
     ),
     (

@@ -153,11 +153,11 @@ select
             and over_30_days = 0
             and open_days_past_due <= 10
             then 'pontual'
-        -- forgetful, not insolvent: often late and hardly ever for more than ten days
+        -- forgetful, not insolvent: often late, but at most one in seven by more than ten days and one in fifteen by a month
         when
             10 * late_receivables > 3 * observed_receivables
-            and 10 * over_10_days <= observed_receivables
-            and 20 * over_30_days <= observed_receivables
+            and 7 * over_10_days <= observed_receivables
+            and 15 * over_30_days <= observed_receivables
             and open_days_past_due <= 10
             then 'viciado'
         else 'irregular'
