@@ -16,7 +16,7 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from cobranca import landing
+from cobranca import landing, manifest
 from cobranca.errors import SourceError
 from cobranca.settings import Settings
 from cobranca.sources import check, dialects, engine
@@ -154,6 +154,37 @@ def test_two_processes_land_one_date_without_mixing(erp_only: Settings, make_sou
 
 def _land(settings: Settings, run_key: str) -> None:
     landing.land_all(settings, D, run_key)
+
+
+@pytest.mark.parametrize("keys", [("run", "run", "run"), ("run 1", "run 2", "run 3")])
+def test_runs_of_one_date_that_meet_wait_for_each_other(
+    erp_only: Settings, make_source: MakeSource, monkeypatch: pytest.MonkeyPatch, keys: tuple[str, ...]
+):
+    """Also with one run key: a retry that starts while the first try still lives."""
+    erp = make_source("erp")
+    erp.add("clientes", CLIENT)
+    erp.add("titulos", *[TITLE | {"id": n} for n in range(1, 50)])
+    write, failures = manifest.write_atomically, []
+
+    def slowly(*arguments):
+        time.sleep(0.05)  # between a file's place and its mention, where another run could step in
+        write(*arguments)
+
+    def land(key: str) -> None:
+        try:
+            assert landing.land_all(erp_only, D, key).entry("erp/receivables.parquet").rows == 49
+        except BaseException as error:
+            failures.append(error)
+
+    monkeypatch.setattr(manifest, "write_atomically", slowly)
+    threads = [threading.Thread(target=land, args=(key,)) for key in keys]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    published = landing.read_landing(erp_only, D, verify=True)
+    assert len(landed(published, "erp", "receivables")) == 49 and nothing_half_landed(erp_only)
 
 
 @pytest.mark.parametrize("kind", SERVERS)
