@@ -169,6 +169,27 @@ REGUA_MISTAKES = {
         "    effective_from: 2026-01-01\n    effective_from: 2026-02-01\n",
         "regua.yml:5: 'effective_from' is written twice; keep one of them",
     ),
+    "legal notice held out": (
+        "template: first_notice",
+        "template: first_notice, legal_notice: true, holdout_share: 5 %",
+        "regua.yml:9: step d+1 is a legal notice and has a hold-out group; everybody must get a legal notice",
+    ),
+    "hold-out over 100 %": (
+        "template: first_notice",
+        "template: first_notice, holdout_share: 105 %",
+        "regua.yml:9: versions.0.steps.*.1.holdout_share: 105 % is not between 0 % and 100 %",
+    ),
+    "share over 100 %": (
+        "template: first_notice",
+        "template: first_notice, minimum_share: 1.2",
+        "regua.yml:9: versions.0.steps.*.1.minimum_share: 120 % is not between 0 % and 100 %",
+    ),
+    "script by whatsapp": (
+        "channel: phone",
+        "channel: whatsapp",
+        "regua.yml:10: template 'call' does not belong to channel 'whatsapp'",
+    ),
+    "slash in a version": ("version: A", "version: 2026/1", "regua.yml:3: versions.0.version: not valid"),
     "zero gap": (
         "maximum_gap_days: 10",
         "maximum_gap_days: 0",
@@ -250,6 +271,33 @@ CSV_MISTAKES = {
     "hold backwards": ("holds.csv", "customer;erp;77;dispute;maria;2026-11-05;2026-11-01", "the hold expires before it starts"),
     "hold of a planet": ("holds.csv", "planet;erp;77;dispute;maria;2026-11-01;", "scope: 'planet' is unknown"),
     "hold on no day": ("holds.csv", "customer;erp;77;dispute;maria;01/11/2026;", "starts_on: not a date"),
+    "override without reason": ("overrides.csv", "customer;erp;77;*;;;;maria;2026-11-01;", "'reason' is empty; fill it in"),
+    "override without author": ("overrides.csv", "customer;erp;77;*;;;combinado;;2026-11-01;", "'author' is empty; fill it in"),
+    "override to an unknown régua": (
+        "overrides.csv",
+        "customer;erp;77;vip;;;combinado;maria;2026-11-01;",
+        "version 2026-01 has no régua 'vip'; use one of: *, none",
+    ),
+    "override to an unknown step": (
+        "overrides.csv",
+        "customer;erp;77;*;d+11;;combinado;maria;2026-11-01;",
+        "last_step: the régua '*' of version 2026-01 has no step d+11; use one of: d-3, d0, d+1",
+    ),
+    "override to something that is no step": (
+        "overrides.csv",
+        "customer;erp;77;*;eleven;;combinado;maria;2026-11-01;",
+        "last_step: not the name of a step; write it as d-3, d0 or d+10",
+    ),
+    "override to none with a step": (
+        "overrides.csv",
+        "customer;erp;77;none;;d+5;combinado;maria;2026-11-01;",
+        "goes_on_after is given, but the régua is 'none'; leave goes_on_after empty or name a régua",
+    ),
+    "override backwards": (
+        "overrides.csv",
+        "customer;erp;77;*;;;combinado;maria;2026-11-05;2026-11-01",
+        "the override expires before it starts",
+    ),
     "duplicate agent": ("agents.csv", "ana;Ana;senior;1;;0.1;1", "agent 'ana' is already on line 5"),
     "agent of unknown UF": ("agents.csv", "zeca;Zeca;senior;1;SP XX;0.1;1", "states.1: unknown UF 'XX'; use one of: AC, AL"),
     "agent beyond 100 %": ("agents.csv", "zeca;Zeca;senior;1;SP;110 %;1", "max_discount_rate: 110 % is not between"),
@@ -301,6 +349,34 @@ CSV_MISTAKES = {
 def test_a_wrong_row_is_refused_with_its_line(settings, name, row, message):
     line = append(settings, name, row)
     assert problems(settings)[0].startswith(f"{name}:{line}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "overlap"),
+    [
+        (("2026-11-01", ""), ("2026-11-10", ""), True),
+        (("2026-11-01", "2026-11-10"), ("2026-11-10", ""), True),
+        (("2026-11-10", ""), ("2026-11-01", "2026-11-09"), False),
+        (("2026-11-10", ""), ("2026-11-01", "2026-11-10"), True),
+        (("2026-11-01", "2026-11-09"), ("2026-11-10", "2026-11-12"), False),
+    ],
+)
+def test_two_overrides_are_never_in_force_on_one_day(settings, first, second, overlap):
+    rows = [f"receivable;erp;11144477735;*;;;combinado;maria;{starts};{ends}" for starts, ends in (first, second)]
+    line = append(settings, "overrides.csv", *rows, "receivable;billing;11144477735;none;;;outra origem;maria;2026-11-01;") - 1
+    if overlap:
+        (told,) = problems(settings)
+        assert told.startswith(f"overrides.csv:{line}: the override is in force at the same time as the one on line {line - 1};")
+        assert "11144477735" not in told
+    else:
+        assert len(load_policy(settings.config, DAY).overrides) == 3
+
+
+def test_an_override_of_the_past_may_name_a_regua_that_is_gone(settings):
+    append(settings, "overrides.csv", "customer;erp;9;gone;;;combinado;maria;2026-10-01;2026-10-31")
+    policy = load_policy(settings.config, DAY)
+    assert not policy.overrides[0].applies_on(DAY)
+    assert policy.warnings[0].startswith("overrides.csv: 1 override(s) have expired")
 
 
 def test_all_problems_of_all_files_are_listed_at_once(settings):

@@ -92,3 +92,22 @@ def test_a_wrong_file_leaves_the_published_policy_whole(settings):
     with pytest.raises(ConfigError):
         publish_policy(settings, DAY)
     assert read_manifest(settings.folder("landing", DAY, "policy"), verify=True) == before
+
+
+def test_an_override_in_force_tells_its_offsets(settings):
+    with (settings.config / "overrides.csv").open("a") as file:
+        file.write("customer;erp;9;*;d+10;d0;combinado;maria;2026-11-01;2026-11-18\n")
+        file.write("customer;erp;8;none;;;combinado;maria;2026-11-19;\n")
+    (row,) = rows(publish_policy(settings, DAY), "policy_overrides")
+    assert (row["regua"], row["last_offset"], row["goes_on_after_offset"], row["expires_on"]) == ("*", 10, 0, DAY)
+
+
+def test_every_step_says_how_many_are_held_out_and_a_legal_notice_nobody(settings):
+    limits, regua = settings.config / "limits.yml", settings.config / "regua.yml"
+    limits.write_text(limits.read_text().replace('holdout_share: "0 %"', 'holdout_share: "5 %"'))
+    regua.write_text(regua.read_text().replace("{offset: 3, channel: email,", "{offset: 3, holdout_share: 20 %, channel: email,"))
+    steps = {row["step"]: row for row in rows(publish_policy(settings, DAY), "policy_steps")}
+    assert (steps["d+1"]["holdout_share"], steps["d+3"]["holdout_share"]) == (Decimal("0.050000"), Decimal("0.200000"))
+    notices = [row for row in steps.values() if row["is_legal_notice"]]
+    assert [row["step"] for row in notices] == ["d+65", "d+125"]
+    assert all(row["holdout_share"] == 0 for row in notices)
