@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cobranca import schema
 from cobranca.errors import SourceError
-from cobranca.sources.clean import Cleaner, checked_columns
+from cobranca.sources.clean import Cleaner, checked_columns, dates
 
 RECEIVABLE = {"receivable_id": "1", "customer_id": "C1", "due_date": date(2026, 11, 3), "amount": Decimal("10.00")}
 PAYMENT = {"payment_id": "1", "receivable_id": "1", "paid_on": date(2026, 11, 3), "amount": Decimal("10.00")}
@@ -267,3 +267,17 @@ def test_cents_in_are_cents_out(amounts: list[int]):
 def test_an_empty_chunk_has_the_right_columns():
     cleaned = Cleaner("erp", "payments", ("payment_id",)).clean([])
     assert cleaned.rows.schema == schema.ENTITIES["payments"] and isinstance(cleaned.rows, pa.Table)
+
+
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [
+        ("2026-11-18 02:30:00+00", date(2026, 11, 17)), ("2026-11-18T03:30:00Z", date(2026, 11, 18)),
+        ("2026-11-17 23:30:00-03", date(2026, 11, 17)), ("2026-11-18 11:30:00+09:00", date(2026, 11, 17)),
+        ("2026-11-17T22:30:00.123-0400", date(2026, 11, 17)), ("2026-11-17 23:30:00", date(2026, 11, 17)),
+        (datetime(2026, 11, 18, 2, 30, tzinfo=UTC), date(2026, 11, 17)), (datetime(2026, 11, 18, 2, 30), date(2026, 11, 18)),
+    ],
+)  # fmt: skip
+def test_a_time_with_a_zone_is_of_sao_paulos_day(value, day: date):
+    assert dates([value, None]).values.to_pylist() == [day, None]
+    assert dates([value, "20261118", None]).values.to_pylist() == [day, date(2026, 11, 18), None]

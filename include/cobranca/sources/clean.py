@@ -21,6 +21,7 @@ from dataclasses import field as default
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,6 +34,7 @@ from cobranca.sources import people, quick
 from cobranca.sources.bulk import TextColumn, TextTable
 from cobranca.sources.problem import SourceProblem
 
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 FIRST_DAY, LAST_DAY = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
 CENT, RATE_STEP = Decimal("0.01"), Decimal("0.000001")
 DIGITS = 200  # no database returns a longer number, so no sum is ever rounded
@@ -55,6 +57,9 @@ _NO = frozenset({"0", "n", "nao", "não", "no", "f", "false", "falso"})
 _EMPTY_DATES = frozenset({"", "00000000", "0", "0000-00-00", "0000-00-00 00:00:00", "0000-00-00T00:00:00"})
 _DATE_TEXT = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:$|[T ]\d{2}:\d{2})|(\d{4})(\d{2})(\d{2})$")
 _COMPACT = re.compile(r"\s*(?!0{8})\d{8}\s*$")
+_WITH_ZONE = re.compile(r"\d{2}:\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$")
+# A zone that is not São Paulo's own, which PostgreSQL's session prints.
+_ELSEWHERE = r"\d{2}:\d{2}.*(Z|\+\d{2}(:?\d{2})?|-(0[0-24-9]|1\d)(:?\d{2})?)$"
 _DATE_VECTOR = r"^\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})"
 # The codes by which control totals are kept; what is no known code counts under UNREADABLE.
 GROUPED = {"customers": (), "receivables": ("currency", "status"), "payments": ("kind",)}
@@ -368,7 +373,10 @@ def texts(values: Sequence | TextColumn, line_break: str = " ") -> Column:
 
 
 def dates(values: Sequence | TextColumn) -> Column:
-    """Dates from date, datetime, ISO text (its first ten characters) or ``YYYYMMDD``; 0000-00-00 is null."""
+    """Dates from date, datetime, ISO text (its first ten characters) or ``YYYYMMDD``; 0000-00-00 is null.
+
+    A time that names its zone is of the day it is in São Paulo: 02:30 UTC is still yesterday there.
+    """
     if isinstance(values, TextColumn):
         with suppress(pa.ArrowException):
             return Column(values.array.cast(schema.DATE), {})
@@ -380,7 +388,7 @@ def dates(values: Sequence | TextColumn) -> Column:
     try:
         if kinds <= {date}:
             return Column(pa.array(values, schema.DATE), {})
-        if kinds == {datetime}:
+        if kinds == {datetime} and all(value is None or value.tzinfo is None for value in values):
             return Column(pa.array([value and value.date() for value in values], schema.DATE), {})
         if kinds <= {str} or kinds == {int}:
             return _dates_column(texts(values))
@@ -444,6 +452,7 @@ def _listed(values: Sequence | TextColumn) -> Sequence:
     return values.values() if isinstance(values, TextColumn) else values
 
 
+@lru_cache(maxsize=64)
 def _absent(entity: str, field: pa.Field, count: int) -> pa.Array:
     default = schema.DEFAULTS.get(entity, {}).get(field.name)
     if default is not None:
@@ -621,12 +630,14 @@ def _dates_from_text(array: pa.Array) -> pa.Array:
     array = pc.if_else(pc.is_in(array, pa.array(_EMPTY_DATES)), pa.scalar(None, schema.TEXT), array)
     if not pc.all(pc.match_substring_regex(array, _DATE_VECTOR), min_count=0).as_py():
         raise ValueError
+    if pc.any(pc.match_substring_regex(array, _ELSEWHERE)).as_py():
+        raise ValueError
     return pc.utf8_slice_codeunits(array, 0, 10).cast(schema.DATE)
 
 
 def _date_of(value) -> date | None:
     if isinstance(value, datetime):
-        return value.date()
+        return (value.astimezone(SAO_PAULO) if value.tzinfo else value).date()
     if isinstance(value, date):
         return value
     text = _text_of(value).strip()
@@ -635,6 +646,11 @@ def _date_of(value) -> date | None:
     found = _DATE_TEXT.match(text)
     if not found:
         raise Unreadable("unreadable")
+    if _WITH_ZONE.search(text):
+        try:
+            return datetime.fromisoformat(text).astimezone(SAO_PAULO).date()
+        except (ValueError, OverflowError):
+            raise Unreadable("unreadable") from None
     year, month, day = (int(part) for part in found.groups() if part)
     try:
         return date(year, month, day)
