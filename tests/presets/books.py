@@ -613,5 +613,12 @@ def keep_sap(company: Company, url: str) -> dict[str, int]:
                 reconcile(invoice, journal, event, kind="7", turned=True)
             else:
                 reconcile(invoice, journal, event, kind={"payment": "3", "credit_note": "4"}.get(event.kind, "0"))
+                if invoice.currency == "USD":
+                    # The rate has moved since: reconciled in reais alone.
+                    books.add(
+                        "OITR", ReconNum=(gap := next(recons)), ReconDate=f"{event.on} 00:00:00", ReconType="0", Canceled="N"
+                    )
+                    line = {"TransId": journal, "TransRowId": min(event.parts), "IsCredit": "D"}
+                    books.add("ITR1", ReconNum=gap, LineSeq=0, ReconSum=0.37, ReconSumFC=0.0, **line)
     books.write(url)
     return {f"C{payer.number:05d}": payer.number for payer in company.payers}

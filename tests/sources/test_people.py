@@ -1,5 +1,8 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cobranca.demo.documents import cnpj, cpf, dotted
 from cobranca.sources import people
 
 
@@ -65,3 +68,35 @@ def test_phones(text: str, expected: str | None):
 @pytest.mark.parametrize(("text", "expected"), [("sp", "SP"), ("DF", "DF"), ("XX", None), ("São Paulo", None)])
 def test_states(text: str, expected: str | None):
     assert people.state(text) == expected
+
+
+@given(digits=st.text("0123456789", min_size=9, max_size=9), company=st.booleans(), branch=st.integers(1, 99))
+def test_every_way_to_write_a_tax_id_is_the_same_one(digits: str, company: bool, branch: int):
+    """With punctuation, with blanks around it, or as a number that lost up to two zeros in front."""
+    tax_id = cnpj(f"{digits[:8]}{branch:04d}") if company else cpf(digits)
+    if people.tax_id(tax_id) is None:  # all signs alike
+        assert len(set(tax_id)) == 1
+        return
+    assert people.tax_id(tax_id) == people.tax_id(dotted(tax_id)) == people.tax_id(f" {tax_id} ") == tax_id
+    number = str(int(tax_id))
+    if len(tax_id) - len(number) <= 2:
+        assert people.tax_id(number) == tax_id
+    else:
+        assert people.tax_id(number) != tax_id
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "value", "rule"),
+    [
+        ("tax_id", "52998224725", "52998224725", None),
+        ("tax_id", "529.982.247-25", "52998224725", "normalised"),
+        ("tax_id", "360305000104", "00360305000104", "zeros_restored"),
+        ("tax_id", "ISENTO", None, None),
+        ("email", "a@b.com.br;c@d.com.br", "a@b.com.br", "first_of_several"),
+        ("phone", "11 98888-7777 / 11 3222-1111", "+5511988887777", "first_of_several"),
+        ("phone", "11 98888-7777", "+5511988887777", "normalised"),
+        ("state", "sp", "SP", "normalised"),
+    ],
+)
+def test_a_repair_is_named(column: str, text: str, value: str | None, rule: str | None):
+    assert people.repair(column, text, value) == rule
