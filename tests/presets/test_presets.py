@@ -206,6 +206,21 @@ def test_kinds_of_settlement_are_told_apart(landing_of_five: Manifest):
     }
 
 
+@pytest.mark.parametrize("source", list(KEEPERS))
+def test_the_last_look_before_a_message_sees_what_landed(installation: Settings, landing_of_five: Manifest, source: str):
+    wanted = [row for row in landed(landing_of_five, source, "receivables") if row["status"] == "open"][:40]
+    ids = [row["receivable_id"] for row in wanted]
+    paid = dict.fromkeys(ids, Decimal("0.00"))
+    for row in landed(landing_of_five, source, "payments"):
+        if row["receivable_id"] in paid:
+            paid[row["receivable_id"]] += -row["amount"] if row["kind"] == "reversal" else row["amount"]
+    standing = landing.standing_now(installation, source, ids)
+    assert {key: found.paid for key, found in standing.items()} == paid
+    assert [(standing[row["receivable_id"]].amount, standing[row["receivable_id"]].gone) for row in wanted] == [
+        (row["amount"], False) for row in wanted
+    ]
+
+
 def test_every_preset_passes_the_check_of_its_source(installation: Settings):
     rows = check(installation)
     assert [row for row in rows if row.problem] == []
