@@ -111,6 +111,9 @@ POLICY: dict[str, pa.Schema] = {
         agent_id=TEXT, name=TEXT, level=TEXT, daily_capacity=COUNT, states=TEXT, max_discount_rate=RATE,
         max_installments=COUNT,
     ),
+    "policy_negotiation": _table(
+        level=TEXT, from_day=COUNT, to_day=COUNT, max_discount_rate=RATE, max_installments=COUNT,
+    ),
     "policy_holds": _table(
         scope=TEXT, source=TEXT, target_id=TEXT, reason=TEXT, author=TEXT, starts_on=DATE, expires_on=DATE,
     ),

@@ -271,6 +271,18 @@ CSV_MISTAKES = {
     "hold backwards": ("holds.csv", "customer;erp;77;dispute;maria;2026-11-05;2026-11-01", "the hold expires before it starts"),
     "hold of a planet": ("holds.csv", "planet;erp;77;dispute;maria;2026-11-01;", "scope: 'planet' is unknown"),
     "hold on no day": ("holds.csv", "customer;erp;77;dispute;maria;01/11/2026;", "starts_on: not a date"),
+    "overlapping bands": (
+        "negotiation.csv",
+        "*;90;120;10 %;6",
+        "the band overlaps the one on line 6 for level '*'; let one end on the day before the other starts",
+    ),
+    "band backwards": ("negotiation.csv", "senior;30;10;10 %;6", "the band ends before it starts"),
+    "band beyond 100 %": ("negotiation.csv", "senior;1;10;101 %;6", "max_discount_rate: 101 % is not between"),
+    "band of an unknown level": (
+        "negotiation.csv",
+        "mestre;1;10;10 %;6",
+        "no agent has the level 'mestre'; use one of: *, junior, pleno, senior",
+    ),
     "override without reason": ("overrides.csv", "customer;erp;77;*;;;;maria;2026-11-01;", "'reason' is empty; fill it in"),
     "override without author": ("overrides.csv", "customer;erp;77;*;;;combinado;;2026-11-01;", "'author' is empty; fill it in"),
     "override to an unknown régua": (

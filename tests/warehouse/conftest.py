@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,11 +21,17 @@ NIGHT = date(2026, 11, 18)
 NEXT_DUE = {"today": "2026-11-18", "soon": "2026-11-19"}
 DAYS_TO_DUE = (-400, -200, -90, -45, -20, -10, -6, -3, -2, -1, 0, 1, 3, 30)
 CODES = ("PROMESSA", "RECADO", "NAO_ATENDE", "CONTESTA", "NAO_LIGAR", "NUMERO_ERRADO", "PAGO_INFORMADO")
+BUSINESS_REGUA = """
+      empresas:
+        - {offset: 2, channel: sms, template: first_notice, entry: true}
+        - {offset: 9, channel: phone, template: call, entry: true}
+        - {offset: 25, channel: email, template: last_notice, entry: true, holdout_share: 30 %}
+"""
 
 
-def settings_in(folder: Path, url: str | None = None) -> Settings:
+def settings_in(folder: Path, url: str | None = None, config: Path = PROJECT_ROOT / "include" / "config") -> Settings:
     return Settings(
-        config=PROJECT_ROOT / "include" / "config",
+        config=config,
         data=folder,
         warehouse=url or f"duckdb:///{folder / 'warehouse.duckdb'}",
         ledger=f"sqlite:///{folder / 'ledger.db'}",
@@ -36,7 +43,7 @@ def random_ledger(seed: int, payers: int = 120) -> dict:
     """Entities and feedback of a made-up company: every status, kind, currency, hold and odd date that the rules know."""
     chance = random.Random(seed)
     customers, receivables, payments = [], [], []
-    feedback: dict[str, list[dict]] = {"contacts": [], "outcomes": [], "promises": [], "agreements": []}
+    feedback: dict[str, list[dict]] = {"contacts": [], "outcomes": [], "promises": [], "agreements": [], "holdouts": []}
     for number in range(payers):
         customers.append(
             customer(
@@ -49,6 +56,7 @@ def random_ledger(seed: int, payers: int = 120) -> dict:
                 state=chance.choice(["SP", "RJ", "CE", None]),
                 email=chance.choice([f"c{number}@example.com"] * 4 + [None]),
                 phone=chance.choice(["+5511987654321"] * 4 + [None]),
+                preferred_channel=("whatsapp", "sms", None)[number % 3],
                 opt_out_email=chance.random() < 0.05,
                 opt_out_phone=chance.random() < 0.05,
                 legal_hold=chance.random() < 0.03,
@@ -103,6 +111,19 @@ def add_feedback(ledger: dict, batch: Manifest, seed: int) -> None:
             state = chance.choice(["sent", "sent", "delivered", "unknown", "rejected", "superseded"])
             day = (NIGHT - timedelta(days=back)).isoformat()
             ledger["feedback"]["contacts"].append(contact(day, customer_key, episode_key, step, offset, state=state))
+        if customer_key[-1] in "0123":
+            day = NIGHT - timedelta(days=2 + int(customer_key[-1]) * 9)
+            ledger["feedback"]["holdouts"].append(
+                {
+                    "business_date": day,
+                    "customer_key": customer_key,
+                    "episode_key": episode_key,
+                    "step": "d+3",
+                    "step_offset": 3,
+                    "channel": "email",
+                    "policy_version": "2026-01",
+                }
+            )
         if chance.random() < 0.15:
             ledger["feedback"]["outcomes"].append(
                 {
@@ -132,9 +153,32 @@ def add_feedback(ledger: dict, batch: Manifest, seed: int) -> None:
 
 
 @pytest.fixture(scope="session")
-def busy_ledger(tmp_path_factory) -> dict:
+def busy_config(tmp_path_factory) -> Path:
+    """The default configuration with what it leaves out: texts, hold-outs, a share, a segment's régua, overrides and holds."""
+    config = tmp_path_factory.mktemp("busy") / "config"
+    shutil.copytree(PROJECT_ROOT / "include" / "config", config)
+    regua = (config / "regua.yml").read_text(encoding="utf-8")
+    for before, after in (
+        ("{offset: 1, channel: email,", "{offset: 1, channel: whatsapp,"),
+        ("{offset: 3, channel: email,", "{offset: 3, holdout_share: 20 %, channel: email,"),
+        ("{offset: 10, channel: phone,", "{offset: 10, minimum_share: 10 %, channel: phone,"),
+    ):
+        assert before in regua
+        regua = regua.replace(before, after)
+    (config / "regua.yml").write_text(regua + BUSINESS_REGUA, encoding="utf-8")
+    with (config / "overrides.csv").open("a", encoding="utf-8") as file:
+        file.write("customer;erp;3;none;;;combinado;maria;2026-11-01;2026-11-30\n")
+        file.writelines(f"customer;erp;{n};empresas;;;combinado;maria;2026-11-01;\n" for n in range(4, 20, 4))
+        file.writelines(f"receivable;erp;{n}-0;*;d+10;d+5;combinado;maria;2026-11-01;\n" for n in range(4, 40, 3))
+    with (config / "holds.csv").open("a", encoding="utf-8") as file:
+        file.writelines(f"customer;erp;{n};hardship;maria;2026-11-01;2026-11-{n}\n" for n in range(15, 30, 3))
+    return config
+
+
+@pytest.fixture(scope="session")
+def busy_ledger(tmp_path_factory, busy_config) -> dict:
     """A random ledger with a history of contacts, and the five profiles of payers twice."""
-    settings = settings_in(tmp_path_factory.mktemp("first"))
+    settings = settings_in(tmp_path_factory.mktemp("first"), config=busy_config)
     ledger = random_ledger(seed=7)
     land_night(settings, NIGHT, **ledger)
     add_feedback(ledger, warehouse.build(settings, NIGHT), seed=7)
@@ -145,9 +189,9 @@ def busy_ledger(tmp_path_factory) -> dict:
 
 
 @pytest.fixture(scope="session")
-def busy_night(tmp_path_factory, busy_ledger) -> tuple[Settings, Manifest]:
+def busy_night(tmp_path_factory, busy_ledger, busy_config) -> tuple[Settings, Manifest]:
     """The busy night's settings and its candidate batch, on DuckDB."""
-    settings = settings_in(tmp_path_factory.mktemp("duckdb"))
+    settings = settings_in(tmp_path_factory.mktemp("duckdb"), config=busy_config)
     land_night(settings, NIGHT, **busy_ledger)
     return settings, warehouse.build(settings, NIGHT)
 

@@ -228,3 +228,24 @@ def test_no_forbidden_payer_is_contacted(busy_night):
         contacted = connection.execute("select count(*) from marts.fct_decisions where decision in ('remind', 'call')").fetchone()
     assert forbidden == []
     assert contacted[0] > 50
+
+
+def test_an_agent_may_go_as_far_as_both_the_agent_and_the_band_allow(busy_night):
+    from cobranca.policy import load_policy
+
+    settings, batch = busy_night
+    policy = load_policy(settings.config, NIGHT)
+    agents = {agent.agent_id: agent for agent in policy.agents}
+    bands = [row for row in policy.negotiation if row.level == "*"]
+    queue = duckdb.sql(
+        f"select agent_id, days_past_due, max_discount_rate, max_installments from {table(batch, 'out_call_queue')}"
+    ).fetchall()
+    assert len(queue) > 10
+    for agent_id, days, discount, installments in queue:
+        if agent_id == "reserva":
+            assert discount is None and installments is None
+            continue
+        (band,) = [row for row in bands if row.from_day <= days <= (row.to_day or days)]
+        agent = agents[agent_id]
+        assert discount == min(agent.max_discount_rate, band.max_discount_rate)
+        assert installments == min(agent.max_installments, band.max_installments)

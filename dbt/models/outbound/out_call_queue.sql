@@ -14,6 +14,10 @@ agents as (
     select * from {{ ref('stg_policy__agents') }}
 ),
 
+negotiation as (
+    select * from {{ ref('stg_policy__negotiation') }}
+),
+
 last_contacts as (
     select distinct on (customer_key)
         customer_key,
@@ -108,12 +112,27 @@ assigned as (
         turns.*,
         coalesce(slots.agent_id, 'reserva') as agent_id,
         coalesce(slots.name, 'Reserva') as agent_name,
+        slots.level,
         slots.max_discount_rate,
         slots.max_installments
     from turns
     left join slots
         on turns.pool = slots.pool
         and turns.turn = slots.turn
+),
+
+-- the band's limit for the agent's level, else for every level
+bands as (
+    select distinct on (assigned.customer_key)
+        assigned.customer_key,
+        negotiation.max_discount_rate,
+        negotiation.max_installments
+    from assigned
+    inner join negotiation
+        on negotiation.level in (assigned.level, '*')
+        and assigned.days_past_due >= negotiation.from_day
+        and assigned.days_past_due <= coalesce(negotiation.to_day, assigned.days_past_due)
+    order by assigned.customer_key, (negotiation.level = '*')
 )
 
 select
@@ -169,13 +188,15 @@ select
     last_contacts.contacted_on as last_contact_on,
     last_contacts.channel as last_contact_channel,
     last_contacts.state as last_contact_state,
-    assigned.max_discount_rate,
-    assigned.max_installments,
+    -- whoever is on the reserve list has no limits until somebody takes the case
+    case when assigned.level is not null then least(assigned.max_discount_rate, bands.max_discount_rate) end as max_discount_rate,
+    case when assigned.level is not null then least(assigned.max_installments, bands.max_installments) end as max_installments,
     coalesce(hours.starts_at, national_hours.starts_at) || '–' || coalesce(hours.ends_at, national_hours.ends_at) as calling_window,
     assigned.policy_version,
     assigned.reason
 from assigned
 inner join customers on assigned.customer_key = customers.customer_key
+left join bands on assigned.customer_key = bands.customer_key
 inner join ranking on assigned.customer_key = ranking.customer_key
 left join last_contacts on assigned.customer_key = last_contacts.customer_key
 left join broken_promises on assigned.customer_key = broken_promises.customer_key

@@ -11,8 +11,10 @@ from typing import Any
 from cobranca.calendar import FIRST_YEAR, LAST_YEAR
 from cobranca.policy.model import (
     CALL_TEMPLATES,
+    EVERY_LEVEL,
     EVERY_SEGMENT,
     EVERY_STATE,
+    LEGAL_TEXT_PLACES,
     NO_REGUA,
     Agent,
     CallingHours,
@@ -22,12 +24,14 @@ from cobranca.policy.model import (
     LegalRate,
     Limits,
     MessageHours,
+    NegotiationLimit,
     OutcomeCode,
     Override,
     Policy,
     Regua,
     ReguaFile,
     Step,
+    Texts,
     Waiver,
 )
 from cobranca.policy.problems import Problems
@@ -38,10 +42,12 @@ FILES = (
     "limits.yml",
     "creditor.yml",
     "agents.csv",
+    "negotiation.csv",
     "holds.csv",
     "overrides.csv",
     "calling_hours.csv",
     "message_hours.csv",
+    "texts.yml",
     "outcome_codes.csv",
     "legal_rates.csv",
     "extra_holidays.csv",
@@ -51,6 +57,8 @@ FILES = (
 HIGHEST_LEGAL_RATE = Decimal("0.05")
 LEGAL_FINE_CAP = Decimal("0.02")
 TAXA_LEGAL_SINCE = date(2024, 8, 1)
+# These only remind of what is not yet late.
+BEFORE_ARREARS = ("preventive", "due_today")
 
 
 def load_policy(config: Path, business_date: date) -> Policy:
@@ -65,10 +73,12 @@ def load_policy(config: Path, business_date: date) -> Policy:
     limits = _load_limits(config / "limits.yml", problems)
     creditor = _load_model(config / "creditor.yml", Creditor, problems)
     agents = _load_agents(config / "agents.csv", problems)
+    negotiation = _load_negotiation(config / "negotiation.csv", agents, problems)
     holds = _load_holds(config / "holds.csv", problems)
     overrides = _load_overrides(config / "overrides.csv", regua, business_date, problems)
     calling_hours = _load_calling_hours(config / "calling_hours.csv", problems)
     message_hours = _load_message_hours(config / "message_hours.csv", problems)
+    texts = _load_texts(config / "texts.yml", regua, problems)
     outcome_codes = _load_outcome_codes(config / "outcome_codes.csv", problems)
     legal_rates = _load_legal_rates(config / "legal_rates.csv", problems)
     extra_holidays = _load_extra_holidays(config / "extra_holidays.csv", problems)
@@ -87,10 +97,12 @@ def load_policy(config: Path, business_date: date) -> Policy:
         limits=limits,
         creditor=creditor,
         agents=agents,
+        negotiation=negotiation,
         holds=holds,
         overrides=overrides,
         calling_hours=calling_hours,
         message_hours=message_hours,
+        texts=texts,
         outcome_codes=outcome_codes,
         legal_rates=legal_rates,
         extra_holidays=extra_holidays,
@@ -103,6 +115,55 @@ def load_policy(config: Path, business_date: date) -> Policy:
 def _load_model(path: Path, model: type, problems: Problems) -> Any:
     document = read_yaml(path, problems)
     return None if document is None else check(model, document.content, document, (), problems)
+
+
+# ---------------------------------------------------------------------------------------------------------- texts
+
+
+def _load_texts(path: Path, regua: Regua | None, problems: Problems) -> Texts | None:
+    """The words for telephones: those of every step in force that needs them, complete by law."""
+    document = read_yaml(path, problems)
+    texts = None if document is None else check(Texts, document.content, document, (), problems)
+    if texts is None:
+        return None
+    for template, by_channel in texts.texts.items():
+        for channel, text in by_channel.items():
+            missing = [name for name in LEGAL_TEXT_PLACES if f"{{{name}}}" not in text.body]
+            if missing and template not in BEFORE_ARREARS:
+                problems.add(
+                    path,
+                    document.line(("texts", template, channel)),
+                    f"the {channel} text of '{template}' lacks {', '.join(f'{{{name}}}' for name in missing)}",
+                    "a text that asks for money names the creditor, the CNPJ and the address (CDC, art. 42-A)",
+                )
+            if channel == "whatsapp" and texts.connection and not text.content_sid:
+                problems.add(
+                    path,
+                    document.line(("texts", template, channel)),
+                    f"the whatsapp text of '{template}' has no content_sid",
+                    "have it approved and write its code here, or remove the text",
+                )
+    _check_senders(texts, path, document, problems)
+    for step in {step for steps in (regua.steps.values() if regua else ()) for step in steps}:
+        if step.channel in ("whatsapp", "sms") and step.channel not in texts.texts.get(step.template, {}):
+            problems.add(
+                path,
+                document.line(("texts",)),
+                f"there is no {step.channel} text for '{step.template}', which step {step.name} of the régua sends",
+                "write it here, or choose another channel for the step in regua.yml",
+            )
+    return texts
+
+
+def _check_senders(texts: Texts, path: Path, document: Document, problems: Problems) -> None:
+    for channel, number in (("whatsapp", texts.whatsapp_from), ("sms", texts.sms_from)):
+        if texts.connection and not number and any(channel in by_channel for by_channel in texts.texts.values()):
+            problems.add(
+                path,
+                document.line((f"{channel}_from",)),
+                f"'{channel}_from' is empty",
+                "write the number from which these messages are sent, or remove their texts",
+            )
 
 
 # ---------------------------------------------------------------------------------------------------------- régua
@@ -269,6 +330,30 @@ def _load_agents(path: Path, problems: Problems) -> tuple[Agent, ...]:
         if agent.agent_id == "reserva":
             problems.add(path, line, "'reserva' is the name of the list that no agent has room for", "choose another agent_id")
     return tuple(agent for _, agent in rows)
+
+
+def _load_negotiation(path: Path, agents: tuple[Agent, ...], problems: Problems) -> tuple[NegotiationLimit, ...]:
+    rows = read_csv(path, NegotiationLimit, problems)
+    levels = {agent.level for agent in agents} | {EVERY_LEVEL}
+    bands: dict[str, list[tuple[int, NegotiationLimit]]] = {}
+    for line, row in rows:
+        if agents and row.level not in levels:
+            known = ", ".join(sorted(levels))
+            problems.add(path, line, f"no agent has the level '{row.level[:40]}'", f"use one of: {known}")
+        if row.to_day is not None and row.to_day < row.from_day:
+            problems.add(path, line, "the band ends before it starts", "put from_day before to_day")
+        bands.setdefault(row.level, []).append((line, row))
+    for level, found in bands.items():
+        found.sort(key=lambda band: band[1].from_day)
+        for (first, lower), (second, upper) in pairwise(found):
+            if lower.to_day is None or upper.from_day <= lower.to_day:
+                problems.add(
+                    path,
+                    max(first, second),
+                    f"the band overlaps the one on line {min(first, second)} for level '{level}'",
+                    "let one end on the day before the other starts",
+                )
+    return tuple(row for _, row in rows)
 
 
 def _load_holds(path: Path, problems: Problems) -> tuple[Hold, ...]:

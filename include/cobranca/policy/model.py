@@ -24,6 +24,7 @@ STATES = (
 )  # fmt: skip
 EVERY_STATE = "BR"
 EVERY_SEGMENT = "*"
+EVERY_LEVEL = "*"
 NO_REGUA = "none"
 Channel = Literal["email", "whatsapp", "sms", "phone"]
 Template = Literal["preventive", "due_today", "first_notice", "second_notice", "last_notice", "offer", "call", "call_offer"]
@@ -35,6 +36,11 @@ Effect = Literal[
     "none", "promise", "agreement", "paid_claim", "dispute", "wrong_number", "deceased", "refused", "do_not_call", "scheduled",
 ]  # fmt: skip
 CALL_TEMPLATES: tuple[Template, ...] = ("call", "call_offer")
+# What a WhatsApp or SMS text may name, and what the law wants in one that asks for money (CDC, art. 42-A).
+TEXT_PLACES = (
+    "nome", "credor", "razao_social", "cnpj", "endereco", "contato", "documento", "titulos", "vencimento", "total", "link",
+)  # fmt: skip
+LEGAL_TEXT_PLACES = ("razao_social", "cnpj", "endereco")
 PAYER_CLASSES: tuple[PayerClass, ...] = get_args(PayerClass)
 
 
@@ -130,7 +136,15 @@ def _pix_key(value: str) -> str:
     return value
 
 
+def _known_places(value: str) -> str:
+    for name in re.findall(r"\{(.*?)\}", value):
+        if name not in TEXT_PLACES:
+            raise ValueError(f"unknown place '{{{name[:20]}}}'; use one of: {', '.join(f'{{{place}}}' for place in TEXT_PLACES)}")
+    return value
+
+
 Text = Annotated[str, Field(min_length=1)]
+PhoneNumber = Annotated[str, Field(pattern=r"^\+\d{8,15}$")]
 Rate = Annotated[Decimal, BeforeValidator(_rate), AfterValidator(_share), Field(decimal_places=6)]
 Amount = Annotated[Decimal, BeforeValidator(_amount), Field(ge=0, max_digits=18, decimal_places=2)]
 Days = Annotated[int, Field(ge=0)]
@@ -304,6 +318,19 @@ class Agent(_Frozen):
     max_installments: Annotated[int, Field(ge=1, le=120)]
 
 
+class NegotiationLimit(_Frozen):
+    """How far agents of one level (or ``*``, every level) may go in one band of days past due; ``to_day`` empty has no end.
+
+    An agent's own limit counts where it is lower.
+    """
+
+    level: Text
+    from_day: Annotated[int, Field(ge=1)]
+    to_day: Annotated[int, Field(ge=1)] | None = None
+    max_discount_rate: Rate
+    max_installments: Annotated[int, Field(ge=1, le=120)]
+
+
 class Hold(_Frozen):
     """A person's decision that a customer or a receivable is not contacted. ``expires_on`` is the last day held."""
 
@@ -363,6 +390,23 @@ class MessageHours(_Frozen):
     ends_at: Clock
     legal_source: Text
     reviewed_on: date
+
+
+class TextTemplate(_Frozen):
+    """Approved words for one step over one channel; ``content_sid`` is the provider's code of the approved template."""
+
+    body: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_known_places)]
+    content_sid: Annotated[str, Field(pattern=r"^HX[0-9a-f]{32}$")] | None = None
+
+
+class Texts(_Frozen):
+    """``texts.yml``: what is written over WhatsApp and SMS, and from which account."""
+
+    connection: Text | None = None
+    whatsapp_from: PhoneNumber | None = None
+    sms_from: PhoneNumber | None = None
+    status_url: Annotated[str, Field(pattern=r"^https://[^?#]+$")] | None = None
+    texts: dict[Template, dict[Literal["whatsapp", "sms"], TextTemplate]] = {}
 
 
 class OutcomeCode(_Frozen):
@@ -447,9 +491,11 @@ class Policy(_Frozen):
     limits: Limits
     creditor: Creditor
     agents: tuple[Agent, ...]
+    negotiation: tuple[NegotiationLimit, ...]
     holds: tuple[Hold, ...]
     overrides: tuple[Override, ...]
     calling_hours: tuple[CallingHours, ...]
+    texts: Texts
     message_hours: tuple[MessageHours, ...]
     outcome_codes: tuple[OutcomeCode, ...]
     legal_rates: tuple[LegalRate, ...]

@@ -50,6 +50,7 @@ def policy_tables(policy: Policy) -> dict[str, list[dict]]:
             {"policy_version": policy.version} | {name: limits[name] for name in POLICY["policy_limits"].names[1:]}
         ],
         "policy_agents": [{**agent.model_dump(), "states": ",".join(agent.states) or None} for agent in policy.agents],
+        "policy_negotiation": [row.model_dump() for row in policy.negotiation],
         "policy_holds": [hold.model_dump() for hold in policy.holds if hold.holds_on(policy.business_date)],
         "policy_overrides": [
             {
