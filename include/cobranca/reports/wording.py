@@ -133,7 +133,7 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
         "O ranking de cada fim de mês (de três a oito meses atrás), refeito só com o que estava datado até aquele dia, é "
         "comparado com os títulos já emitidos que venceram no mês seguinte e cujo vencimento tem mais de 30 dias. Atraso: pago "
         "depois do vencimento efetivo, ou não pago. Títulos contestados, cancelados, renegociados ou quitados só por crédito não "
-        "contam. Acima de dez mil clientes, um sorteio fixo.",
+        "contam. Acima de cinco mil clientes, um sorteio fixo.",
         "Regra deste relatório",
     ),
 )

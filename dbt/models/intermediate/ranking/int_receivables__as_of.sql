@@ -1,7 +1,7 @@
 {#- Past months whose receivables have had their 30 days by now, as months before the business date. -#}
 {%- set first_month, last_month = 3, 8 -%}
 {#- More payers than this are sampled: thousands tell how good the ranking is, millions only cost more. -#}
-{%- set payers = 10000 -%}
+{%- set payers = 5000 -%}
 
 -- Receivables as they stood at the past month ends on which the ranking is tried out, from what was dated by then. What a
 -- source closed without a dated event (cancelled, renegotiated, settled by its status alone) cannot be placed in time and
@@ -32,7 +32,9 @@ customers as (
 sampling as (
     select
         count(*) <= {{ payers }} as is_everybody,
-        lpad(to_hex(cast({{ payers }} * cast(1048576 as bigint) / greatest(count(*), {{ payers + 1 }}) as bigint)), 5, '0') as limit_digits
+        lpad(
+            to_hex(cast({{ divide_half_up(whole(payers * 1048576), whole('greatest(count(*), ' ~ (payers + 1) ~ ')')) }} as bigint)), 5, '0'
+        ) as limit_digits
     from customers
 ),
 
@@ -48,7 +50,9 @@ sampled as (
 known as (
     select
         month_ends.as_of_date,
-        receivables.*
+        receivables.*,
+        -- whose last payment lies before that day stood then as it stands now
+        receivables.status = 'settled' and receivables.settled_on <= month_ends.as_of_date as is_settled_by_then
     from receivables
     inner join sampled on receivables.customer_key = sampled.customer_key
     inner join month_ends on month_ends.as_of_date >= coalesce(receivables.issue_date, receivables.due_date)
@@ -66,6 +70,7 @@ applied as (
     inner join payments
         on known.receivable_key = payments.receivable_key
         and known.as_of_date >= payments.paid_on
+    where known.is_settled_by_then is not true
     group by known.as_of_date, known.receivable_key
 ),
 
@@ -80,14 +85,10 @@ balances as (
         known.effective_due_date,
         known.amount,
         known.is_disputed,
-        coalesce(applied.paid_amount, 0) as paid_amount,
+        case when known.is_settled_by_then then known.paid_amount else coalesce(applied.paid_amount, 0) end as paid_amount,
         coalesce(applied.written_off_amount, 0) as written_off_amount,
-        applied.last_paid_on,
-        -- what the source settled below its amount was settled on its last payment
-        case
-            when known.status = 'settled' and known.settled_on <= known.as_of_date then 0
-            else known.amount - coalesce(applied.reduced_amount, 0)
-        end as balance
+        case when known.is_settled_by_then then known.settled_on else applied.last_paid_on end as last_paid_on,
+        case when known.is_settled_by_then then 0 else known.amount - coalesce(applied.reduced_amount, 0) end as balance
     from known
     left join applied
         on known.receivable_key = applied.receivable_key
