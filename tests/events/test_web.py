@@ -10,15 +10,17 @@ import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from urllib.parse import urlencode
 
 import pytest
 import sqlalchemy as sa
 import uvicorn
+import yaml
 
 from cobranca.events import sendgrid, web
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
-from cobranca.ledger.tables import consents
+from cobranca.ledger.tables import consents, contacts
 from cobranca.reminders.unsubscribe import Tokens, link
 from events.reports import ADDRESS, Provider, contact, put, states, told
 
@@ -153,3 +155,57 @@ def test_a_wish_that_cannot_be_kept_is_not_confirmed(house, monkeypatch):
 def test_there_is_nothing_else_to_call(house):
     assert {ask(f"{house.url}{path}")[0] for path in ("/", "/docs", "/openapi.json", "/events")} == {404}
     assert ask(f"{house.url}/events/sendgrid")[0] == 405
+
+
+TWILIO = "https://example.com/cobranca/events/twilio"
+
+
+@pytest.fixture
+def texting(house, monkeypatch):
+    """The house with an account of Twilio, and a function that reports as Twilio does."""
+    from twilio.request_validator import RequestValidator
+
+    monkeypatch.setenv("AIRFLOW_CONN_TWILIO", "twilio://AC0:token-secret@")
+    path = house.settings.config / "texts.yml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content |= {"connection": "twilio", "sms_from": "+5511400000000", "status_url": TWILIO}
+    content["texts"] = {"preventive": {"sms": {"body": "Olá"}}}
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+
+    def report(key: str, *, token: str = "token-secret", **fields) -> int:
+        query = f"message_key={key}"
+        signature = RequestValidator(token).compute_signature(f"{TWILIO}?{query}", fields)
+        headers = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
+        return ask(f"{house.url}/events/twilio?{query}", urlencode(fields).encode(), headers)[0]
+
+    return report
+
+
+def test_status_callbacks_of_texts_move_contacts_and_hear_who_wants_no_more(house, texting):
+    put(house.ledger, *({**contact(number), "channel": "sms"} for number in (1, 2, 3)))
+    keys = [f"M{number:024x}" for number in (1, 2, 3)]
+    for _ in range(2):
+        assert texting(keys[0], MessageStatus="delivered", To="+5511987654321") == 204
+        assert texting(keys[0], MessageStatus="sent") == 204
+        assert texting(keys[1], MessageStatus="undelivered", ErrorCode="30003") == 204
+        assert texting(keys[2], MessageStatus="failed", ErrorCode="21610") == 204
+    assert states(house.ledger) == dict(zip(keys, ("delivered", "bounced", "bounced"), strict=True))
+    payers = [f"C{number:020x}" for number in (1, 2, 3)]
+    assert house.ledger.opted_out(payers) == {(payers[2], "sms")}
+    with house.ledger.engine.connect() as connection:
+        reason = connection.scalar(sa.select(contacts.c.state_reason).where(contacts.c.message_key == keys[1]))
+    assert reason == "não entregue: código 30003"
+
+
+def test_forged_callbacks_change_nothing(house, texting):
+    put(house.ledger, contact(1))
+    key = f"M{1:024x}"
+    assert texting(key, token="another", MessageStatus="failed") == 403
+    assert ask(f"{house.url}/events/twilio?message_key={key}", b"MessageStatus=failed")[0] == 403
+    assert texting("short", MessageStatus="failed") == 400
+    assert texting(key, MessageStatus="strange") == 400
+    assert states(house.ledger) == {key: "sent"}
+
+
+def test_without_an_account_no_callback_is_believed(house):
+    assert ask(f"{house.url}/events/twilio?message_key=x", b"MessageStatus=failed")[0] == 503

@@ -36,6 +36,7 @@ SCHEMA = pa.schema(
         ("amount_due", MONEY), ("fine_rate", RATE), ("monthly_interest_rate", RATE), ("interest_start", TEXT),
         ("boleto_line", TEXT), ("pix_code", TEXT), ("payment_url", TEXT), ("contract_type", TEXT), ("payer_class", TEXT),
         ("reason", TEXT), ("state", TEXT),
+        ("phone", TEXT),
     ]
 )  # fmt: skip
 # What the planning reads of the decisions: hold-outs.
@@ -100,6 +101,7 @@ def message(number: int, items: list[dict] | None = None, *, night: date = TONIG
         "payer_class": "novo",
         "reason": "primeiro aviso",
         "state": "SP",
+        "phone": "+5511987654321",
         **changes,
     }
     head.setdefault("message_key", sha256(f"{night}|{head['customer_key']}|{head['channel']}".encode()).hexdigest()[:32])

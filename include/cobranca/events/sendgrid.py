@@ -43,7 +43,7 @@ _CLASSES = {
     "invalid": "endereço inválido",
     "spam content": "conteúdo recusado pelo provedor",
 }
-_MESSAGE_KEY = re.compile(r"[0-9A-Za-z_-]{16,64}")
+MESSAGE_KEY = re.compile(r"[0-9A-Za-z_-]{16,64}")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 
 
@@ -113,7 +113,7 @@ def read_events(body: bytes) -> tuple[list[Event], int]:
 def _event(told: dict) -> Event | None:
     kind = KINDS.get(str(told.get("event")))
     message_key = told.get("message_key")
-    if kind is None or not isinstance(message_key, str) or not _MESSAGE_KEY.fullmatch(message_key):
+    if kind is None or not isinstance(message_key, str) or not MESSAGE_KEY.fullmatch(message_key):
         return None
     try:
         occurred_at = datetime.fromtimestamp(int(told["timestamp"]), UTC)

@@ -16,10 +16,11 @@ from starlette.concurrency import run_in_threadpool
 
 from cobranca.connections import get_connection
 from cobranca.errors import CobrancaError, ConfigError
-from cobranca.events import sendgrid
+from cobranca.events import sendgrid, twilio
+from cobranca.events.event import Event
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
-from cobranca.ledger.events import Recorded, record_consent, record_events
+from cobranca.ledger.events import record_consent, record_events
 from cobranca.policy import load_policy
 from cobranca.reminders.unsubscribe import PARAMETER, InvalidToken, customer_of
 from cobranca.settings import Settings
@@ -46,11 +47,10 @@ def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetim
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     ledger = functools.cache(lambda: ContactLedger(open_ledger(settings.ledger, pool_pre_ping=True)))
 
-    @app.post("/events/sendgrid")
-    async def sendgrid_events(request: Request) -> Response:
+    async def heard(request: Request, read: Callable[[Request, bytes], list[Event]]) -> Response:
         try:
             body = await _body(request)
-            recorded = await run_in_threadpool(_record, ledger, body, request.headers, now())
+            recorded = await run_in_threadpool(lambda: record_events(ledger(), read(request, body)))
         except TooLarge:
             return Response(status_code=413)
         except sendgrid.Forged as why:
@@ -65,6 +65,14 @@ def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetim
             return Response(status_code=503)
         log.info("reports: %s", recorded.as_dict())
         return Response(status_code=204)
+
+    @app.post("/events/sendgrid")
+    async def from_sendgrid(request: Request) -> Response:
+        return await heard(request, lambda request, body: _from_sendgrid(request, body, now()))
+
+    @app.post("/events/twilio")
+    async def from_twilio(request: Request) -> Response:
+        return await heard(request, lambda request, body: _from_twilio(settings, request, body, now()))
 
     @app.get("/unsubscribe")
     async def ask(request: Request) -> Response:
@@ -97,11 +105,21 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _record(ledger: Callable[[], ContactLedger], body: bytes, headers, now: datetime) -> Recorded:
+def _from_sendgrid(request: Request, body: bytes, now: datetime) -> list[Event]:
     verifier = _verifier(get_connection(sendgrid.CONNECTION).password or "")
-    verifier.verify(body, headers.get(sendgrid.SIGNATURE), headers.get(sendgrid.TIMESTAMP), now)
+    verifier.verify(body, request.headers.get(sendgrid.SIGNATURE), request.headers.get(sendgrid.TIMESTAMP), now)
     events, _ = sendgrid.read_events(body)
-    return record_events(ledger(), events)
+    return events
+
+
+def _from_twilio(settings: Settings, request: Request, body: bytes, now: datetime) -> list[Event]:
+    texts = load_policy(settings.config, now.date()).texts
+    if not texts.connection or not texts.status_url:
+        raise ConfigError("a report of Twilio came, but texts.yml names no connection or no status_url.")
+    # Behind a proxy only the configured address is the one that was signed.
+    query, token = request.url.query, get_connection(texts.connection).password or ""
+    twilio.verify(texts.status_url, query, body, request.headers.get(twilio.SIGNATURE), token)
+    return twilio.read_events(query, body, now)
 
 
 @functools.lru_cache(maxsize=4)

@@ -16,13 +16,14 @@ from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import WAITS_FOR_ITS_HOUR, ContactLedger, Ended
 from cobranca.ledger.states import REPORTED_STATES
 from cobranca.policy import Policy, load_policy
-from cobranca.reminders.channels import Channel, Letter, Outcome
+from cobranca.reminders.channels import Channel, Letter, Outcome, Text
 from cobranca.reminders.counts import Counts, balance
 from cobranca.reminders.last_look import FRESH_SECONDS, TOO_SLOW, LastLook, Seen
-from cobranca.reminders.letters import LetterWriter, Unsendable
+from cobranca.reminders.letters import Unsendable
 from cobranca.reminders.messages import Message, PlanFile, open_plan
 from cobranca.reminders.planning import approved_batch, enter
 from cobranca.reminders.window import TIME_ZONE, ReachableHours
+from cobranca.reminders.writing import MessageWriter
 from cobranca.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,9 @@ GATHER_SECONDS = 0.25
 PAUSED = "o envio foi pausado por uma pessoa"
 # A letter that a thread did not begin because another had met a setback: certainly not sent.
 NOT_BEGUN = Outcome("retry", "não chegou a ser enviada", wait_seconds=0)
+# One whose last look grew old between the commit and the first byte, by more than ``GRACE_SECONDS``: looked at again.
+TOO_OLD = Outcome("retry", "a última consulta envelheceu antes do envio", wait_seconds=0)
+GRACE_SECONDS = 2.0
 
 
 class DeliveryRefused(CobrancaError):
@@ -89,7 +93,7 @@ def deliver(
                 plan_file=plan_file,
                 channel=channel,
                 last_look=last_look or LastLook(settings, business_date, ledger),
-                writer=LetterWriter(policy.creditor, business_date),
+                writer=MessageWriter(policy, business_date),
                 may_leave=_hours(policy, business_date, clock) if channel.is_real else lambda message: True,
                 lease_seconds=lease_seconds,
                 patience_seconds=patience_seconds,
@@ -124,12 +128,23 @@ def deliver(
 def open_channel(settings: Settings, business_date: date) -> Channel:
     """The channel that the settings name; the outbox unless production was asked for."""
     if settings.delivery == "sendgrid":
-        from cobranca.reminders.channels.sendgrid_mail import SendGrid
-
-        return SendGrid(get_connection(load_policy(settings.config, business_date).creditor.sendgrid_connection))
+        return _real_channels(load_policy(settings.config, business_date))
     from cobranca.reminders.channels.outbox import Outbox
 
     return Outbox(settings.folder("outbox", business_date), business_date)
+
+
+def _real_channels(policy: Policy) -> Channel:
+    from cobranca.reminders.channels.by_channel import ByChannel
+    from cobranca.reminders.channels.sendgrid_mail import SendGrid
+
+    mail = SendGrid(get_connection(policy.creditor.sendgrid_connection))
+    if policy.texts.connection is None:
+        return ByChannel({"email": mail})
+    from cobranca.reminders.channels.twilio_text import Twilio
+
+    twilio = Twilio(get_connection(policy.texts.connection), policy.texts)
+    return ByChannel({"email": mail, "whatsapp": twilio, "sms": twilio})
 
 
 def _payments_are_stale(settings: Settings, business_date: date) -> bool:
@@ -176,7 +191,7 @@ class _Delivery:
         plan_file: PlanFile,
         channel: Channel,
         last_look: Callable[[list[Message]], Seen],
-        writer: LetterWriter,
+        writer: MessageWriter,
         may_leave: Callable[[Message], bool],
         lease_seconds: float,
         patience_seconds: float,
@@ -194,12 +209,14 @@ class _Delivery:
         self._doubts = 0
         self._broken: Exception | None = None
         self._stop = threading.Event()
+        self._came_back = False
 
     def run(self) -> None:
         with ThreadPoolExecutor(self.channel.threads, thread_name_prefix="send") as pool:
             while True:
+                self._came_back = False
                 self._send_all(pool)
-                if not self._take_over():
+                if not (self._came_back or self._take_over()):
                     return
 
     def _send_all(self, pool: ThreadPoolExecutor) -> None:
@@ -236,8 +253,8 @@ class _Delivery:
             raise self._broken
         return setback
 
-    def _looked_at(self, messages: list[Message]) -> Iterator[Message]:
-        """Messages that may leave, each at most ``FRESH_SECONDS`` after its last look began."""
+    def _looked_at(self, messages: list[Message]) -> Iterator[tuple[Message, float]]:
+        """Messages that may leave, each with the moment until which its last look is fresh."""
         too_early = [message.message_key for message in messages if not self.may_leave(message)]
         self.ledger.release(self.owner, too_early, reason=WAITS_FOR_ITS_HOUR)
         waiting = deque(message for message in messages if message.message_key not in set(too_early))
@@ -251,25 +268,25 @@ class _Delivery:
                 self.ledger.release(self.owner, [message.message_key for message in waiting], reason=TOO_SLOW)
                 return
             while waiting and time.monotonic() - looked_at <= FRESH_SECONDS:
-                yield waiting.popleft()
+                yield waiting.popleft(), looked_at + FRESH_SECONDS
 
-    def _letters(self, messages: list[Message]) -> Iterator[Letter]:
+    def _letters(self, messages: list[Message]) -> Iterator[tuple[Letter | Text, float]]:
         try:
-            for message in self._looked_at(messages):
+            for message, fresh_until in self._looked_at(messages):
                 try:
-                    yield self.writer.write(message)
+                    yield self.writer.write(message), fresh_until
                 except Unsendable as why:
                     self.ledger.release(self.owner, [message.message_key], "rejected", str(why))
         except Exception as error:
             # Raised only after what is in flight has been recorded: else that would end as unknown.
             self._broken = error
 
-    def _pump(self, pool: ThreadPoolExecutor, letters: Iterator[Letter]) -> Outcome | None:
+    def _pump(self, pool: ThreadPoolExecutor, letters: Iterator[tuple[Letter | Text, float]]) -> Outcome | None:
         """Keep the threads busy. One transaction records what ended and commits what starts, a group at a time, so that
         never more than ``AHEAD`` messages a thread are ``sending``."""
         most, ended, setback = AHEAD * self.channel.threads, [], None
         flying: dict[Future, str] = {}
-        waiting: deque[Letter] = deque()
+        waiting: deque[tuple[Letter | Text, float]] = deque()
         self._stop.clear()
         while True:
             while setback is None and len(waiting) < most - len(flying) and (letter := next(letters, None)):
@@ -278,18 +295,19 @@ class _Delivery:
             waiting.clear()
             if not (flying or ended or start):
                 return setback
-            keys = [letter.message_key for letter in start]
+            keys = [letter.message_key for letter, _ in start]
             allowed = set(self.ledger.advance(self.owner, ended=ended, start=keys, lease_seconds=self.lease_seconds))
-            for letter in start:
+            for letter, fresh_until in start:
                 if letter.message_key in allowed:
-                    flying[pool.submit(self._send, letter)] = letter.message_key
+                    flying[pool.submit(self._send, letter, fresh_until)] = letter.message_key
             if start and not allowed and self.ledger.is_paused():
                 setback = Outcome("retry", PAUSED, wait_seconds=math.inf)
                 self._stop.set()
             ended = []
             for key, outcome in self._gather(flying, most // 2):
                 ended.append(self._ended(key, outcome))
-                is_setback = outcome.result in ("retry", "halt") and outcome is not NOT_BEGUN
+                is_setback = outcome.result in ("retry", "halt") and outcome not in (NOT_BEGUN, TOO_OLD)
+                self._came_back = self._came_back or outcome is TOO_OLD
                 if is_setback and (setback is None or setback.result == "retry"):
                     setback = outcome
             if setback is None and self._doubts >= DOUBTS_IN_A_ROW:
@@ -306,17 +324,20 @@ class _Delivery:
             self._renew()
         return gathered
 
-    def _send(self, letter: Letter) -> Outcome:
-        """In one of the threads. After the first setback nothing else begins."""
+    def _send(self, letter: Letter | Text, fresh_until: float) -> Outcome:
+        """In one of the threads. After the first setback nothing else begins, nor after a standstill of this process or of
+        the ledger during which anybody may have paid."""
         if self._stop.is_set():
             return NOT_BEGUN
+        if time.monotonic() > fresh_until + GRACE_SECONDS:
+            return TOO_OLD
         outcome = self.channel.send(letter)
         if outcome.result in ("retry", "halt"):
             self._stop.set()
         return outcome
 
     def _ended(self, key: str, outcome: Outcome) -> Ended:
-        if outcome is not NOT_BEGUN:
+        if outcome not in (NOT_BEGUN, TOO_OLD):
             self._doubts = self._doubts + 1 if outcome.result == "unknown" else 0
         if outcome.result == "sent":
             self.sent += 1
@@ -343,8 +364,9 @@ class _Delivery:
         return True
 
     def _take_over(self) -> bool:
-        """Wait for what other workers hold: they finish it, or their lease runs out and it is taken over."""
-        while self.ledger.waiting_for_others(self.business_date, self.owner) and self.patience_seconds > 0:
+        """Wait for what workers hold: they finish it, or their lease runs out and it is taken over. What this worker itself
+        claimed in a commit whose answer was lost is among it."""
+        while self.ledger.in_hands(self.business_date) and self.patience_seconds > 0:
             if self.ledger.recover():
                 return True
             pause = min(1.0, self.lease_seconds / 4)

@@ -76,6 +76,7 @@ class Message:
     items: tuple[Item, ...]
     settled_on: date | None = None
     state: str | None = None
+    phone: str | None = None
 
     def __repr__(self) -> str:
         return f"Message({self.message_key})"

@@ -13,7 +13,8 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 
 from cobranca.manifest import write_atomically
-from cobranca.reminders.channels.protocol import Letter, Outcome
+from cobranca.reminders.channels.protocol import Letter, Outcome, Text
+from cobranca.words import CHANNELS
 
 KEY_HEADER = "X-Cobranca-Message-Key"
 TEMPLATE_HEADER = "X-Cobranca-Template"
@@ -31,9 +32,9 @@ class Outbox:
         self.business_date = business_date
         folder.mkdir(parents=True, exist_ok=True)
 
-    def send(self, letter: Letter) -> Outcome:
+    def send(self, letter: Letter | Text) -> Outcome:
         try:
-            mail = compose(letter).as_bytes()
+            mail = (compose_text(letter) if isinstance(letter, Text) else compose(letter)).as_bytes()
         except ValueError:
             return Outcome("rejected", "endereço ou cabeçalho inválido")
         try:
@@ -85,8 +86,23 @@ def compose(letter: Letter) -> EmailMessage:
     return mail
 
 
-def for_a_browser(letter: Letter) -> str:
+def compose_text(text: Text) -> EmailMessage:
+    """A message to a telephone, kept in the form of a mail so that all of the outbox is read with one program."""
+    mail = EmailMessage(policy=policy.SMTP)
+    mail["Subject"] = CHANNELS[text.channel]
+    mail["To"] = Address(text.to_name, username=text.to_number, domain=f"{text.channel}.invalid")
+    mail[KEY_HEADER] = text.message_key
+    mail[TEMPLATE_HEADER] = text.template
+    mail.set_content(text.body)
+    return mail
+
+
+def for_a_browser(letter: Letter | Text) -> str:
     """The letter as one page: a browser that opens a file knows no ``cid:``, so the pictures are written into it."""
+    if isinstance(letter, Text):
+        return _TEXT_PAGE.format(
+            channel=CHANNELS[letter.channel], number=html.escape(letter.to_number), body=html.escape(letter.body)
+        )
     page = letter.html
     for picture in letter.pictures:
         page = page.replace(f"cid:{picture.content_id}", f"data:image/png;base64,{b64encode(picture.content).decode()}")
@@ -126,5 +142,19 @@ th, td {{ text-align: left; padding: .5rem .75rem; border-bottom: 1px solid #888
 <tbody>
 {cells}
 </tbody></table>
+</body></html>
+"""
+
+_TEXT_PAGE = """<!DOCTYPE html>
+<html lang="pt-BR"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{channel}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 30rem; padding: 0 1rem; }}
+html {{ background: #efeae2; color: #1f2933; }}
+p {{ margin: 0 0 .5rem; }}
+.text {{ background: #fff; border-radius: 0 12px 12px 12px; padding: .75rem 1rem; white-space: pre-line; }}
+</style></head><body>
+<p><strong>{channel}</strong> para {number}</p>
+<p class="text">{body}</p>
 </body></html>
 """

@@ -38,6 +38,22 @@ class Letter:
     text: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     pictures: tuple[Picture, ...] = field(default=(), repr=False)
+    channel: str = "email"
+
+
+@dataclass(frozen=True)
+class Text:
+    """One message to a telephone (E.164). ``variables`` are the numbered values of the provider's approved template."""
+
+    message_key: str
+    business_date: date
+    template: str
+    channel: str
+    to_name: str = field(repr=False)
+    to_number: str = field(repr=False)
+    body: str = field(repr=False)
+    content_sid: str | None = None
+    variables: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -62,8 +78,8 @@ class Channel(Protocol):
     is_real: bool
     threads: int
 
-    def send(self, letter: Letter) -> Outcome:
-        """Hand over one letter. Called from several threads; raises nothing (what it cannot tell is ``unknown``)."""
+    def send(self, letter: Letter | Text) -> Outcome:
+        """Hand over one message. Called from several threads; raises nothing (what it cannot tell is ``unknown``)."""
 
     def was_accepted(self, message_key: str) -> bool:
         """Whether the channel knows for certain that it accepted this letter earlier."""
