@@ -74,9 +74,16 @@ def land_source(settings: Settings, business_date: date, source: str, run_key: s
         SourceError: the source cannot be reached or read completely, a column that came last time is gone or has another
             type, or its own totals differ from what came.
     """
+    from cobranca.sources import turns
+
+    with turns.reading(_root(settings, business_date), run_key, source):
+        _read_source(settings, business_date, source, run_key)
+
+
+def _read_source(settings: Settings, business_date: date, source: str, run_key: str) -> None:
     from cobranca.sources import drift
     from cobranca.sources.engine import open_snapshot
-    from cobranca.sources.extract import read_whole
+    from cobranca.sources.incremental import read
     from cobranca.sources.mapping import ENTITY_NAMES, get_mapping
     from cobranca.sources.settle import settle
 
@@ -89,8 +96,11 @@ def land_source(settings: Settings, business_date: date, source: str, run_key: s
     partial.mkdir()
     try:
         with open_snapshot(mapping) as snapshot:
-            mapping, shapes = drift.compared(snapshot, mapping, previous_landing(settings, business_date))
-            extracts = {entity: read_whole(snapshot, mapping, entity, partial, bounds) for entity in ENTITY_NAMES}
+            previous = previous_landing(settings, business_date)
+            mapping, shapes = drift.compared(snapshot, mapping, previous)
+            extracts = {
+                entity: read(snapshot, mapping, entity, partial, business_date, previous, bounds) for entity in ENTITY_NAMES
+            }
         entries = drift.noted(settle(source, extracts, partial), shapes)
         body = json.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False)
         manifest.write_atomically(partial / _SUMMARY, body + "\n")
@@ -112,6 +122,13 @@ def accept(
         SourceError: a configured source was not read in this run.
         CobrancaError: whatever ``check`` raises.
     """
+    from cobranca.sources import turns
+
+    with turns.publishing(_root(settings, business_date), run_key):
+        return _publish(settings, business_date, run_key, check)
+
+
+def _publish(settings: Settings, business_date: date, run_key: str, check: Callable[[LandingDraft], object]) -> Manifest:
     root = _root(settings, business_date)
     draft = manifest.draft_folder(root, run_key)
     already = _accepted(root, draft)

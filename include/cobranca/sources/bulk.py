@@ -20,8 +20,8 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CHUNK_ROWS = 65_536
-CHUNK_BYTES = 16 << 20
+CHUNK_ROWS = 32_768
+CHUNK_BYTES = 8 << 20
 
 # How a column's text becomes the value that its driver would have given.
 _VALUES: dict[str, Callable[[str], object]] = {

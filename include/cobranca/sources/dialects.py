@@ -10,6 +10,7 @@ Sessions speak São Paulo's time: a payment made there at 23:30 is of that day, 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 import sqlalchemy as sa
 
@@ -141,6 +142,19 @@ def around(dialect_name: str, query: str, select: str, condition: str = "") -> s
     if dialect_name == "mssql" and (at := _last_select(query)):
         return f"{query[:at].rstrip()},\nq as (\n{query[at:]}\n)\n{select} from q{condition}"
     return f"{select} from (\n{query}\n) q{condition}"
+
+
+def day(dialect_name: str, day: date, sample: object) -> str:
+    """SQL of a day, to be compared with a column that holds values like ``sample``: dates, times, ISO text or ``YYYYMMDD``."""
+    if isinstance(sample, int):
+        return f"{day:%Y%m%d}"
+    if isinstance(sample, str) and re.match(r"\s*\d{8}", sample):
+        return f"'{day:%Y%m%d}'"
+    if isinstance(sample, date) and dialect_name == "oracle":
+        return f"date '{day}'"
+    if isinstance(sample, date) and dialect_name == "mssql":  # the one form that no language setting turns around
+        return f"'{day:%Y%m%d}'"
+    return f"'{day}'"
 
 
 def first_rows(dialect_name: str, query: str, limit: int) -> str:

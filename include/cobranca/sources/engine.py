@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -134,28 +135,31 @@ class Snapshot:
         return int(row[0]), Decimal(found) if isinstance(found, int) else found
 
     def totals(
-        self, entity: str, query: str, by: Sequence[str] = (), amount: str | None = None
-    ) -> list[tuple[tuple, int, Decimal | float | None]]:
+        self, entity: str, query: str, by: Sequence[str] = (), amounts: Sequence[str] = ()
+    ) -> list[tuple[tuple, int, list[Decimal | float | None]]]:
         """What the database itself counts and adds, in the same snapshot, for each combination of the columns ``by``.
 
-        ``amount`` is the SQL of what is added up. Each item holds the columns' values as they are, the number of rows, and
-        the sum (``None`` where nothing is added).
+        ``amounts`` is the SQL of what is added up. Each item holds the columns' values as they are, the number of rows, and
+        the sums.
         """
-        if amount is not None and self._dialect == "mssql":
-            amount = f"cast({amount} as decimal(38, 6))"  # whole cents in an integer would overflow at 21 million
-        columns = [*by, "count(*)", *([f"sum({amount})"] if amount else [])]
+        if self._dialect == "mssql":  # whole cents in an integer would overflow at 21 million
+            amounts = [f"cast({amount} as decimal(38, 6))" for amount in amounts]
+        columns = [*by, "count(*)", *(f"sum({amount})" for amount in amounts)]
         text = dialects.around(self._dialect, query, f"select {', '.join(columns)}")
         text += f" group by {', '.join(by)}" if by else ""
         found = []
         for row in self.rows(entity, text):
-            total = row[-1] if amount else None
-            total = Decimal(total) if isinstance(total, int) else total
-            found.append((tuple(row[: len(by)]), int(row[len(by)]), total))
+            sums = [Decimal(total) if isinstance(total, int) else total for total in row[len(by) + 1 :]]
+            found.append((tuple(row[: len(by)]), int(row[len(by)]), sums))
         return found
 
     def part(self, query: str, columns: str, condition: str) -> str:
         """The query's rows where ``condition`` holds, some columns of them, in the words of this engine."""
         return dialects.around(self._dialect, query, f"select {columns}", condition)
+
+    def day(self, day: date, sample: object) -> str:
+        """A day as this engine compares it with a column that holds values like ``sample``."""
+        return dialects.day(self._dialect, day, sample)
 
     def where_in(self, entity: str, query: str, column: str, values: Sequence[str | int]) -> Iterator[Sequence[Sequence]]:
         """Chunks of the query's rows whose ``column`` is one of ``values``; text is compared without padding.

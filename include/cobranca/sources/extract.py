@@ -42,7 +42,7 @@ def read_whole(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, fold
         refused=bad.path,
         count=cleaner.rows_read,
         ready=good.path if good.ordered else None,
-        totals=_noted(cleaner),
+        totals=noted(cleaner),
     )
 
 
@@ -53,18 +53,19 @@ def asked(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, cleaner: 
     """
     wanted = mapping.entity(entity)
     by = tuple(name for name in GROUPED[entity] if name in cleaner.columns)
-    amount = "amount" if entity != "customers" and cleaner.adds_exactly else None
+    amount = ("amount", "abs(amount)") if entity != "customers" and cleaner.adds_exactly else ()
     groups: Groups = {}
     if not hasattr(snapshot, "totals"):  # files and what is beside a database count as a whole
         rows, total = snapshot.control(entity, wanted.query)
         total = Decimal(total or 0) if amount else Decimal(0)
         return {WHOLE: Group(rows, total / 100 if "amount" in wanted.cents else total)}
-    for values, rows, total in snapshot.totals(entity, wanted.query, by, amount):
+    for values, rows, totals in snapshot.totals(entity, wanted.query, by, amount):
         raw = dict(zip(by, values, strict=True))
         group = groups.setdefault(tuple(cleaner.code(name, raw.get(name)) for name in GROUPED[entity]), Group())
         group.rows += rows
-        total = Decimal(total or 0)
-        group.amount += total / 100 if "amount" in wanted.cents else total
+        total, size = (Decimal(total or 0) / (100 if "amount" in wanted.cents else 1) for total in (*totals, 0, 0)[:2])
+        group.amount += total
+        group.size += size
     return groups
 
 
@@ -99,7 +100,8 @@ def _told(amounts: dict[str, Decimal]) -> str:
     return ", ".join(f"{amount} {currency}".strip() for currency, amount in amounts.items()) or "0"
 
 
-def _noted(cleaner: Cleaner) -> dict[str, str]:
+def noted(cleaner: Cleaner) -> dict[str, str]:
+    """What cleaning has to say in the manifest entry."""
     noted = {}
     if cleaner.entity != "customers":
         noted["source_control"] = "compared" if cleaner.adds_exactly else "rows only"

@@ -94,10 +94,13 @@ class _Strict(BaseModel):
 
 
 class Incremental(_Strict):
-    """How a later, larger installation may read only what changed. Every night reads in full today."""
+    """Read only rows whose ``column`` (a date or time of change among the query's columns) is later than the landing before,
+    less ``lookback_days``; everything is read again every ``full_every_days`` business dates.
+    """
 
     column: Annotated[str, AfterValidator(_plain_name)]
-    lookback_days: Annotated[int, Field(ge=0)] = 0
+    lookback_days: Annotated[int, Field(ge=0)] = 3
+    full_every_days: Annotated[int, Field(ge=1)] = 7
 
 
 def _encoding(value: str) -> str:
@@ -155,8 +158,7 @@ class EntityMapping(_Strict):
     ``query`` is asked of the database or, with ``files``, of the files as a table that has the entity's name. ``take`` says
     whether all matching files count, or only the one whose name sorts last (exports that are whole each time).
 
-    ``incremental`` is accepted and checked, and has no effect yet: each landing is a full read, which keeps
-    deletions visible and every night rebuildable from its own landing alone.
+    ``incremental`` has only changes read, see :mod:`cobranca.sources.incremental`; each landing still holds the whole state.
     """
 
     query: Annotated[str, AfterValidator(_one_select)]
@@ -379,7 +381,7 @@ def _check_places(mapping: SourceMapping, lines: dict[tuple[str, ...], int], pat
             )
         if entity.csv and not entity.files:
             refuse((*place, "csv"), "'csv' says how files are written; name them in 'files' beside it")
-        if entity.incremental and not entity.from_database:
+        if entity.incremental and (entity.cnab or not entity.from_database):
             refuse((*place, "incremental"), "files are read whole each time; remove 'incremental'")
         for pattern in [entity.files, *(cnab.files for cnab in entity.cnab)]:
             if pattern is not None and (Path(pattern).is_absolute() or ".." in Path(pattern).parts or not pattern.strip()):

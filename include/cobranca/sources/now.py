@@ -4,7 +4,6 @@ The same queries as landing's are asked, wrapped so that the database returns th
 cleaned by the same rules.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from cobranca.sources.engine import Snapshot
     from cobranca.sources.mapping import SourceMapping
 
-IDS_AT_ONCE = 1_000
 NOTHING = Decimal("0.00")
 
 
@@ -130,18 +128,11 @@ def _age(row: dict) -> tuple:
 def _rows(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, column: str, values: list[str]) -> Iterator[dict]:
     from cobranca.sources.clean import Cleaner, checked_columns
     from cobranca.sources.drift import known_columns
+    from cobranca.sources.keys import rows_with
 
     wanted = mapping.entity(entity)
     query = known_columns(snapshot, entity, wanted.query)
-    first = snapshot.stream(entity, snapshot.first_rows(query, 1))
-    columns = checked_columns(mapping.source, entity, first.columns)
-    sample = [row for chunk in first.chunks for row in chunk]
-    if not sample or not values:
-        return
-    ids: Sequence[str | int] = values
-    if isinstance(sample[0][columns.index(column)], int):
-        ids = [int(text) for text in values if re.fullmatch(r"-?\d{1,18}", text)]
-    cleaner = Cleaner(mapping.source, entity, columns, wanted.cents)
-    for start in range(0, len(ids), IDS_AT_ONCE):
-        for chunk in snapshot.where_in(entity, query, column, ids[start : start + IDS_AT_ONCE]):
-            yield from cleaner.clean(chunk).rows.to_pylist()
+    found = rows_with(snapshot, entity, query, column, values)
+    cleaner = Cleaner(mapping.source, entity, checked_columns(mapping.source, entity, found.columns), wanted.cents)
+    for chunk in found.chunks:
+        yield from cleaner.clean(chunk).rows.to_pylist()
