@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- What stood open on each date that finance looks back on, and what became of it by the next: one pass over the payments
 -- serves the aging, the roll rates and the recovery.
 with receivables as (select * from {{ ref('int_receivables__dated') }}),

@@ -1,4 +1,7 @@
-with balances as (select * from {{ ref('int_balances__as_of') }}),
+with balances as (
+    select * from {{ ref('int_balances__summed') }}
+    where not is_customer
+),
 
 month_ends as (select * from {{ ref('int_month_ends__listed') }}),
 
@@ -18,7 +21,7 @@ grouped as (
         as_of_date,
         currency,
         aging_band,
-        count(*) as receivables,
+        sum(receivables) as receivables,
         sum(balance) as open_amount
     from balances
     group by as_of_date, currency, aging_band

@@ -1,4 +1,4 @@
-with balances as (select * from {{ ref('int_balances__as_of') }}),
+with balances as (select * from {{ ref('int_balances__summed') }}),
 
 month_ends as (
     select *
@@ -8,7 +8,6 @@ month_ends as (
 
 bands as ({{ aging_bands() }}),
 
--- What each customer had in each band at a month's opening; everything below is far fewer rows than receivables.
 openings as (
     select
         month_ends.as_of_date,
@@ -16,24 +15,17 @@ openings as (
         month_ends.months_back,
         month_ends.is_business_date,
         balances.currency,
+        balances.is_customer,
         balances.customer_key,
         bands.band_order,
-        count(*) as receivables,
-        sum(balances.balance) as balance,
-        sum(balances.next_received_amount) as received_amount
+        balances.receivables,
+        balances.balance,
+        balances.next_received_amount
     from balances
     inner join month_ends
         on month_ends.previous_as_of_date = balances.as_of_date
     inner join bands
         on bands.aging_band = balances.aging_band
-    group by
-        month_ends.as_of_date,
-        month_ends.period_start,
-        month_ends.months_back,
-        month_ends.is_business_date,
-        balances.currency,
-        balances.customer_key,
-        bands.band_order
 ),
 
 opened as (
@@ -46,8 +38,9 @@ opened as (
         band_order,
         sum(receivables) as receivables,
         sum(balance) as opening_amount,
-        sum(received_amount) as received_amount
+        sum(next_received_amount) as received_amount
     from openings
+    where not is_customer
     group by as_of_date, period_start, months_back, is_business_date, currency, band_order
 ),
 
@@ -58,9 +51,9 @@ customers as (
         period_start,
         currency,
         customer_key,
-        max(band_order) as band_order
+        band_order
     from openings
-    group by as_of_date, period_start, currency, customer_key
+    where is_customer
 ),
 
 promises as (

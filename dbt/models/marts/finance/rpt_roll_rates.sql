@@ -1,35 +1,26 @@
-with balances as (select * from {{ ref('int_balances__as_of') }}),
+with balances as (
+    select * from {{ ref('int_balances__summed') }}
+    where not is_customer
+),
 
 month_ends as (select * from {{ ref('int_month_ends__listed') }}),
 
 bands as ({{ aging_bands() }}),
 
 -- The balances of one month end by where they stood at the next.
-grouped as (
-    select
-        as_of_date,
-        currency,
-        aging_band,
-        next_aging_band,
-        sum(balance) as balance,
-        sum(next_balance) as next_balance
-    from balances
-    group by as_of_date, currency, aging_band, next_aging_band
-),
-
 followed as (
     select
         month_ends.as_of_date,
         month_ends.months_back,
         month_ends.is_business_date,
-        grouped.currency,
-        grouped.aging_band as from_band,
-        grouped.next_aging_band as to_band,
-        grouped.balance as earlier_balance,
-        grouped.next_balance as later_balance
-    from grouped
+        balances.currency,
+        balances.aging_band as from_band,
+        balances.next_aging_band as to_band,
+        balances.balance as earlier_balance,
+        balances.next_balance as later_balance
+    from balances
     inner join month_ends
-        on month_ends.previous_as_of_date = grouped.as_of_date
+        on month_ends.previous_as_of_date = balances.as_of_date
 ),
 
 openings as (
