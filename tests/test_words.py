@@ -10,12 +10,13 @@ from cobranca.words import REASONS
 
 def test_every_reason_that_a_model_writes_has_words():
     folder = PROJECT_ROOT / "dbt" / "models" / "intermediate"
-    sql = "\n".join(
-        (folder / f"{name}.sql").read_text() for name in ("int_customers__decided", "int_steps__due", "int_customers__restrained")
-    )
+    models = ("int_customers__decided", "int_steps__due", "int_customers__restrained", "int_receivables__decided")
+    sql = "\n".join((folder / f"{name}.sql").read_text() for name in (*models, "int_receivables__standing"))
     written = set(re.findall(r"(?:then|else) '([a-z_]+[a-z])'", sql))
     written -= {"remind", "call", "escalate", "none", "email", "phone", *get_args(Template)}
-    assert {"waiting_interval", "frequency_cap", "end_of_regua"} <= written
+    # where a receivable stands before its payer is looked at
+    written -= {"held", "upcoming", "overdue"}
+    assert {"waiting_interval", "frequency_cap", "end_of_regua", "superseded", "escalated", "within_grace"} <= written
     assert written - set(REASONS) == set()
 
 
