@@ -16,7 +16,9 @@ from pathlib import Path
 
 # What the sender cannot tell from a lost mail: it must end as unknown.
 AMBIGUOUS = ("drop", "accept_then_drop", "accept_then_late", "late", "accept_then_500", "500", "accept_then_cut", "302", "200")
-BEHAVIOURS = ("ok", "429", "400", "413", "401", *AMBIGUOUS)
+# After "accept_then_hang_up" the connection is closed without a word: the next message on it may be in doubt.
+BEHAVIOURS = ("ok", "slow", "accept_then_hang_up", "429", "400", "413", "401", *AMBIGUOUS)
+SLOW_SECONDS = 0.15
 
 
 class StandInProvider:
@@ -56,7 +58,7 @@ class StandInProvider:
     @property
     def ambiguous(self) -> int:
         """How many answers left the sender in doubt."""
-        return sum(self.behaved[name] for name in AMBIGUOUS)
+        return sum(self.behaved[name] for name in (*AMBIGUOUS, "accept_then_hang_up"))
 
     def _serve(self) -> None:
         while not self._closing:
@@ -68,33 +70,39 @@ class StandInProvider:
 
     def _answer(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
-            path, mail = _read_request(client)
-            with self._lock:
-                self.paths.append(path)
-                behaviour = self.script(self._number, key_of(mail))
-                self._number += 1
-                self.behaved[behaviour] += 1
-                if behaviour == "ok" or behaviour.startswith("accept_then_"):
-                    self._accept(mail)
-            self._behave(client, behaviour)
+            while request := _read_request(client):
+                path, mail = request
+                with self._lock:
+                    self.paths.append(path)
+                    behaviour = self.script(self._number, key_of(mail))
+                    self._number += 1
+                    self.behaved[behaviour] += 1
+                    if behaviour in ("ok", "slow") or behaviour.startswith("accept_then_"):
+                        self._accept(mail)
+                if not self._behave(client, behaviour):
+                    return
 
     def _accept(self, mail: dict) -> None:
         with self.log.open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(mail) + "\n")
+            handle.write(json.dumps(mail | {"accepted_at": time.time()}) + "\n")
             handle.flush()
             os.fsync(handle.fileno())
 
-    def _behave(self, client: socket.socket, behaviour: str) -> None:
+    def _behave(self, client: socket.socket, behaviour: str) -> bool:
+        """Answer; whether the connection stays open for the next request."""
         if behaviour in ("drop", "accept_then_drop"):
-            return
+            return False
+        if behaviour == "slow":
+            time.sleep(SLOW_SECONDS)
         if behaviour in ("late", "accept_then_late"):
             time.sleep(self.late_seconds)
         if behaviour == "accept_then_cut":
             client.sendall(b"HTTP/1.1 202 Acc")
-            return
+            return False
         status = {"429": 429, "400": 400, "413": 413, "401": 401, "302": 302, "200": 200, "500": 500, "accept_then_500": 500}
         code = status.get(behaviour, 202)
-        headers = ["Content-Length: 0", "Connection: close"]
+        stays = code == 202 or code == 429
+        headers = ["Content-Length: 0", f"Connection: {'keep-alive' if stays else 'close'}"]
         if code == 202:
             headers.append(f"X-Message-Id: stand-in-{time.monotonic_ns()}")
         if code == 429:
@@ -102,19 +110,21 @@ class StandInProvider:
         if code == 302:
             headers.append(f"Location: {self.url}/elsewhere")
         client.sendall("\r\n".join([f"HTTP/1.1 {code} Answer", *headers, "", ""]).encode())
+        return stays and behaviour != "accept_then_hang_up"
 
 
 def key_of(mail: dict) -> str:
     return mail["custom_args"]["message_key"]
 
 
-def _read_request(client: socket.socket) -> tuple[str, dict]:
-    client.settimeout(10)
+def _read_request(client: socket.socket) -> tuple[str, dict] | None:
+    """Path and body of the next request on this connection; ``None`` when the sender has ended it."""
+    client.settimeout(60)
     data = b""
     while b"\r\n\r\n" not in data:
         chunk = client.recv(65536)
         if not chunk:
-            raise OSError("the sender went away")
+            return None
         data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")

@@ -1,7 +1,8 @@
 """One delivery in a process of its own, which can be told to die by SIGKILL at a named point.
 
-A wish holds config, data, ledger, night, environment, log and result (files), and optionally ``die_at`` (a point) with
-``die_on`` (which time it is reached, from 1), ``lease``, ``patience`` and ``timeout`` in seconds, ``claim_size`` and ``debug``.
+A wish holds config, data, ledger, night, environment, log and result (files), and optionally ``die_at`` or ``stop_at`` (a
+point) with ``die_on`` (which time it is reached, from 1), ``lease``, ``patience``, ``timeout`` and ``fresh`` in seconds,
+``claim_size``, ``debug``, and a ``mutation``: one of the guards taken out, to see that the checker notices.
 """
 
 import json
@@ -12,24 +13,34 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from cobranca.connections import get_connection
+from cobranca.ledger import contacts as contacts_module
 from cobranca.ledger.contacts import ContactLedger
-from cobranca.reminders import deliver
+from cobranca.reminders import deliver, delivery
 from cobranca.reminders.channels.sendgrid_mail import SendGrid
+from cobranca.reminders.last_look import LastLook, Seen
 from cobranca.settings import Settings
 from reminders.plans import noon
 
-POINTS = ("after the claim", "before sending is committed", "after sending is committed", "after the provider's answer")
+POINTS = (
+    "after the claim",
+    "after the last look",
+    "before sending is committed",
+    "after sending is committed",
+    "after the provider's answer",
+)
 
 
-def _die_at(point: str, on: int) -> None:
-    """Kill this process the ``on``-th time that it comes to the point."""
+def _fall_at(point: str, on: int, how: int) -> None:
+    """Kill (or stop) this process the ``on``-th time that it comes to the point."""
     left = [on]
 
     def reached() -> None:
         left[0] -= 1
         if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), how)
 
     claim, advance = ContactLedger.claim, ContactLedger.advance
 
@@ -48,6 +59,37 @@ def _die_at(point: str, on: int) -> None:
         return keys
 
     ContactLedger.claim, ContactLedger.advance = claim_then_die, advance_and_die
+    if point == "after the last look":
+        look = LastLook.__call__
+
+        def look_then_die(self, messages):
+            seen = look(self, messages)
+            reached()
+            return seen
+
+        LastLook.__call__ = look_then_die
+
+
+def _mutate(mutation: str) -> None:
+    """Take one guard out."""
+    if mutation == "no last look":
+        LastLook.__call__ = lambda self, messages: Seen(ready=list(messages))
+    elif mutation == "no commit before sending":
+        advance = ContactLedger.advance
+
+        def advance_without_commit(self, owner, *, ended, start, lease_seconds):
+            # Written down only once the provider has answered.
+            late = [result.message_key for result in ended]
+            advance(self, owner, ended=[], start=late, lease_seconds=lease_seconds)
+            advance(self, owner, ended=ended, start=[], lease_seconds=lease_seconds)
+            return list(start)
+
+        ContactLedger.advance = advance_without_commit
+    elif mutation == "no unique key":
+        # The index itself is dropped by the test.
+        contacts_module._step_is_done = sa.false
+    else:
+        raise ValueError(mutation)
 
 
 def run(wish: dict) -> None:
@@ -57,8 +99,13 @@ def run(wish: dict) -> None:
     os.environ.update(wish["environment"])
     if wish.get("debug"):
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
-    if wish.get("die_at"):
-        _die_at(wish["die_at"], wish.get("die_on", 1))
+    for fall, how in (("die_at", signal.SIGKILL), ("stop_at", signal.SIGSTOP)):
+        if wish.get(fall):
+            _fall_at(wish[fall], wish.get("die_on", 1), how)
+    if wish.get("mutation"):
+        _mutate(wish["mutation"])
+    delivery.FRESH_SECONDS = wish.get("fresh", delivery.FRESH_SECONDS)
+    delivery.GRACE_SECONDS = min(delivery.FRESH_SECONDS, delivery.GRACE_SECONDS)
     night = date.fromisoformat(wish["night"])
     settings = Settings(Path(wish["config"]), Path(wish["data"]), "", wish["ledger"], "sendgrid")
     channel = SendGrid(get_connection("sendgrid"), timeout_seconds=wish.get("timeout", 0.5), threads=4)

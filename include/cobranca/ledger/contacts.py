@@ -174,6 +174,7 @@ class ContactLedger:
             .values(state="suppressed", state_reason=STEP_ALREADY_DONE)
         )
 
+    @_survives_restart
     def unapproved(self, business_date: date) -> dict[str, int]:
         """How many planned contacts of each step wait for a person's approval."""
         query = sa.select(contacts.c.step, sa.func.count()).where(*_is_unapproved(business_date))
@@ -191,6 +192,7 @@ class ContactLedger:
 
     # Working
 
+    @_survives_restart
     def recover(self) -> int:
         """End the leases that ran out: ``claimed`` returns to ``planned``, ``sending`` becomes ``unknown``.
 
@@ -345,6 +347,7 @@ class ContactLedger:
                     )
                 )
 
+    @_survives_restart
     def hold_back(self, business_date: date, state: str, reason: str) -> int:
         """Move everything still planned for a date to ``state`` with its reason; returns how many."""
         with self.engine.begin() as connection:
@@ -354,6 +357,7 @@ class ContactLedger:
                 .values(state=state, state_reason=reason)
             ).rowcount
 
+    @_survives_restart
     def confirm_unknown(self, business_date: date, was_accepted: Callable[[str], bool]) -> int:
         """Turn ``unknown`` into ``sent`` where the channel knows that it accepted the message; returns how many."""
         with self.engine.connect() as connection:
@@ -430,12 +434,14 @@ class ContactLedger:
                     newest[row.customer_key, row.channel] = row.is_opted_in
         return {who for who, is_opted_in in newest.items() if not is_opted_in}
 
+    @_survives_restart
     def counts(self, business_date: date) -> dict[str, int]:
         """How many contacts of a date are in each state."""
         query = sa.select(contacts.c.state, sa.func.count()).where(contacts.c.business_date == business_date)
         with self.engine.connect() as connection:
             return {state: number for state, number in connection.execute(query.group_by(contacts.c.state))}
 
+    @_survives_restart
     def missing(self, keys: Sequence[str]) -> list[str]:
         """Those of the keys that the ledger does not hold."""
         found: set[str] = set()
@@ -444,6 +450,7 @@ class ContactLedger:
                 found.update(connection.scalars(sa.select(contacts.c.message_key).where(contacts.c.message_key.in_(chunk))))
         return [key for key in keys if key not in found]
 
+    @_survives_restart
     def waiting_for_their_hour(self, business_date: date) -> int:
         """How many planned contacts of a date wait for nothing but the hour at which they may arrive."""
         query = sa.select(sa.func.count()).where(
@@ -454,22 +461,23 @@ class ContactLedger:
         with self.engine.connect() as connection:
             return connection.scalar(query)
 
+    @_survives_restart
     def newest_plan(self, business_date: date) -> str | None:
         """The batch that was planned last for a date."""
         query = sa.select(runs.c.batch_id).where(runs.c.business_date == business_date, runs.c.stage == "plan")
         with self.engine.connect() as connection:
             return connection.scalar(query.order_by(runs.c.finished_at.desc()).limit(1))
 
-    def waiting_for_others(self, business_date: date, owner: str) -> int:
-        """How many contacts of a date other owners hold at this moment."""
+    @_survives_restart
+    def in_hands(self, business_date: date) -> int:
+        """How many contacts of a date some worker holds at this moment."""
         query = sa.select(sa.func.count()).where(
-            contacts.c.business_date == business_date,
-            contacts.c.state.in_(("claimed", "sending")),
-            contacts.c.owner != owner,
+            contacts.c.business_date == business_date, contacts.c.state.in_(("claimed", "sending"))
         )
         with self.engine.connect() as connection:
             return connection.scalar(query)
 
+    @_survives_restart
     def is_paused(self) -> bool:
         with self.engine.connect() as connection:
             return self._is_paused(connection)
@@ -487,10 +495,11 @@ class ContactLedger:
                 .on_conflict_do_update(index_elements=[switches.c.name], set_={**values, "updated_at": utc_now()})
             )
 
+    @_survives_restart
     def record_run(self, run_id: str, business_date: date, stage: str, batch_id: str, counts: dict) -> None:
         row = {"run_id": run_id, "business_date": business_date, "stage": stage, "batch_id": batch_id, "counts": counts}
         with self.engine.begin() as connection:
-            connection.execute(runs.insert(), row)
+            connection.execute(_insert(connection, runs).on_conflict_do_nothing(), row)
 
 
 def _contact(row: dict) -> dict:

@@ -32,6 +32,8 @@ def open_ledger(url: str | sa.URL, **options) -> sa.Engine:
     engine = sa.create_engine(url, hide_parameters=True, **options)
     if engine.dialect.name == "sqlite":
         _tune_sqlite(engine)
+    else:
+        _tune_postgresql(engine)
     try:
         migrate(engine)
     except sa.exc.OperationalError as error:
@@ -99,6 +101,14 @@ def _tune_sqlite(engine: sa.Engine) -> None:
     def _began(connection):
         # Take the write lock at once: upgrading a read lock later fails when two workers do it together.
         connection.exec_driver_sql("begin immediate")
+
+
+def _tune_postgresql(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _connected(connection, record):
+        # Whatever the server's default: a commit that was acknowledged survives its crash.
+        connection.execute("set synchronous_commit = on")
+        connection.commit()
 
 
 def _use_write_ahead_log(cursor, attempts: int = 50) -> None:

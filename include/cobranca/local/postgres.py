@@ -238,6 +238,18 @@ class PrivatePostgres:
                 shutil.rmtree(self.folder, ignore_errors=True)
                 self.folder = None
 
+    def crash(self) -> "PrivatePostgres":
+        """End the server without a shutdown, as a power cut would, and start it again on the same port.
+
+        Raises:
+            ServerFailed: it does not come back.
+        """
+        process, self._process = self._process, None
+        _end(process, [signal.SIGQUIT])
+        if not self._try_launch():
+            raise ServerFailed(f"port {self.port} was taken while PostgreSQL was down; see {self.log}.")
+        return self
+
     def _prepare(self) -> None:
         """The folder, its owner, the password and an initialised cluster."""
         if self.folder is None:

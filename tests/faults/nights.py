@@ -1,0 +1,247 @@
+"""Nights to break: a plan from a real billing database, workers in processes of their own, and what goes wrong by seed."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from cobranca.ledger import open_ledger
+from cobranca.ledger.tables import contacts
+from cobranca.reminders.delivery import AHEAD
+from cobranca.settings import Settings
+from faults import worker
+from faults.billing import create_billing, pay
+from faults.checker import Planned, Report, check
+from faults.provider import StandInProvider
+from faults.worker import POINTS
+from reminders.plans import TONIGHT, item, message, publish_plan
+
+# Workers are forked from a process that has everything imported and no threads.
+PROCESSES = get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    ["faults.worker", "duckdb", "sendgrid", "alembic.command", "cobranca.landing", "cobranca.sources.clean", "cobranca.policy"]
+)
+CANARY_KEY = "SG.canary-api-key-7f3a"
+THREADS = 4
+# What one dead or sleeping worker leaves in doubt at most.
+IN_DOUBT = AHEAD * THREADS
+LEASE = 1.5
+FRESH = 3.0
+# A look is fresh for FRESH seconds, a letter may leave as long again after it, and a loaded machine is slow.
+STALENESS = 2 * FRESH + 1
+
+
+class Night:
+    """Plans of messages from a real billing database, and workers that deliver them."""
+
+    def __init__(self, settings: Settings, ledger_url: str, folder: Path, messages: int = 24):
+        self.settings = Settings(settings.config, settings.data, settings.warehouse, ledger_url, "sendgrid")
+        self.folder = folder
+        self.source = folder / "billing.db"
+        self.planned: list[Planned] = []
+        self.paid_at: dict[str, float] = {}
+        self.workers = 0
+        self.publish(TONIGHT, messages)
+        self.keys = [planned.message_key for planned in self.planned]
+
+    def publish(self, night: date, messages: int) -> None:
+        """Approve a plan with the same debts at the same step, as if nothing had ever been sent."""
+        days = (night - TONIGHT).days + 1
+        plan = [message(n, [item(f"B{n:05d}", source="billing", days=days, night=night)], night=night) for n in range(messages)]
+        publish_plan(self.settings, plan, night=night)
+        with contextlib.closing(sqlite3.connect(self.source)) as billing:
+            if night == TONIGHT:
+                create_billing(billing, [row for rows in plan for row in rows])
+        for rows in plan:
+            head = rows[0]
+            contact = head["episode_key"], head["step"], head["channel"]
+            self.planned.append(Planned(head["message_key"], contact, tuple(row["receivable_id"] for row in rows)))
+
+    def pay(self, number: int, cents: int = 100_000) -> None:
+        receivable = f"B{number:05d}"
+        with contextlib.closing(sqlite3.connect(self.source, timeout=30)) as billing:
+            pay(billing, receivable, cents, f"P{number}")
+        self.paid_at.setdefault(receivable, time.time())
+
+    def start(self, provider_url: str, **wish) -> BaseProcess:
+        self.workers += 1
+        wish = {
+            "config": str(self.settings.config),
+            "data": str(self.settings.data),
+            "ledger": self.settings.ledger,
+            "night": TONIGHT.isoformat(),
+            "log": str(self.log),
+            "result": str(self.result),
+            "lease": LEASE,
+            "environment": {
+                "AIRFLOW_CONN_BILLING": f"sqlite:///{self.source}",
+                "AIRFLOW_CONN_SENDGRID": json.dumps({"conn_type": "http", "host": provider_url, "password": CANARY_KEY}),
+            },
+            **wish,
+        }
+        process = PROCESSES.Process(target=worker.run, args=(wish,))
+        process.start()
+        return process
+
+    @property
+    def log(self) -> Path:
+        """What the newest worker wrote to its error output."""
+        return self.folder / f"worker{self.workers}.log"
+
+    @property
+    def result(self) -> Path:
+        return self.folder / f"worker{self.workers}.json"
+
+    def run(self, provider_url: str, **wish) -> tuple[int, dict]:
+        process = self.start(provider_url, **wish)
+        process.join(timeout=120)
+        return process.exitcode, json.loads(self.result.read_text()) if process.exitcode == 0 else {}
+
+    def states(self) -> dict[str, str]:
+        engine = open_ledger(self.settings.ledger)
+        with engine.connect() as connection:
+            found = dict(connection.execute(sa.select(contacts.c.message_key, contacts.c.state)).all())
+        engine.dispose()
+        return found
+
+    def report(self, provider: StandInProvider, staleness: float = STALENESS, nights: tuple[date, ...] = (TONIGHT,)) -> Report:
+        accepted = [(mail["custom_args"]["message_key"], mail["accepted_at"]) for mail in provider.accepted()]
+        return check(self.settings.ledger, nights, self.planned, accepted, self.paid_at, staleness)
+
+    def check(self, provider: StandInProvider, staleness: float = 60) -> Report:
+        report = self.report(provider, staleness)
+        assert not any(report.faults.values()), (report.faults, report.states)
+        assert sum(report.states.values()) == len(self.keys), report.states
+        return report
+
+
+@dataclass
+class Outcome:
+    """What one seed injected and what came of it."""
+
+    injected: Counter
+    report: Report
+    ambiguity: int
+    counts: dict
+
+    @property
+    def wrong(self) -> list[str]:
+        """Empty when everything held."""
+        wrong = [f"{name}: {number}" for name, number in self.report.faults.items() if number]
+        if self.report.states["unknown"] > self.ambiguity:
+            wrong.append(f"{self.report.states['unknown']} unknown, but only {self.ambiguity} answers or workers were in doubt")
+        left = self.report.states.keys() - {"sent", "unknown", "rejected", "cancelled_paid"}
+        if left:
+            wrong.append(f"left in the states {sorted(left)}")
+        told = {state: self.counts.get(state, 0) for state in self.report.states}
+        if told != dict(self.report.states) or sum(told.values()) != self.counts.get("planned"):
+            wrong.append(f"the counts {told} are not the states {dict(self.report.states)}")
+        return wrong
+
+
+def random_night(seed: int, settings: Settings, ledger_url: str, folder: Path, crash: Callable[[], object] | None) -> Outcome:
+    """One night on which everything may go wrong, by seed; ``crash`` restarts the ledger's server where it has one.
+
+    One or two workers at a time plan and deliver while the provider misbehaves, payments arrive, and workers are killed or
+    put to sleep at named points or at any moment (a sleeper wakes up after its lease was taken over). Then a last worker
+    meets a provider that is well again.
+    """
+    rng = random.Random(seed)
+    night = Night(settings, ledger_url, folder, messages=16)
+    script, injected = _script(rng), Counter()
+    payments = {rng.randrange(24): rng.randrange(16) for _ in range(rng.randint(1, 3))}
+    crash_on = rng.randrange(12) if crash and rng.random() < 0.5 else None
+    calm = threading.Event()
+    crashing: list[threading.Thread] = []
+
+    def behave(number: int, key: str) -> str:
+        if number in payments:
+            night.pay(payments[number], cents=rng.randint(1, 100_000))
+            injected["payments"] += 1
+        if number == crash_on:
+            injected["ledger crashes"] += 1
+            crashing.append(threading.Thread(target=crash))
+            crashing[-1].start()
+        return "ok" if calm.is_set() or number >= len(script) else script[number]
+
+    with StandInProvider(folder / "mails.jsonl", behave, late_seconds=1.6) as provider:
+        for _ in range(rng.randint(1, 2)):
+            _round(rng, night, provider, injected)
+        for thread in crashing:
+            thread.join()
+        calm.set()
+        counts = {}
+        for _ in range(3):
+            code, counts = night.run(provider.url, timeout=1.2, fresh=FRESH, patience=15)
+            if code == 0 and not counts["held"]:
+                break
+        injected.update({name: number for name, number in provider.behaved.items() if name not in ("ok", "slow")})
+        doubt = provider.ambiguous + IN_DOUBT * (injected["killed"] + injected["asleep"] + injected["broke off"])
+        return Outcome(injected, night.report(provider), doubt, counts)
+
+
+def _script(rng: random.Random) -> list[str]:
+    behaviours = ["ok"] * 24 + ["slow", "accept_then_hang_up", "400", "413", "drop", "accept_then_drop", "late"]
+    behaviours += ["accept_then_late", "500", "accept_then_500", "accept_then_cut", "302", "200"]
+    script = [rng.choice(behaviours) for _ in range(60)]
+    if rng.random() < 0.3:
+        start = rng.randrange(12)
+        script[start : start + 6] = ["429"] * 6
+    if rng.random() < 0.2:
+        start = rng.randrange(4, 16)
+        script[start : start + 5] = ["401"] * 5
+    return script
+
+
+def _round(rng: random.Random, night: Night, provider: StandInProvider, injected: Counter) -> None:
+    """One or two workers at once, each with its own misfortune."""
+    started = []
+    for _ in range(rng.choice((1, 1, 2))):
+        misfortune = rng.choice(("none", "die_at", "die_at", "stop_at", "killed", "stopped"))
+        wish = {misfortune: rng.choice(POINTS), "die_on": rng.randint(1, 4)} if misfortune.endswith("_at") else {}
+        size = rng.choice((4, 10))
+        worker = night.start(provider.url, timeout=1.2, fresh=FRESH, patience=6, claim_size=size, **wish)
+        started.append((worker, misfortune, rng.uniform(0.2, 1.5)))
+    sleepers = []
+    for worker, misfortune, moment in started:
+        if misfortune in ("killed", "stopped"):
+            worker.join(moment)
+            if worker.is_alive():
+                os.kill(worker.pid, signal.SIGKILL if misfortune == "killed" else signal.SIGSTOP)
+    for worker, _, _ in started:
+        if _ended_or_asleep(worker):
+            sleepers.append(worker)
+    if sleepers:
+        injected["asleep"] += len(sleepers)
+        # Longer than the lease, so that another takes over what they hold.
+        night.run(provider.url, timeout=1.2, fresh=FRESH, patience=4)
+        for worker in sleepers:
+            os.kill(worker.pid, signal.SIGCONT)
+    for worker, _, _ in started:
+        worker.join(60)
+        injected["killed"] += worker.exitcode == -signal.SIGKILL
+        injected["broke off"] += worker.exitcode not in (0, -signal.SIGKILL)
+
+
+def _ended_or_asleep(worker: BaseProcess) -> bool:
+    """Wait for either; whether it sleeps."""
+    while worker.is_alive():
+        with contextlib.suppress(OSError, IndexError):
+            state = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[0]
+            if state == "T":
+                return True
+        worker.join(0.05)
+    return False
