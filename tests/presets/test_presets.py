@@ -4,6 +4,7 @@ Odoo on PostgreSQL, ERPNext and Dolibarr on MariaDB; Protheus and SAP Business O
 SQL Server tables.
 """
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -235,6 +236,32 @@ def test_a_preset_takes_the_names_it_is_given_and_has_its_page(tmp_path: Path, n
     assert (mapping.source, mapping.connection) == ("filial2", "minha_base")
     page = Path(__file__).parents[2] / "docs" / "presets" / f"{name}.md"
     assert f"docs/presets/{name}.md" in path.read_text(encoding="utf-8") and page.is_file()
+
+
+@pytest.mark.parametrize("name", ["protheus", "sap_business_one"])
+def test_the_sql_server_presets_keep_to_what_its_kin_understand(tmp_path: Path, name: str):
+    """What SQL Server, Oracle and SQLite all read: two texts at a time in concat, no other way to join or cut, no WITH."""
+    path = tmp_path / f"{name}.yml"
+    path.write_text(preset_file(name), encoding="utf-8")
+    mapping = load_mapping(path)
+    for entity in ("customers", "receivables", "payments"):
+        query = re.sub(r"'[^']*'", "''", mapping.entity(entity).query)
+        words = set(re.findall(r"[a-z_]+(?=\()", query))
+        assert words <= {"concat", "rtrim", "cast", "round", "decimal", "coalesce", "nullif", "exists", "case"}, words
+        assert "||" not in query and not re.search(r"\b(with|limit|top|fetch|order by|true|false)\b", query)
+        for found in re.finditer(r"concat\(", query):
+            assert _arguments(query[found.end() :]) == 2
+
+
+def _arguments(text: str) -> int:
+    """How many arguments a call has whose opening bracket ends right before ``text``."""
+    depth, count = 0, 1
+    for sign in text:
+        if sign == ")" and depth == 0:
+            return count
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        count += sign == "," and depth == 0
+    raise AssertionError("a bracket is not closed")
 
 
 def test_an_unknown_preset_names_the_known_ones():
