@@ -86,8 +86,8 @@ select
     cast(
         {{ ratio('treated_paid', 'treated_cases') }} - {{ ratio('held_out_paid', 'held_out_cases') }} as decimal(18, 4)
     ) as uplift,
-    case when treated_cases > 0 and held_out_cases > 0 then cast(centre - reach as decimal(18, 4)) end as uplift_low,
-    case when treated_cases > 0 and held_out_cases > 0 then cast(centre + reach as decimal(18, 4)) end as uplift_high,
+    cast(case when treated_cases > 0 and held_out_cases > 0 then centre - reach end as decimal(18, 4)) as uplift_low,
+    cast(case when treated_cases > 0 and held_out_cases > 0 then centre + reach end as decimal(18, 4)) as uplift_high,
     {{ money('treated_open_amount') }} as treated_open_amount,
     {{ money('treated_paid_amount') }} as treated_paid_amount,
     {{ money('held_out_open_amount') }} as held_out_open_amount,
