@@ -287,7 +287,9 @@ def _decision(night: Night, messages: dict[str, tuple[str, str | None]]) -> Iter
 def _inputs(main: Row, limits: Row | None) -> Iterator[str]:
     """What the rule looked at, as far as the batch keeps it."""
     if main.get("last_step_on"):
-        yield f"  Último passo dado: {_step_name(main['last_offset'])}, em {_day(main['last_step_on'])}."
+        # a step of a régua that the debt follows no more has no place in this one
+        step = _step_name(main["last_offset"]) if main["last_offset"] is not None else "de outra régua"
+        yield f"  Último passo dado: {step}, em {_day(main['last_step_on'])}."
     if main.get("contacts_in_30_days") is not None:
         counted = f"{main['contacts_in_7_days']} em 7 dias e {main['contacts_in_30_days']} em 30"
         spoken = f", o último em {_day(main['last_contacted_on'])}" if main["last_contacted_on"] else ""
