@@ -190,14 +190,14 @@ class Beside:
 
     def where_in(self, entity: str, query: str, column: str, values: Sequence[str | int]) -> Iterator[Sequence[Sequence]]:
         """Chunks of the rows whose ``column`` is one of ``values``, return files included."""
-        chunks = self._of(entity).where_in(entity, query, column, values)
         if not self._united_with_returns(entity):
-            return chunks
-        own = self._database.stream(entity, self._database.first_rows(query, 1)).columns
+            return self._of(entity).where_in(entity, query, column, values)
+        # Asked first: a database's connection may serve one unfinished result only.
+        own = tuple(name.lower() for name in self._database.columns(entity, query))
         asked = {str(value) for value in values}
         returns = [payment for payment in self._returns if str(getattr(payment, column)) in asked]
         columns = (*own, *(name for name in COLUMNS if name not in own))
-        return self._united(chunks, own, columns, returns)
+        return self._united(self._database.where_in(entity, query, column, values), own, columns, returns)
 
     def _of(self, entity: str) -> Snapshot | FilesSnapshot:
         return self._database if self._mapping.entity(entity).from_database else self._files
