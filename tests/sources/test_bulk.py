@@ -1,0 +1,212 @@
+"""Every way of reading gives the same bytes: in bulk or row by row, whole columns or value by value."""
+
+import os
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis
+from hypothesis import strategies as st
+
+from cobranca import landing, schema
+from cobranca.errors import SourceError
+from cobranca.settings import Settings
+from cobranca.sources import bulk, engine, people, quick
+from cobranca.sources.bulk import TextColumn, TextTable
+from cobranca.sources.clean import Cleaner
+from source_databases import CLIENT, SETTLEMENT, TITLE, D, MakeSource, everything_under, refused
+
+SEEDS = int(os.environ.get("COBRANCA_SEEDS", "60"))
+
+POSTGRES = [
+    "alter table titulos alter valor type numeric, alter id type varchar(20)",
+    "alter table titulos alter contestado type text",
+    "alter table titulos alter alterado_em type timestamptz, alter parcela type char(8)",
+    "create type dinheiro as enum ('BRL', 'usd', 'xx')",
+    "alter table titulos alter moeda drop default, alter moeda type dinheiro using moeda::dinheiro",
+    "alter table baixas alter valor type double precision, alter titulo_id type varchar(20)",
+    "alter table clientes alter cod_cliente type numeric(10, 2) using 7",
+    "alter table titulos alter cod_cliente type numeric(12, 4) using 7",
+    """insert into titulos (id, cod_cliente, numero, vencimento, emissao, valor, alterado_em, multa, contestado) values
+        ('2', 7, 'a"b,c\\d''e', '20226-01-15', null, 10, null, 0.02, 'S'),
+        ('3', 7, E'tab\\tline\\r\\nend', 'infinity', null, 10, null, null, ''),
+        ('4', 7, '', '0044-03-15 BC', null, 10, 'infinity', 7, 'talvez'),
+        ('5', 7, 'Ação Ção ñ €', '2026-11-03', '1900-01-01', 10.50000, '2026-01-01 23:59:59.123456-03', 0.0203333335, 'n'),
+        (' 6 ', 7, E'Joa\\u0303o', '2026-11-03', null, 10.005, null, null, null),
+        ('7', 7, '\\N', '2026-11-03', null, 9999999999999999.99, null, null, '1'),
+        ('8', 7, ' x ', '2026-11-03', null, 12345678901234567890123456789012345678.9, null, null, '0'),
+        ('9', 7, 'ß', '2026-11-03', null, 'NaN', null, null, 'x'),
+        ('10', 7, null, '2026-11-03', null, -123456789012345678.12, null, null, null),
+        ('', 7, null, '2026-11-03', null, 5, null, null, null),
+        ('11', 8.5, null, '2026-11-03', null, null, null, null, null)""",
+    "insert into baixas (id, titulo_id, data_pagamento, valor, tipo) values "
+    "(2, '5', '2026-11-04', 0.1, 'PG'), (3, '5', '2026-11-04', 'NaN', 'PG'), (4, '5', '2026-11-04', 1e20, 'PG'), "
+    "(5, '5', '2026-11-04', -7.25, 'ES'), (6, '5', '2026-11-04', 'Infinity', '??'), (7, '99', null, 0.30000000000000004, 'PG')",
+]
+MARIADB = [
+    "set session sql_mode = ''",
+    "alter table titulos modify valor decimal(30, 4), modify id varchar(20), modify contestado varchar(10)",
+    "alter table titulos modify parcela char(8), modify situacao enum('A', 'C', 'P', 'N', 'Z')",
+    "alter table titulos modify numero varchar(60) character set latin1, modify multa decimal(30, 20)",
+    "alter table titulos modify alterado_em datetime(6)",
+    "update clientes set cod_cliente = '7'",
+    "update titulos set cod_cliente = '7'",
+    """insert into titulos (id, cod_cliente, numero, vencimento, emissao, valor, alterado_em, multa, contestado, situacao) values
+        ('2', '7', 'a"b,c\\\\d''e', '0000-00-00', null, 10, null, 0.02, 'S', 'A'),
+        ('3', '7', 'tab\\tline\\r\\nend', '2026-11-00', null, 10, null, null, '', 'Z'),
+        ('4', '7', '', '2026-02-31', null, 10, '0000-00-00 00:00:00', 7, 'talvez', 'C'),
+        ('5', '7', 'Ação ñ €', '2026-11-03', '1900-01-01', 10.5, '2026-01-01 23:59:59.123456', 0.0203333335, 'n', 'A'),
+        (' 6 ', '7', 'ç', '2026-11-03', null, 10.005, null, null, null, 'A'),
+        ('7', '7', '\\\\N', '2026-11-03', null, 9999999999999999.99, null, null, '1', 'N'),
+        ('8', '7', ' x ', '2026-11-03', null, 12345678901234567890123456.9, null, null, '0', 'P'),
+        ('10', '7', null, '2026-11-03', null, -123456789012345678.12, null, null, null, 'A'),
+        ('', '7', null, '2026-11-03', null, 5, null, null, null, 'A'),
+        ('11', '8', null, '2026-11-03', null, null, null, null, null, null)""",
+    "insert into baixas (id, titulo_id, data_pagamento, valor, tipo) values (2, 5, '2026-11-04', 0.10, 'PG'), "
+    "(4, 5, '0000-00-00', 1, 'PG'), (5, 5, '2026-11-04', -7.25, 'ES'), (6, 5, '2026-11-04', 7, '??'), (7, 99, null, 3, 'PG')",
+]
+
+
+@pytest.mark.parametrize(("kind", "statements"), [("postgresql", POSTGRES), ("mariadb", MARIADB)])
+def test_bulk_and_rows_land_the_same_bytes(
+    erp_only: Settings, make_source: MakeSource, monkeypatch: pytest.MonkeyPatch, kind: str, statements: list[str]
+):
+    erp = make_source("erp", kind)
+    erp.add("clientes", CLIENT | {"razao_social": 'Ana "A", Ltda;\nfilial', "telefone": "1\n(11) 98888-7777"})
+    erp.add("titulos", TITLE, TITLE | {"id": 12, "valor": "0.10", "moeda": "usd"})
+    erp.add("baixas", SETTLEMENT)
+    with erp.engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+    opened = []
+
+    def spied(*arguments):
+        opened.append(bulk.open_bulk(*arguments))
+        return opened[-1]
+
+    monkeypatch.setattr(engine, "open_bulk", spied)
+    fast = landing.land_all(erp_only, D, "in bulk")
+    assert len(opened) == 3 and None not in opened
+    assert len(refused(fast, "erp", "receivables")) >= 8
+    before, totals = everything_under(fast.folder), [entry.totals for entry in fast.files]
+    monkeypatch.setattr(engine, "open_bulk", lambda *_: None)
+    slow = landing.land_all(erp_only, D, "row by row")
+    assert everything_under(slow.folder) == before
+    assert [entry.totals for entry in slow.files] == totals
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"), [("postgresql", "json"), ("postgresql", "bytea"), ("postgresql", "text[]"), ("mariadb", "blob"),
+                         ("mariadb", "double"), ("mariadb", "int(10) zerofill"), ("mariadb", "bit(1)")],
+)  # fmt: skip
+def test_types_that_bulk_does_not_cover_come_row_by_row(
+    erp_only: Settings, make_source: MakeSource, kind: str, column: str, monkeypatch: pytest.MonkeyPatch
+):
+    erp = make_source("erp", kind)
+    erp.run("alter table clientes drop column municipio", f"alter table clientes add column municipio {column}")
+    tables = erp.tables.tables["clientes"]
+    with erp.engine.begin() as connection:
+        rows = [{name: value for name, value in CLIENT.items() if name != "municipio"}]
+        connection.execute(tables.insert().values(rows))
+    opened = []
+    monkeypatch.setattr(engine, "open_bulk", lambda *arguments: opened.append(bulk.open_bulk(*arguments)) or opened[-1])
+    landing.land_all(erp_only, D, "run")
+    assert [found is None for found in opened] == [True, False, False]
+
+
+def test_a_row_that_the_server_cannot_write_as_one_is_refused(erp_only: Settings, make_source: MakeSource):
+    """MariaDB joins to NULL what would be longer than its own limit of a packet; a landing must not lose such a row."""
+    erp = make_source("erp", "mariadb")
+    erp.run("alter table clientes modify razao_social longtext", "set session max_statement_time = 0")
+    erp.add("clientes", CLIENT)
+    erp.run("update clientes set razao_social = repeat('x', 15000000), municipio = repeat('y', 50)")
+    with pytest.raises(SourceError, match=r"column 'name' holds a value of|a row (of more than|that is larger than)"):
+        landing.land_all(erp_only, D, "run")
+    assert not any((erp_only.folder("landing", D, "sources")).glob(".draft-*/erp"))
+
+
+TYPICAL = [
+    "", " ", "0", "1", "t", "f", "S", "não", "17", "17.00", "-5", "0.02", "10.005", "1.234,56", "R$ 5,00", "NaN", "Infinity",
+    "1e5", "2026-11-03", "20261103", "2026-11-03 10:00:00", "2026-11-03 10:00:00-03", "2026-11-03T10:00:00.5Z", "0000-00-00",
+    "infinity", "2026-02-30", "BRL", "usd ", "open", " CANCELLED", "reversal", "João", "Joa\u0303o", "a\tb", "\u00a0x\u00a0",
+    "999999999999999999", "9999999999999999.99", "12345678901234567890", "ana@exemplo.com.br", "ANA@EXEMPLO.COM", "x@teste.test",
+    "a..b@c.com", "(11) 98888-7777", "11 3333-4444", "0800 123 4567", "529.982.247-25", "11.222.333/0001-81", "111.111.111-11",
+    "12ABC34501DE35",
+]  # fmt: skip
+VALUES = {
+    "text": st.one_of(st.none(), st.sampled_from(TYPICAL), st.text(st.characters(codec="utf-8"), max_size=9)),
+    "whole": st.one_of(st.none(), st.integers(-(10**19), 10**19), st.integers(0, 3), st.integers(19_000_101, 20_991_231)).map(
+        lambda value: None if value is None else str(value)
+    ),
+    "decimal": st.one_of(
+        st.sampled_from([None, "NaN", "0.00", "-0.00", "17.00", "17.50", "0.020000", "10.005", "9" * 30 + ".99"]),
+        st.decimals(-1000, 1000, places=2, allow_nan=False).map(lambda value: f"{value:f}"),
+    ),
+    "float": st.one_of(st.none(), st.sampled_from(["NaN", "Infinity", "0.1", "1e+20", "0.30000000000000004", "5", "-7.25"])),
+    "flag": st.sampled_from([None, "t", "f"]),
+}
+
+
+@given(st.data())
+@hypothesis(max_examples=SEEDS, deadline=None)
+def test_whole_columns_are_cleaned_like_single_values(data: st.DataObject):
+    entity = data.draw(st.sampled_from(sorted(schema.ENTITIES)))
+    names = [name for name in schema.ENTITIES[entity].names if name != "source"]
+    rows = data.draw(st.integers(1, 6))
+    kinds = {name: data.draw(st.sampled_from(["text", "text", *VALUES])) for name in names}
+    columns = {name: data.draw(st.lists(VALUES[kind], min_size=rows, max_size=rows)) for name, kind in kinds.items()}
+    cents = ("amount",) if entity != "customers" and data.draw(st.booleans()) else ()
+    quickly, slowly = (Cleaner("erp", entity, names, cents) for _ in range(2))
+    table = TextTable(kinds, pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
+    values = [TextColumn(kind, pa.array(columns[name], pa.string())).values() for name, kind in kinds.items()]
+    fast, slow = quickly.clean(table), slowly.clean(list(zip(*values, strict=True)))
+    assert fast.rows.equals(slow.rows) and fast.quarantine.equals(slow.quarantine)
+    assert (quickly.notes, quickly.groups, quickly.repairs) == (slowly.notes, slowly.groups, slowly.repairs)
+    assert (quickly.amount_read, quickly.adds_exactly) == (slowly.amount_read, slowly.adds_exactly)
+
+
+DIGITS = st.text("0123456789", min_size=8, max_size=14)
+PHONES = st.one_of(
+    st.from_regex(quick._BRAZILIAN_PHONE, fullmatch=True),
+    st.builds(lambda area, rest: f"({area}) {rest}", st.integers(10, 99), DIGITS),
+    DIGITS,
+    st.sampled_from(TYPICAL),
+)
+BOXES = st.text("abz09_+.-AÇ", min_size=1, max_size=12)
+DOMAINS = st.sampled_from(
+    ["empresa.com.br", "EMPRESA.com", "x.test", "a-b.com", "a..com", "-a.com", "localhost", "xn--80ak6aa92e.com", "é.com", "b.c"]
+)
+EMAILS = st.one_of(st.builds("{}@{}".format, BOXES, DOMAINS), st.sampled_from(TYPICAL))
+TAX_IDS = st.one_of(
+    st.from_regex(r"[0-9A-Z]{12}[0-9]{2}|\d{11}|\d{3}\.\d{3}\.\d{3}-\d\d", fullmatch=True), DIGITS, st.sampled_from(TYPICAL)
+)
+
+
+@pytest.mark.parametrize(
+    ("sure", "rule", "texts"),
+    [
+        (quick.phones, people.first_phone, PHONES),
+        (lambda array: quick.emails(array, people.first_email), people.first_email, EMAILS),
+        (quick.tax_ids, people.tax_id, TAX_IDS),
+    ],
+    ids=["phones", "emails", "tax ids"],
+)
+def test_what_is_answered_at_once_is_what_the_rule_says(sure, rule, texts):
+    @given(st.lists(texts, min_size=1, max_size=20))
+    @hypothesis(max_examples=SEEDS, deadline=None)
+    def agree(values: list[str]):
+        for value, answer in zip(values, sure(pa.array(values, pa.string())).to_pylist(), strict=True):
+            assert answer is None or answer == rule(value), value
+
+    agree()
+
+
+def test_plain_people_are_answered_at_once():
+    """Else a million customers would take minutes."""
+    assert quick.phones(pa.array(["(11) 98888-7777", "1133334444"])).to_pylist() == ["+5511988887777", "+551133334444"]
+    assert quick.emails(pa.array(["a.b@empresa.com.br"]), people.first_email).to_pylist() == ["a.b@empresa.com.br"]
+    assert quick.tax_ids(pa.array(["529.982.247-25", "11.222.333/0001-81", "12ABC34501DE35"])).to_pylist() == [
+        "52998224725", "11222333000181", "12ABC34501DE35",
+    ]  # fmt: skip
+    assert quick.money(TextColumn("decimal", pa.array(["10.50"])), False).to_pylist() == [Decimal("10.50")]
