@@ -62,13 +62,17 @@ reached as (
         )
 ),
 
+-- a legal notice is never passed over: where one was missed, it goes first
 latest as (
     select distinct on (customer_key) *
     from reached
     where
         fits_class
         and fits_amount
-    order by customer_key, step_offset desc
+    order by
+        customer_key,
+        (not coalesce(is_legal_notice, false)),
+        case when is_legal_notice then step_offset else -step_offset end
 ),
 
 superseded as (
