@@ -31,6 +31,8 @@ class StandInProvider:
         self.log, self.script, self.late_seconds = log, script, late_seconds
         self.behaved: Counter[str] = Counter()
         self.paths: list[str] = []
+        self.batches: dict[str, str] = {}
+        self.cancels: bool | str = True
         self._number = 0
         self._lock = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -49,8 +51,9 @@ class StandInProvider:
         self._server.close()
 
     def accepted(self) -> list[dict]:
-        """Every mail accepted so far."""
-        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        """Every mail accepted so far that leaves, or has left: not those of a cancelled batch."""
+        mails = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        return [mail for mail in mails if self.batches.get(mail.get("batch_id")) != "cancel"]
 
     def accepted_keys(self) -> list[str]:
         return [key_of(mail) for mail in self.accepted()]
@@ -72,6 +75,9 @@ class StandInProvider:
         with client, contextlib.suppress(OSError):
             while request := _read_request(client):
                 path, mail = request
+                if path != "/v3/mail/send":
+                    self._schedule(client, path, mail)
+                    continue
                 with self._lock:
                     self.paths.append(path)
                     behaviour = self.script(self._number, key_of(mail))
@@ -81,6 +87,26 @@ class StandInProvider:
                         self._accept(mail)
                 if not self._behave(client, behaviour):
                     return
+
+    def _schedule(self, client: socket.socket, path: str, body: dict) -> None:
+        """Batches: opened, cancelled (unless ``cancels`` is off) and looked up (unless it is ``silently``)."""
+        status, answer = 404, None
+        with self._lock:
+            self.paths.append(path)
+            if path == "/v3/mail/batch":
+                status, answer = 201, {"batch_id": f"batch-{len(self.batches)}"}
+                self.batches[answer["batch_id"]] = "open"
+            elif path == "/v3/user/scheduled_sends" and self.cancels:
+                status, answer = 201, body
+                self.batches[body["batch_id"]] = body["status"]
+            elif path.startswith("/v3/user/scheduled_sends/"):
+                if self.cancels == "silently":
+                    raise OSError("no answer")
+                batch = path.rpartition("/")[2]
+                is_cancelled = self.batches.get(batch) == "cancel"
+                status, answer = 200, [{"batch_id": batch, "status": "cancel"}] if is_cancelled else []
+        content = json.dumps(answer).encode()
+        client.sendall(f"HTTP/1.1 {status} Answer\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content)
 
     def _accept(self, mail: dict) -> None:
         with self.log.open("a", encoding="utf-8") as handle:
@@ -128,10 +154,10 @@ def _read_request(client: socket.socket) -> tuple[str, dict] | None:
         data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
-    length = next(int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length:"))
+    length = next((int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length:")), 0)
     while len(body) < length:
         chunk = client.recv(65536)
         if not chunk:
             raise OSError("the sender went away")
         body += chunk
-    return lines[0].split(" ")[1], json.loads(body)
+    return lines[0].split(" ")[1], json.loads(body or b"{}")

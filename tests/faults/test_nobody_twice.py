@@ -187,6 +187,66 @@ def test_refused_credentials_stop_everything_and_lose_nothing(sqlite_night, tmp_
         assert "DeliveryHalted" in refused
 
 
+@pytest.fixture
+def scheduled_night(sqlite_night) -> Night:
+    """E-mails are handed over half an hour before they leave."""
+    limits = sqlite_night.settings.config / "limits.yml"
+    limits.write_text(limits.read_text(encoding="utf-8").replace("delivery_mode: immediate", "delivery_mode: scheduled"))
+    return sqlite_night
+
+
+def test_a_batch_in_doubt_is_cancelled_and_sent_anew(scheduled_night, tmp_path):
+    night = scheduled_night
+    faults = {3: "accept_then_drop", 7: "500", 9: "400"}
+    with StandInProvider(tmp_path / "mails.jsonl", lambda number, key: faults.get(number, "ok")) as provider:
+        code, counts = night.run(provider.url, lease=30)
+        assert code == 0, night.log.read_text()
+        assert night.check(provider).states == {"sent": len(night.keys) - 1, "rejected": 1}
+        assert counts["new"] == len(night.keys) - 1
+        assert "cancel" in provider.batches.values() and "open" in provider.batches.values()
+        leave = {mail["send_at"] - mail["accepted_at"] for mail in provider.accepted()}
+        assert all(29 * 60 < seconds <= 30 * 60 for seconds in leave)
+
+
+def test_a_batch_that_cannot_be_cancelled_stays_in_doubt(scheduled_night, tmp_path):
+    night = scheduled_night
+    faults = {3: "accept_then_drop", 7: "500"}
+    with StandInProvider(tmp_path / "mails.jsonl", lambda number, key: faults.get(number, "ok")) as provider:
+        provider.cancels = False
+        for _ in range(2):
+            assert night.run(provider.url, lease=30)[0] == 0
+        assert night.check(provider).states == {"sent": len(night.keys) - 2, "unknown": 2}
+        provider.cancels = True
+        # To cancel it now would take back what counts as sent.
+        assert night.run(provider.url, lease=30)[0] == 0
+        assert night.check(provider).states == {"sent": len(night.keys) - 2, "unknown": 2}
+
+
+def test_a_batch_of_which_nobody_can_tell_is_in_doubt_until_somebody_can(scheduled_night, tmp_path):
+    night = scheduled_night
+    with StandInProvider(tmp_path / "mails.jsonl", lambda number, key: "drop" if number == 3 else "ok") as provider:
+        provider.cancels = "silently"
+        assert night.run(provider.url, lease=30, claim_size=12)[0] == 0
+        states = night.report(provider).states
+        assert states == {"sent": len(night.keys) - 12, "unknown": 12}
+        provider.cancels = True
+        for _ in range(2):
+            assert night.run(provider.url, lease=30)[0] == 0
+        assert night.check(provider).states == {"sent": len(night.keys)}
+
+
+@pytest.mark.parametrize("point", ["after sending is committed", "after the last look"])
+def test_the_batch_of_a_dead_worker_is_taken_back(scheduled_night, tmp_path, point):
+    night = scheduled_night
+    with StandInProvider(tmp_path / "mails.jsonl") as provider:
+        code, _ = night.run(provider.url, die_at=point)
+        assert code == -signal.SIGKILL
+        time.sleep(1.6)
+        for _ in range(2):
+            assert night.run(provider.url)[0] == 0
+        assert night.check(provider).states == {"sent": len(night.keys)}
+
+
 def test_refused_connections_hold_the_messages_and_never_lose_them(sqlite_night, tmp_path):
     night = sqlite_night
     with StandInProvider(tmp_path / "mails.jsonl") as gone:

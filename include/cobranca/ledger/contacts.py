@@ -16,7 +16,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cobranca.errors import CobrancaError
-from cobranca.ledger.states import ENGAGED_STATES, PLANNER, PROVIDER, RECOVERY, REPORTED_STATES, WORKER, leading_to
+from cobranca.ledger.states import (
+    CANCELLED_BATCH,
+    ENGAGED_STATES,
+    PLANNER,
+    PROVIDER,
+    RECOVERY,
+    REPORTED_STATES,
+    WORKER,
+    leading_to,
+)
 from cobranca.ledger.tables import agreements, consents, contact_items, contacts, outcomes, promises, runs, switches, utc_now
 
 # Reasons are read by agents and finance people, so they are in Portuguese.
@@ -316,6 +325,50 @@ class ContactLedger:
             mine = contacts.c.message_key == sa.bindparam("key"), contacts.c.owner == owner
             before = [name for name in leading_to(state, WORKER) if name != "claimed"]
             connection.execute(_END.where(*mine, sa.or_(*(contacts.c.state == name for name in before))), parameters)
+
+    @_survives_restart
+    def schedule(self, owner: str, keys: Sequence[str], batch: str, seconds: float) -> None:
+        """Write down, before anything leaves, in which batch of the provider claimed contacts go and when that leaves."""
+        with self.engine.begin() as connection:
+            for chunk in _chunks(keys):
+                connection.execute(
+                    contacts.update()
+                    .where(contacts.c.message_key.in_(chunk), contacts.c.owner == owner, contacts.c.state == "claimed")
+                    .values(scheduled_batch=batch, scheduled_for=utc_now(seconds))
+                )
+
+    @_survives_restart
+    def batches_in_doubt(self, business_date: date, seconds: float) -> list[str]:
+        """Scheduled batches of a date of which all that was handed over is in doubt, and that leave no sooner than
+        ``seconds`` from now. One that was settled, so that some of it counts as sent, may not be cancelled any more."""
+        settled = sa.select(contacts.c.scheduled_batch).where(
+            contacts.c.business_date == business_date,
+            contacts.c.scheduled_batch.is_not(None),
+            contacts.c.state.in_(REPORTED_STATES),
+        )
+        query = sa.select(contacts.c.scheduled_batch).where(
+            contacts.c.scheduled_batch.not_in(settled),
+            contacts.c.business_date == business_date,
+            contacts.c.state == "unknown",
+            contacts.c.scheduled_batch.is_not(None),
+            contacts.c.scheduled_for > utc_now(seconds),
+        )
+        with self.engine.connect() as connection:
+            return sorted(set(connection.scalars(query)))
+
+    @_survives_restart
+    def take_back(self, business_date: date, batch: str, reason: str) -> int:
+        """Plan again what was in doubt of a batch whose cancellation the provider confirmed; returns how many."""
+        with self.engine.begin() as connection:
+            return connection.execute(
+                contacts.update()
+                .where(
+                    contacts.c.business_date == business_date,
+                    contacts.c.scheduled_batch == batch,
+                    contacts.c.state.in_(leading_to("planned", CANCELLED_BATCH)),
+                )
+                .values(state="planned", state_reason=reason, owner=None, scheduled_batch=None, scheduled_for=None)
+            ).rowcount
 
     @_survives_restart
     def renew(self, owner: str, lease_seconds: float) -> None:

@@ -8,7 +8,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from cobranca.connections import get_connection
 from cobranca.errors import CobrancaError, DeliveryHalted
@@ -17,11 +17,13 @@ from cobranca.ledger.contacts import WAITS_FOR_ITS_HOUR, ContactLedger, Ended
 from cobranca.ledger.states import REPORTED_STATES
 from cobranca.policy import Policy, load_policy
 from cobranca.reminders.channels import Channel, Letter, Outcome, Text
+from cobranca.reminders.channels.by_channel import ByChannel
 from cobranca.reminders.counts import Counts, balance
 from cobranca.reminders.last_look import FRESH_SECONDS, TOO_SLOW, LastLook, Seen
 from cobranca.reminders.letters import Unsendable
 from cobranca.reminders.messages import Message, PlanFile, open_plan
 from cobranca.reminders.planning import approved_batch, enter
+from cobranca.reminders.scheduled import ScheduledBatches
 from cobranca.reminders.window import TIME_ZONE, ReachableHours
 from cobranca.reminders.writing import MessageWriter
 from cobranca.settings import Settings
@@ -85,6 +87,8 @@ def deliver(
             if ledger.newest_plan(business_date) != batch.batch_id:
                 enter(ledger, batch, plan_file)
             ledger.recover()
+            if scheduled := _scheduled(policy, ledger, channel):
+                scheduled.take_back_lost(business_date)
             ledger.confirm_unknown(business_date, channel.was_accepted)
             delivery = _Delivery(
                 ledger=ledger,
@@ -95,6 +99,7 @@ def deliver(
                 last_look=last_look or LastLook(settings, business_date, ledger),
                 writer=MessageWriter(policy, business_date),
                 may_leave=_hours(policy, business_date, clock) if channel.is_real else lambda message: True,
+                scheduled=scheduled,
                 lease_seconds=lease_seconds,
                 patience_seconds=patience_seconds,
                 claim_size=claim_size,
@@ -154,15 +159,24 @@ def _payments_are_stale(settings: Settings, business_date: date) -> bool:
     return read_verdict(settings, business_date, "plan").degraded
 
 
+def _scheduled(policy: Policy, ledger: ContactLedger, channel: Channel) -> ScheduledBatches | None:
+    """Only e-mail is handed over beforehand, and only where the limits ask for it."""
+    mail = channel.of("email") if isinstance(channel, ByChannel) else channel
+    if policy.limits.delivery_mode != "scheduled" or not hasattr(mail, "start_batch"):
+        return None
+    return ScheduledBatches(ledger, mail, policy.limits.scheduled_minutes * 60)
+
+
 def _accepted(states: dict[str, int]) -> int:
     return sum(states.get(state, 0) for state in REPORTED_STATES)
 
 
 def _hours(policy: Policy, business_date: date, clock: Callable[[], datetime]) -> Callable[[Message], bool]:
     hours = ReachableHours(policy)
+    later = timedelta(minutes=policy.limits.scheduled_minutes if policy.limits.delivery_mode == "scheduled" else 0)
 
     def may_leave(message: Message) -> bool:
-        now = clock()
+        now = clock() + later
         # A night that goes on past midnight does not go on the next morning: its messages are no longer true then.
         return now.astimezone(TIME_ZONE).date() == business_date and hours.allow(message.channel, message.state, now)
 
@@ -193,12 +207,13 @@ class _Delivery:
         last_look: Callable[[list[Message]], Seen],
         writer: MessageWriter,
         may_leave: Callable[[Message], bool],
+        scheduled: ScheduledBatches | None,
         lease_seconds: float,
         patience_seconds: float,
         claim_size: int,
     ):
         self.ledger, self.plan_file, self.channel, self.last_look, self.writer = ledger, plan_file, channel, last_look, writer
-        self.may_leave = may_leave
+        self.may_leave, self.scheduled = may_leave, scheduled
         self.business_date, self.batch_id = business_date, batch_id
         self.lease_seconds, self.patience_seconds, self.claim_size = lease_seconds, patience_seconds, claim_size
         self.owner = uuid.uuid4().hex
@@ -216,8 +231,13 @@ class _Delivery:
             while True:
                 self._came_back = False
                 self._send_all(pool)
-                if not (self._came_back or self._take_over()):
+                if not (self._came_back and self._is_patient()) and not self._take_over():
                     return
+
+    def _is_patient(self) -> bool:
+        """Every further pass costs some patience, so that no machine is too slow to come to an end."""
+        self.patience_seconds -= 1
+        return self.patience_seconds > 0
 
     def _send_all(self, pool: ThreadPoolExecutor) -> None:
         self._cursor = ""
@@ -245,13 +265,24 @@ class _Delivery:
 
     def _work(self, pool: ThreadPoolExecutor, keys: list[str]) -> Outcome | None:
         """Send one claim; the first setback stops it, and what had not left is planned again."""
+        if self.scheduled and (setback := self.scheduled.open(self.owner, keys)):
+            self.ledger.release(self.owner, keys)
+            return setback
         messages = [message for chunk in self.plan_file.messages(keys) for message in chunk]
         setback = self._pump(pool, self._letters(messages))
+        if self.scheduled:
+            self._settle_batch()
         if setback or self._broken or self.ledger.is_paused():
             self.ledger.release(self.owner, keys)
         if self._broken:
             raise self._broken
         return setback
+
+    def _settle_batch(self) -> None:
+        ended, taken_back = self.scheduled.settle()
+        self.ledger.advance(self.owner, ended=ended, start=[], lease_seconds=self.lease_seconds)
+        self._came_back = self._came_back or taken_back
+        self.sent += sum(result.state == "sent" for result in ended)
 
     def _looked_at(self, messages: list[Message]) -> Iterator[tuple[Message, float]]:
         """Messages that may leave, each with the moment until which its last look is fresh."""
@@ -305,7 +336,11 @@ class _Delivery:
                 self._stop.set()
             ended = []
             for key, outcome in self._gather(flying, most // 2):
-                ended.append(self._ended(key, outcome))
+                result = self._ended(key, outcome)
+                if outcome.scheduled:
+                    self.scheduled.keep(key, outcome)
+                else:
+                    ended.append(result)
                 is_setback = outcome.result in ("retry", "halt") and outcome not in (NOT_BEGUN, TOO_OLD)
                 self._came_back = self._came_back or outcome is TOO_OLD
                 if is_setback and (setback is None or setback.result == "retry"):
@@ -340,7 +375,7 @@ class _Delivery:
         if outcome not in (NOT_BEGUN, TOO_OLD):
             self._doubts = self._doubts + 1 if outcome.result == "unknown" else 0
         if outcome.result == "sent":
-            self.sent += 1
+            self.sent += not outcome.scheduled
             self._refusals = 0
         # A retry or a halt is certain not to have been accepted, so the contact may be planned again.
         state = "planned" if outcome.result in ("retry", "halt") else outcome.result

@@ -15,6 +15,9 @@ class ByChannel:
         self.name = " + ".join(channel.name for channel in channels.values())
         self.threads = max(channel.threads for channel in channels.values())
 
+    def of(self, name: str) -> Channel | None:
+        return self._channels.get(name)
+
     def send(self, letter: Letter | Text) -> Outcome:
         channel = self._channels.get(letter.channel)
         return channel.send(letter) if channel else Outcome("rejected", NOT_CONFIGURED)

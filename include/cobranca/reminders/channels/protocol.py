@@ -62,13 +62,15 @@ class Outcome:
 
     ``sent``: the channel said that it accepted it. ``rejected``: certainly not accepted, and it never will be.
     ``unknown``: it may have been accepted. ``retry``: certainly not accepted, try again after ``wait_seconds`` (``None``:
-    the caller decides). ``halt``: certainly not accepted, and no other letter will be either.
+    the caller decides). ``halt``: certainly not accepted, and no other letter will be either. What is ``scheduled`` was
+    handed over in a batch that leaves later and may still be taken back.
     """
 
     result: Literal["sent", "rejected", "unknown", "retry", "halt"]
     reason: str | None = None
     provider_message_id: str | None = None
     wait_seconds: float | None = None
+    scheduled: bool = False
 
 
 class Channel(Protocol):

@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.request
 from base64 import b64encode
+from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 import python_http_client
@@ -25,6 +26,7 @@ from cobranca.reminders.channels.protocol import Letter, Outcome, Picture
 
 DEFAULT_HOST = "https://api.sendgrid.com"
 TIMEOUT_SECONDS = 15.0
+NO_BATCH = "o provedor não abriu um lote"
 
 # At DEBUG this logger writes the API key and the whole message.
 logging.getLogger("python_http_client").setLevel(logging.INFO)
@@ -153,12 +155,19 @@ class SendGrid:
             host=api.host, request_headers=api._default_headers, version=3, timeout=timeout_seconds, kept=threading.local()
         )
         self._api = api
+        self._batch: tuple[str, int] | None = None
 
     def send(self, letter: Letter) -> Outcome:
         try:
             body = compose(letter)
+            if batch := self._batch:
+                body["batch_id"], body["send_at"] = batch
         except (ValueError, TypeError):
             return Outcome("rejected", "endereço ou conteúdo inválido")
+        outcome = self._post(body)
+        return replace(outcome, scheduled=bool(batch) and outcome.result in ("sent", "unknown"))
+
+    def _post(self, body: dict) -> Outcome:
         try:
             response = self._api.send(body)
             return _accepted(response.status_code, response.headers)
@@ -170,6 +179,43 @@ class SendGrid:
             return Outcome("unknown", f"sem resposta do provedor ({type(error).__name__})")
         except Exception as error:  # the caller must never believe that nothing was sent
             return Outcome("unknown", f"resposta ilegível do provedor ({type(error).__name__})")
+
+    def start_batch(self, leaves_at: int) -> str | Outcome:
+        """From now on letters go into a new batch that leaves at ``leaves_at`` (seconds since 1970, at most three days on).
+
+        Returns its id, or what went wrong: certainly nothing was sent.
+        """
+        try:
+            batch = json.loads(self._api.client.mail.batch.post().body)["batch_id"]
+        except Answered as answer:
+            refused = _refused(answer.status, answer.headers)
+            return refused if refused.result in ("halt", "retry") else Outcome("retry", NO_BATCH)
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+            return Outcome("retry", NO_BATCH)
+        self._batch = batch, leaves_at
+        return batch
+
+    def end_batch(self) -> None:
+        """Letters leave at once again."""
+        self._batch = None
+
+    def cancel(self, batch: str) -> bool | None:
+        """Cancel a whole batch. ``True`` only when the provider, asked afterwards, says that it is cancelled; ``False`` when
+        it refused and says that it is not; ``None`` when nobody can tell."""
+        refused = False
+        try:
+            self._api.client.user.scheduled_sends.post(request_body={"batch_id": batch, "status": "cancel"})
+        except Answered as answer:
+            refused = 400 <= answer.status < 500
+        except (OSError, http.client.HTTPException):
+            pass
+        try:
+            told = self.get(f"user/scheduled_sends/{batch}", {})
+        except (OSError, ValueError, Answered):
+            return None
+        if isinstance(told, list) and {"batch_id": batch, "status": "cancel"} in told:
+            return True
+        return False if refused else None
 
     def get(self, path: str, parameters: dict) -> object:
         """What the API answers when asked for something, read from JSON.
