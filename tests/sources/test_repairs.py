@@ -1,5 +1,6 @@
 """What cleaning writes differently is counted by column and rule, stands in the manifest and on the quality page."""
 
+import re
 from collections import Counter
 from datetime import date
 from decimal import Decimal
@@ -9,7 +10,8 @@ import pytest
 from cobranca import landing
 from cobranca.errors import GateFailed
 from cobranca.quality import check_arrivals
-from cobranca.settings import Settings
+from cobranca.quality.page import REASONS
+from cobranca.settings import PROJECT_ROOT, Settings
 from cobranca.sources.clean import Bounds, Cleaner
 from source_databases import CLIENT, SETTLEMENT, TITLE, D, MakeSource, SourceDatabase, landed, refused
 
@@ -60,6 +62,13 @@ def test_each_repair_of_a_receivable_is_counted(column: str, values: list, expec
 def test_a_reversal_below_zero_is_turned_and_counted():
     changes = [{"kind": "reversal", "amount": Decimal(amount)} for amount in ("-10.00", "10.00")]
     assert repairs("payments", PAYMENT, *changes) == {"amount sign_turned": 1}
+
+
+def test_the_page_on_cleaning_names_every_rule_and_reason():
+    codes = set(REASONS) - {"invalid"}  # noted, and the row lands
+    page = (PROJECT_ROOT / "docs" / "sources" / "cleaning.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| ([a-z_, ]+) \|", page, re.MULTILINE)
+    assert {code for cell in cells for code in cell.split(", ")} - {"rule", "reason"} == codes
 
 
 def test_clean_values_count_nothing():
