@@ -64,14 +64,15 @@ def explain(settings: Settings, customer: str, business_date: date | None = None
         night = _read(settings, read_batch(settings, business_date), customer)
         if night is None:
             raise _unknown(customer, f"on {business_date}")
-        return "\n".join(_one_night(night, _messages(settings, night)))
+        return "\n".join(_one_night(night, _outcomes(settings, [night])))
     batches = list(_approved(settings))
     if not batches:
         raise PartitionError(f"no plan was ever approved under {settings.data}; run a night first.")
     nights = [night for batch in batches if (night := _read(settings, batch, customer)) is not None]
     if not nights:
         raise _unknown(customer, f"on any of the {len(batches)} nights")
-    return "\n".join([*_timeline(nights, settings), "", *_one_night(nights[-1], _messages(settings, nights[-1]))])
+    outcomes = _outcomes(settings, nights)
+    return "\n".join([*_timeline(nights, outcomes), "", *_one_night(nights[-1], outcomes)])
 
 
 def _unknown(customer: str, when: str) -> ConfigError:
@@ -163,30 +164,35 @@ def _customer_key(batch: Manifest, customer: str, rows) -> str | None:
     return next(iter(found), None)
 
 
-def _messages(settings: Settings, night: Night) -> dict[str, tuple[str, str | None]]:
-    """What became of the night's messages to the payer, by message key: the ledger knows more than the night did."""
-    keys = {row["message_key"] for row in night.decisions if row["message_key"]}
+def _outcomes(settings: Settings, nights: Sequence[Night]) -> dict[str, str]:
+    """What became of the messages and calls of these nights, by message key, in words: the ledger knows more than they did."""
+    keys = {night.main["message_key"] for night in nights if night.main and night.main["decision"] in ACTED}
     if not keys:
         return {}
     import sqlalchemy as sa
 
     from cobranca.ledger import open_ledger
-    from cobranca.ledger.tables import contacts
+    from cobranca.ledger.tables import contacts, outcomes
 
+    payer = nights[-1].customer_key
     engine = open_ledger(settings.ledger)
     try:
         with engine.connect() as connection:
-            query = sa.select(contacts.c.message_key, contacts.c.state, contacts.c.state_reason)
-            found = connection.execute(query.where(contacts.c.message_key.in_(keys))).all()
+            messages = sa.select(contacts.c.message_key, contacts.c.channel, contacts.c.state)
+            sent = connection.execute(messages.where(contacts.c.customer_key == payer)).all()
+            answers = sa.select(outcomes.c.message_key, outcomes.c.code).order_by(outcomes.c.contacted_on, outcomes.c.outcome_id)
+            heard = connection.execute(answers.where(outcomes.c.customer_key == payer)).all()
     finally:
         engine.dispose()
-    return {key: (state, why) for key, state, why in found}
+    told = {key: f"retorno do agente: {code}" for key, code in heard}
+    told |= {key: contact_state(channel, state) for key, channel, state in sent}
+    return {key: what for key, what in told.items() if key in keys}
 
 
 # Telling --------------------------------------------------------------------------------------------------------------
 
 
-def _timeline(nights: Sequence[Night], settings: Settings) -> list[str]:
+def _timeline(nights: Sequence[Night], outcomes: dict[str, str]) -> list[str]:
     """One line for each run of nights on which the same was decided for the same reasons."""
     first, last = nights[0].business_date, nights[-1].business_date
     told = f"em {_day(first)}" if first == last else f"de {_day(first)} a {_day(last)}"
@@ -197,7 +203,7 @@ def _timeline(nights: Sequence[Night], settings: Settings) -> list[str]:
         if len(run) > 1:
             when += f" a {_day(run[-1].business_date)} ({_count(len(run), 'noite', 'noites')})"
         night = run[-1]
-        lines.append(f"  {when}: {_summary(night)}{_outcome(night.main, _messages(settings, night))}")
+        lines.append(f"  {when}: {_summary(night)}{_outcome(night.main, outcomes)}")
         lines += [f"      {note}" for note in _others(night)]
     return lines
 
@@ -232,12 +238,12 @@ def _others(night: Night) -> Iterator[str]:
         yield f"{_count(len(list(group)), 'outro título', 'outros títulos')}: {in_sentence(reason(code))}"
 
 
-def _one_night(night: Night, messages: dict[str, tuple[str, str | None]]) -> list[str]:
+def _one_night(night: Night, outcomes: dict[str, str]) -> list[str]:
     main = night.main
     version = f"régua {main['policy_version']}, " if main else ""
     lines = [f"{_who(night)}, em {_day(night.business_date)} ({version}lote {night.batch_id})", ""]
     lines += _payer(night)
-    lines += ["", *_decision(night, messages)]
+    lines += ["", *_decision(night, outcomes)]
     lines += ["", *_open(night)] if night.decisions else []
     lines += ["", *_history(night)]
     return lines
@@ -260,12 +266,12 @@ def _payer(night: Night) -> Iterator[str]:
         yield f"  Último atraso quitado em {_day(row['last_late_on'])}, há {_count(row['days_since_last_late'], 'dia', 'dias')}."
 
 
-def _decision(night: Night, messages: dict[str, tuple[str, str | None]]) -> Iterator[str]:
+def _decision(night: Night, outcomes: dict[str, str]) -> Iterator[str]:
     main = night.main
     if main is None:
         yield "Decisão da noite: nada em aberto, nada a fazer."
         return
-    yield f"Decisão da noite: {_action(main)}{_outcome(main, messages)}"
+    yield f"Decisão da noite: {_action(main)}{_outcome(main, outcomes)}"
     yield f"  Motivo: {in_sentence(reason(main['reason']))}."
     if main.get("hold_until"):
         yield f"  Vale até {_day(main['hold_until'])}, inclusive; depois é decidido de novo."
@@ -388,9 +394,7 @@ def _history(night: Night) -> Iterator[str]:
     if night.contacts:
         yield f"Contatos até a véspera: {len(night.contacts)}"
         for row in night.contacts[:CONTACTS_TOLD]:
-            state = contact_state(row["channel"], row["state"])
-            answer = f", {row['outcome_code']}" if row.get("outcome_code") else ""
-            yield f"- {_day(row['contacted_on'])} {_channel(row['channel'])}, {row['step']}: {state}{answer}"
+            yield f"- {_day(row['contacted_on'])} {_channel(row['channel'])}, {row['step']}: {_contact(row)}"
         if len(night.contacts) > CONTACTS_TOLD:
             yield f"- e mais {len(night.contacts) - CONTACTS_TOLD} antes"
     else:
@@ -420,11 +424,17 @@ def _action(row: Row) -> str:
     return DECISIONS[row["decision"]].lower()
 
 
-def _outcome(row: Row | None, messages: dict[str, tuple[str, str | None]]) -> str:
-    if row is None or row["decision"] != "remind":
+def _outcome(row: Row | None, outcomes: dict[str, str]) -> str:
+    if row is None or row["decision"] not in ACTED:
         return ""
-    state, _ = messages.get(row["message_key"], (None, None))
-    return f" [{contact_state(row['channel'], state)}]" if state else " [ainda não planejada]"
+    waiting = "ainda não planejada" if row["decision"] == "remind" else "sem retorno registrado"
+    return f" [{outcomes.get(row['message_key'], waiting)}]"
+
+
+def _contact(row: Row) -> str:
+    """``atendido, PROMESSA``."""
+    answer = f", {row['outcome_code']}" if row.get("outcome_code") else ""
+    return contact_state(row["channel"], row["state"]) + answer
 
 
 def _step_name(offset: int) -> str:

@@ -47,8 +47,8 @@ select
     scored.payer_class,
     scored.late_probability,
     scored.seriously_late_probability,
-    coalesce(behaviour.last_days_late, averages.mean_days_late, 0) as last_days_late,
-    coalesce(behaviour.observed_mean_days_late, averages.mean_days_late, 0) as mean_days_late,
+    cast(coalesce(behaviour.last_days_late, averages.mean_days_late, 0) as decimal(18, 4)) as last_days_late,
+    cast(coalesce(behaviour.observed_mean_days_late, averages.mean_days_late, 0) as decimal(18, 4)) as mean_days_late,
     coalesce(outcomes.settled_on > receivables.effective_due_date, true) as is_late,
     coalesce({{ days_between('receivables.effective_due_date', 'outcomes.settled_on') }} > 30, true) as is_seriously_late
 from receivables
