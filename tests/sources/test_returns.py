@@ -118,6 +118,12 @@ def test_files_beside_a_real_server(erp_only: Settings, make_source: MakeSource,
     ]  # fmt: skip
     assert published.entry("erp/payments.parquet").totals["source_control"] == "compared"
     assert landing.paid_now(erp_only, "erp", ["1", "2"]) == {"1": Decimal("100.00"), "2": Decimal("7.00")}
+    # amounts that the database keeps as text cannot be added there
+    path = erp_only.config / "sources" / "erp.yml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("b.valor as amount", "concat('R$ ', b.valor) as amount"), encoding="utf-8")
+    published = landing.land_all(erp_only, D, "run 2")
+    assert published.entry("erp/payments.parquet").totals["amount BRL"] == "107.00"
 
 
 def test_two_banks_of_one_source(erp_only: Settings, returned):

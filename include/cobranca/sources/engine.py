@@ -129,7 +129,9 @@ class Snapshot:
         """Row count and amount total as the database itself counts them, in the same snapshot."""
         # SQL Server would add whole cents in an integer that overflows at 21 million.
         amount = "cast(amount as decimal(38, 6))" if self._dialect == "mssql" else "amount"
-        total = "" if entity == "customers" else f", sum({amount})"
+        kinds = {name.lower(): kind for name, kind in self.columns(entity, query).items()}
+        # Amounts kept as text are read one by one; their database cannot add them.
+        total = "" if entity == "customers" or kinds.get("amount") == "text" else f", sum({amount})"
         row = self.rows(entity, dialects.around(self._dialect, query, f"select count(*){total}"))[0]
         found = row[1] if total else None
         return int(row[0]), Decimal(found) if isinstance(found, int) else found
