@@ -28,7 +28,8 @@ def rows(addressed: int = 60) -> tuple[dict, ...]:
 CALIBRATION = (
     {
         "decile": 1, "receivables": 600, "lowest_score": 3, "highest_score": 40, "late_predicted": Decimal("0.669"),
-        "late_observed": Decimal("0.675"), "seriously_late_predicted": Decimal("0.13"), "seriously_late_observed": Decimal("0.134"),
+        "late_observed": Decimal("0.675"), "seriously_late_predicted": Decimal("0.13"),
+        "seriously_late_observed": Decimal("0.134"),
     },
     {
         "decile": 2, "receivables": 600, "lowest_score": 98, "highest_score": 98, "late_predicted": Decimal("0.04"),
