@@ -20,7 +20,7 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CHUNK_ROWS = 32_768
+CHUNK_ROWS = 16_384
 CHUNK_BYTES = 8 << 20
 
 # How a column's text becomes the value that its driver would have given.

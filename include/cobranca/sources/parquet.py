@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROW_GROUP = 131_072
+ROW_GROUP = 65_536
 # Codes and dates come again and again and are worth a dictionary; nearly every id or address is a new one.
 _DIFFERENT = (
     "_id",

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from cobranca import manifest, schema
 from cobranca.errors import SourceError
 from cobranca.manifest import FileEntry
-from cobranca.sources.parquet import ROW_GROUP, ParquetFile, in_order
+from cobranca.sources.parquet import ParquetFile, in_order
 
 if TYPE_CHECKING:
     import duckdb
 
-SORT_MEMORY = "160MB"
+SORT_MEMORY = "96MB"
+BATCH = 16_384
 # A row whose parent is not there cannot be dunned nor allotted: entity → (parent, the column that names it, reason).
 PARENTS = {
     "receivables": ("customers", "customer_id", "unknown_customer"),
@@ -220,5 +221,5 @@ def _entries(
 def _copy(database: "duckdb.DuckDBPyConnection", query: str, target: ParquetFile) -> None:
     import pyarrow as pa
 
-    for batch in database.sql(query).to_arrow_reader(ROW_GROUP):
+    for batch in database.sql(query).to_arrow_reader(BATCH):
         target.write(pa.Table.from_batches([batch]).cast(target.schema))
