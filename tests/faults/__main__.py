@@ -38,7 +38,9 @@ def matrix(kind: str, seeds: range, server) -> int:
     """Run the seeds and print one row for each thing injected, each end state and each fault; returns how many failed."""
     injected, states, faults, failed, started = Counter(), Counter(), Counter(), [], time.monotonic()
     doubt = 0
-    for seed in seeds:
+    for number, seed in enumerate(seeds):
+        if number and number % 10 == 0:
+            print(f"{number} nights, {sum(injected.values())} faults injected, {len(failed)} nights failed", flush=True)
         outcome = run_seed(seed, server)
         injected += outcome.injected
         states += outcome.report.states

@@ -1,8 +1,10 @@
 """Nobody twice, nobody forgotten: nights against a provider that misbehaves and workers that die."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import threading
 import time
 from datetime import timedelta
@@ -326,17 +328,32 @@ def test_without_one_of_the_guards_the_checker_finds_what_it_prevents(settings, 
     assert found == ({MUTATIONS[mutation]} if mutation else set()), report.faults
 
 
-def test_no_log_holds_a_key_an_address_or_a_name(settings, tmp_path):
-    night = Night(settings, settings.ledger, tmp_path, messages=5)
-    behaviours = iter(["ok", "400", "500", "accept_then_drop", "ok"] + ["401"] * 5)
+@pytest.mark.parametrize("mode", ["immediate", "scheduled"])
+def test_no_log_and_no_file_but_the_plan_holds_a_key_an_address_or_a_name(settings, tmp_path, mode):
+    night = Night(settings, settings.ledger, tmp_path, messages=6)
+    limits = settings.config / "limits.yml"
+    limits.write_text(limits.read_text(encoding="utf-8").replace("delivery_mode: immediate", f"delivery_mode: {mode}"))
+    canaries = {"cpf": "52998224725", "phone": "+5511987654321", "key": CANARY_KEY, "name": "Maria", "boleto": "23793"}
+    with contextlib.closing(sqlite3.connect(night.source)) as billing:
+        billing.execute("update account set document = ?, phone = ?", (canaries["cpf"], canaries["phone"]))
+        billing.commit()
+    behaviours = iter(["ok", "400", "500", "accept_then_drop", "ok"] + ["401"] * 50)
+    logs = ""
     with StandInProvider(tmp_path / "mails.jsonl", lambda number, key: next(behaviours)) as provider:
-        night.run(provider.url, debug=True)
-        log = night.log.read_text()
-        assert "DEBUG" in log
-        for canary in (CANARY_KEY, "@example.com", "Maria", "23793"):
-            assert canary not in log
-    ledger = (settings.data / "ledger.db").read_bytes()
-    assert b"@example.com" not in ledger and b"Maria" not in ledger
+        for hidden in (False, True, False):
+            source = night.source.with_suffix(".away") if hidden else None
+            if hidden:
+                night.source.rename(source)
+            night.run(provider.url, debug=True)
+            logs += night.log.read_text()
+            if hidden:
+                source.rename(night.source)
+    assert "DEBUG" in logs
+    files = {path: path.read_bytes() for path in settings.data.rglob("*") if path.is_file() and "outbound" not in path.parts}
+    assert any(path.suffix == ".db" for path in files)
+    for canary in (*canaries.values(), "@example.com", canaries["phone"][3:], "529.982.247-25"):
+        assert canary not in logs, canary
+        assert [path for path, content in files.items() if canary.encode() in content] == [], canary
 
 
 def test_the_paused_switch_stops_all_sending(sqlite_night, tmp_path):

@@ -4,6 +4,7 @@ import threading
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from multiprocessing import get_context
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +13,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from cobranca.errors import ConfigError, LedgerError
+from cobranca.ledger import engine as engine_module
 from cobranca.ledger import open_ledger
+from cobranca.ledger.contacts import ContactLedger, Ended
 from cobranca.ledger.engine import migrate
 from cobranca.ledger.events import consent
 from cobranca.ledger.feedback import publish_feedback
@@ -128,6 +131,45 @@ def test_truncate_is_refused_too(postgres_server):
         with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
             connection.exec_driver_sql(f"truncate {table}")
     engine.dispose()
+
+
+def test_the_working_role_can_work_but_not_rewrite_the_past(postgres_server):
+    url = postgres_server.create_database("ledger_grants")
+    owner = open_ledger(url)
+    script = (Path(engine_module.__file__).parent / "grants.sql").read_text(encoding="utf-8").replace(':"app"', "worker")
+    with owner.begin() as connection:
+        connection.exec_driver_sql("create role worker login password 'w'")
+        connection.exec_driver_sql(script)
+    worker = open_ledger(sa.make_url(url).set(username="worker", password="w"))
+    ledger = ContactLedger(worker, patience_seconds=0)
+    try:
+        planned = {name: value for name, value in contact().items() if name != "state"} | {"requires_approval": False}
+        item = {"receivable_key": "erp:1", "currency": "BRL", "open_amount": Decimal(1), "amount_due": Decimal(1)}
+        for batch in ("b1", "b2"):
+            ledger.plan(NIGHT, batch, [[(planned | {"batch_id": batch}, [item])]])
+        assert ledger.claim(NIGHT, "b2", "w1", limit=9, after="", lease_seconds=60) == ["m1"]
+        ledger.advance("w1", ended=[], start=["m1"], lease_seconds=60)
+        ledger.advance("w1", ended=[Ended("m1", "sent")], start=[], lease_seconds=60)
+        assert ledger.record_event("m1", "delivered")
+        ledger.pause(True, "ana", "x")
+        ledger.record_run("r", NIGHT, "plan", "b2", {})
+        for statement in (
+            "delete from contact_history", "update contact_history set reason = 'x'", "truncate contact_history",
+            "insert into contact_history (message_key, at, to_state, batch_id) values ('m9', now(), 'sent', 'b')",
+            "alter table contact_history disable trigger all", "drop table contact_history", "delete from contacts",
+            "drop trigger contacts_updated on contacts", "update alembic_version set version_num = '0001'",
+        ):  # fmt: skip
+            with pytest.raises(sa.exc.DBAPIError, match="permission denied|must be owner"), worker.begin() as connection:
+                connection.exec_driver_sql(statement)
+        with worker.connect() as connection:
+            told = list(connection.scalars(sa.select(contact_history.c.to_state).order_by(contact_history.c.id)))
+        assert told[-4:] == ["claimed", "sending", "sent", "delivered"]
+    finally:
+        worker.dispose()
+        with owner.begin() as connection:
+            connection.exec_driver_sql("drop owned by worker")
+            connection.exec_driver_sql("drop role worker")
+        owner.dispose()
 
 
 def test_every_change_of_state_is_appended_whoever_makes_it(engine):
@@ -251,9 +293,7 @@ def test_the_feedback_tells_only_what_happened_before_its_date(settings, url):
                 {"message_key": f"m{days + 5}", "receivable_key": "erp:1", "currency": "BRL", "open_amount": 1, "amount_due": 2},
             )
             step = {"step": key, "step_offset": 1, "channel": "email", "policy_version": "1"}
-            connection.execute(
-                holdouts.insert(), {"business_date": day, "customer_key": "C1", "episode_key": "erp:1", **step}
-            )
+            connection.execute(holdouts.insert(), {"business_date": day, "customer_key": "C1", "episode_key": "erp:1", **step})
             said = datetime.combine(day, time(15))
             connection.execute(consents.insert(), consent("C1", "email", False, "link", said))
             listed = {"listed_at": said, "listed_on": day, "address_digest": f"{days:064d}"}
