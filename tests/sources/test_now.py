@@ -1,5 +1,6 @@
 """The last look: what a source says at this moment about receivables and their customers, on every engine."""
 
+import time
 from datetime import date
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ import pytest
 from cobranca import landing
 from cobranca.settings import Settings
 from cobranca.sources.now import Standing
-from source_databases import CLIENT, SETTLEMENT, TITLE, MakeSource
+from source_databases import CLIENT, SETTLEMENT, TITLE, MakeSource, SourceDatabase
 
 ENGINES = ["sqlite", "postgresql", "mariadb"]
 
@@ -52,3 +53,37 @@ def test_a_neighbouring_key_is_not_the_one_asked_for(erp_only: Settings, make_so
     erp = make_source("erp", kind)
     erp.add("baixas", SETTLEMENT | {"forma": "A1"}, SETTLEMENT | {"id": 2, "forma": "a1"}, SETTLEMENT | {"id": 3, "forma": "á1"})
     assert landing.paid_now(erp_only, "erp", ["a1"]) == {"a1": Decimal("400.00")}
+
+
+@pytest.mark.parametrize("column", ["varchar(40)", "bigint", "uuid"])
+def test_the_last_look_is_served_by_an_index(erp_only: Settings, make_source: MakeSource, column: str):
+    """Keys of any type are compared with the bare column, once a landing has shown that they come unpadded."""
+    erp = make_source("erp", "postgresql")
+    number = {"varchar(40)": "'T' || n", "bigint": "n", "uuid": "md5(n::text)::uuid"}[column]
+    erp.run(
+        f"alter table titulos alter id type {column} using null", f"alter table baixas alter titulo_id type {column} using null"
+    )
+    erp.add("clientes", CLIENT)
+    erp.run(
+        f"insert into titulos (id, cod_cliente, vencimento, valor) select {number}, 'C1', '2026-11-03', 5 "
+        "from generate_series(1, 20000) n",
+        f"insert into baixas (id, titulo_id, data_pagamento, valor, tipo) select n, {number}, '2026-11-10', 2, 'PG' "
+        "from generate_series(1, 20000) n",
+        "create index by_title on baixas (titulo_id)",
+        "analyze",
+    )
+    with erp.engine.connect() as connection:
+        wanted = str(connection.exec_driver_sql(f"select {number} from (select 777 as n) q").scalar())
+    landing.land_all(erp_only, date(2026, 11, 18), "run")
+    before = _scans(erp)
+    assert landing.paid_now(erp_only, "erp", [wanted]) == {wanted: Decimal("2.00")}
+    assert landing.standing_now(erp_only, "erp", [wanted])[wanted].paid == Decimal("2.00")
+    deadline = time.monotonic() + 10
+    while _scans(erp) == before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert _scans(erp) > before
+
+
+def _scans(source: SourceDatabase) -> int:
+    with source.engine.connect() as connection:
+        return connection.exec_driver_sql("select idx_scan from pg_stat_user_indexes where indexrelname = 'by_title'").scalar()

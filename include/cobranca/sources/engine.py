@@ -19,6 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -38,6 +39,9 @@ CHUNK_CHARACTERS = 32_000_000
 FIRST_CHUNK_ROWS = 500
 # No column of the contract needs more; a larger value is a document or a mistake, and would fill the memory.
 LARGEST_VALUE = 1_000_000
+
+# Keys of these types are compared as they are.
+_BARE = {int: sa.BigInteger, UUID: sa.Uuid}
 
 T = TypeVar("T")
 
@@ -163,19 +167,21 @@ class Snapshot:
         """A day as this engine compares it with a column that holds values like ``sample``."""
         return dialects.day(self._dialect, day, sample)
 
-    def where_in(self, entity: str, query: str, column: str, values: Sequence[str | int]) -> Iterator[Sequence[Sequence]]:
+    def where_in(
+        self, entity: str, query: str, column: str, values: Sequence[str | int | UUID], *, as_stored: bool = False
+    ) -> Iterator[Sequence[Sequence]]:
         """Chunks of the query's rows whose ``column`` is one of ``values``; text is compared without padding.
 
-        Whole numbers are compared as numbers, so that an index of the table below can serve.
+        Whole numbers, UUIDs and text that is known to be ``as_stored`` (unpadded) are compared with the bare column, so that
+        an index of the table below can serve.
         """
-        whole = all(isinstance(value, int) for value in values)
-        if whole:
+        kind = next((kind for one, kind in _BARE.items() if all(isinstance(value, one) for value in values)), sa.String)
+        if as_stored or kind is not sa.String:
             left = column
         else:
-            kind = {"oracle": "varchar2(200 char)", "mysql": "char(200)"}.get(self._dialect, "varchar(200)")
-            left = f"rtrim(ltrim(cast({column} as {kind})))"  # SQL Server before 2017 has no trim()
+            padded = {"oracle": "varchar2(200 char)", "mysql": "char(200)"}.get(self._dialect, "varchar(200)")
+            left = f"rtrim(ltrim(cast({column} as {padded})))"  # SQL Server before 2017 has no trim()
         text = dialects.around(self._dialect, query, "select *").replace(":", chr(92) + ":")
-        kind = sa.BigInteger if whole else sa.String
         wanted = sa.bindparam("wanted", list(values), type_=kind, expanding=True)
         statement = sa.text(f"{text} where {left} in :wanted").bindparams(wanted)
         options = {"stream_results": True}

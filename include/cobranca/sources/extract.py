@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cobranca import schema
 from cobranca.sources.clean import ANY, GROUPED, Bounds, Cleaner, Group, checked_columns
+from cobranca.sources.keys import AS_STORED
 from cobranca.sources.parquet import ParquetFile
 from cobranca.sources.problem import SourceProblem
 from cobranca.sources.settle import Extract, table_of
@@ -105,5 +106,7 @@ def noted(cleaner: Cleaner) -> dict[str, str]:
     noted = {}
     if cleaner.entity != "customers":
         noted["source_control"] = "compared" if cleaner.adds_exactly else "rows only"
+    stored = [name for name in cleaner.columns if name.endswith("_id") and not cleaner.repairs[f"{name} trimmed"]]
+    noted[AS_STORED] = ", ".join(sorted(stored))
     noted |= {f"note {name}": str(count) for name, count in sorted(cleaner.notes.items())}
     return noted | {f"repaired {name}": str(count) for name, count in sorted(cleaner.repairs.items())}

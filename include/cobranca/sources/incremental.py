@@ -36,7 +36,7 @@ from cobranca.sources import clean, people, quick
 from cobranca.sources.bulk import TextTable
 from cobranca.sources.clean import ANY, GROUPED, Bounds, Cleaner, Group, checked_columns
 from cobranca.sources.extract import Groups, asked, noted, read_whole
-from cobranca.sources.keys import rows_with
+from cobranca.sources.keys import AS_STORED, rows_with
 from cobranca.sources.parquet import ParquetFile
 from cobranca.sources.settle import Extract, open_sorter, table_of
 
@@ -66,6 +66,7 @@ class Before:
     quarantine: Path
     watermark: datetime
     whole_on: date
+    as_stored: frozenset[str]
 
 
 def read(
@@ -137,7 +138,7 @@ def _before(
         _hold(previous.folder / entry.name, place)
         if entry.sha256 != hashlib.sha256(place.read_bytes()).hexdigest():
             raise Unproven("the landing before was changed after it was written")
-    return Before(*held, datetime.fromisoformat(told[WATERMARK]), whole_on)
+    return Before(*held, datetime.fromisoformat(told[WATERMARK]), whole_on, frozenset(told[AS_STORED].split(", ")))
 
 
 def _hold(path: Path, place: Path) -> None:
@@ -192,6 +193,7 @@ class _Changes:
                         raise Unproven("the source's totals differ from the merged rows")
             count = database.execute(f"select count(*) from {kept}").fetchall()[0][0] + self._cleaner.rows_read
         totals = {CHANGED: str(self._cleaner.rows_read), LEFT: str(left), **noted(self._cleaner)}
+        totals[AS_STORED] = ", ".join(sorted(self._before.as_stored & set(totals[AS_STORED].split(", "))))
         if swept:
             totals[SWEPT] = "yes"
         rows = f"(select * from {kept} union all select * from {table_of(good.path)})"

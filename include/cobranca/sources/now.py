@@ -61,7 +61,7 @@ def paid_now(settings: Settings, source: str, receivable_ids: Sequence[str]) -> 
         return {}
     mapping = get_mapping(settings, source)
     with open_snapshot(mapping) as snapshot:
-        return _paid(snapshot, mapping, list(dict.fromkeys(receivable_ids)))
+        return _Source(settings, mapping, snapshot).paid(list(dict.fromkeys(receivable_ids)))
 
 
 def standing_now(settings: Settings, source: str, receivable_ids: Sequence[str]) -> dict[str, Standing]:
@@ -81,10 +81,11 @@ def standing_now(settings: Settings, source: str, receivable_ids: Sequence[str])
     mapping = get_mapping(settings, source)
     ids = list(dict.fromkeys(receivable_ids))
     with open_snapshot(mapping) as snapshot:
-        receivables = _newest(snapshot, mapping, "receivables", "receivable_id", ids)
+        asked = _Source(settings, mapping, snapshot)
+        receivables = asked.newest("receivables", "receivable_id", ids)
         owners = list(dict.fromkeys(row["customer_id"] for row in receivables.values()))
-        customers = _newest(snapshot, mapping, "customers", "customer_id", owners)
-        paid = _paid(snapshot, mapping, list(receivables))
+        customers = asked.newest("customers", "customer_id", owners)
+        paid = asked.paid(list(receivables))
     standing = dict.fromkeys(ids, Standing())
     for key, row in receivables.items():
         customer = customers.get(row["customer_id"])
@@ -100,39 +101,48 @@ def _standing(receivable: dict, customer: dict, paid: Decimal) -> Standing:
     return Standing(gone=False, paid=paid, **values)
 
 
-def _paid(snapshot: "Snapshot", mapping: "SourceMapping", receivable_ids: list[str]) -> dict[str, Decimal]:
-    paid = dict.fromkeys(receivable_ids, NOTHING)
-    for payment in _newest(snapshot, mapping, "payments", "receivable_id", receivable_ids).values():
-        amount = payment["amount"]
-        paid[payment["receivable_id"]] += -amount if payment["kind"] == "reversal" else amount
-    return paid
-
-
-def _newest(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, column: str, values: list[str]) -> dict[str, dict]:
-    """Clean rows of one entity whose ``column`` is one of ``values``, by key; the latest copy of a key counts."""
-    from cobranca import schema
-
-    wanted, key = set(values), schema.KEYS[entity]
-    newest: dict[str, dict] = {}
-    for row in _rows(snapshot, mapping, entity, column, values):
-        # A database may compare without regard to case or accents; a neighbour's row is not the one asked for.
-        if row[column] in wanted and (row[key] not in newest or _age(row) > _age(newest[row[key]])):
-            newest[row[key]] = row
-    return newest
-
-
 def _age(row: dict) -> tuple:
     return (row["updated_at"] is not None, row["updated_at"])
 
 
-def _rows(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, column: str, values: list[str]) -> Iterator[dict]:
-    from cobranca.sources.clean import Cleaner, checked_columns
-    from cobranca.sources.drift import known_columns
-    from cobranca.sources.keys import rows_with
+class _Source:
+    """One source at one moment, asked for some of its rows."""
 
-    wanted = mapping.entity(entity)
-    query = known_columns(snapshot, entity, wanted.query)
-    found = rows_with(snapshot, entity, query, column, values)
-    cleaner = Cleaner(mapping.source, entity, checked_columns(mapping.source, entity, found.columns), wanted.cents)
-    for chunk in found.chunks:
-        yield from cleaner.clean(chunk).rows.to_pylist()
+    def __init__(self, settings: Settings, mapping: "SourceMapping", snapshot: "Snapshot"):
+        from cobranca.sources.keys import keys_as_stored
+
+        self._mapping, self._snapshot = mapping, snapshot
+        self._as_stored = keys_as_stored(settings, mapping)
+
+    def paid(self, receivable_ids: list[str]) -> dict[str, Decimal]:
+        paid = dict.fromkeys(receivable_ids, NOTHING)
+        for payment in self.newest("payments", "receivable_id", receivable_ids).values():
+            amount = payment["amount"]
+            paid[payment["receivable_id"]] += -amount if payment["kind"] == "reversal" else amount
+        return paid
+
+    def newest(self, entity: str, column: str, values: list[str]) -> dict[str, dict]:
+        """Clean rows of one entity whose ``column`` is one of ``values``, by key; the latest copy of a key counts."""
+        from cobranca import schema
+
+        wanted, key = set(values), schema.KEYS[entity]
+        newest: dict[str, dict] = {}
+        for row in self._rows(entity, column, values):
+            # A database may compare without regard to case or accents; a neighbour's row is not the one asked for.
+            if row[column] in wanted and (row[key] not in newest or _age(row) > _age(newest[row[key]])):
+                newest[row[key]] = row
+        return newest
+
+    def _rows(self, entity: str, column: str, values: list[str]) -> Iterator[dict]:
+        from cobranca.sources.clean import Cleaner, checked_columns
+        from cobranca.sources.drift import known_columns
+        from cobranca.sources.keys import rows_with
+
+        wanted = self._mapping.entity(entity)
+        query = known_columns(self._snapshot, entity, wanted.query)
+        plain = (entity, column) in self._as_stored
+        found = rows_with(self._snapshot, entity, query, column, values, as_stored=plain)
+        columns = checked_columns(self._mapping.source, entity, found.columns)
+        cleaner = Cleaner(self._mapping.source, entity, columns, wanted.cents)
+        for chunk in found.chunks:
+            yield from cleaner.clean(chunk).rows.to_pylist()
