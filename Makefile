@@ -43,8 +43,9 @@ lint: $(READY)  ## check style
 format: $(READY)  ## mend style
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-bench: $(READY)  ## measure speed and memory (SIZES="100000 1000000 10000000")
+bench: $(READY)  ## measure speed and memory (SIZES="100000 1000000 10000000"), then that of landing
 	@$(BIN)/python -m tests.benchmarks $(SIZES)
+	@$(BIN)/python -m tests.benchmarks.landing --memory-rows 0
 
 templates: $(READY)  ## compile the letters' MJML sources to the HTML that is sent
 	@$(BIN)/python -m cobranca.reminders.compile_templates

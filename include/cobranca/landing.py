@@ -182,6 +182,16 @@ def previous_landing(settings: Settings, business_date: date) -> Manifest | None
     return None
 
 
+def read_by_changes(landed: Manifest) -> list[str]:
+    """Which entities were not read whole, in words: how many rows were read, and how many had left the source."""
+    from cobranca.sources.incremental import CHANGED, LEFT
+
+    found = {entry.name.removesuffix(".parquet").replace("/", " "): entry.totals for entry in landed.files}
+    return [
+        f"{name} by changes: {totals[CHANGED]} read, {totals[LEFT]} gone" for name, totals in found.items() if CHANGED in totals
+    ]
+
+
 def plausible(settings: Settings, business_date: date) -> "Bounds":
     """What the policy in force holds to be no mistake of a source.
 

@@ -42,7 +42,8 @@ def land(settings: Settings, business_date: date) -> str:
 
     publish_policy(settings, business_date)
     landed = landing.land_all(settings, business_date, f"night-{business_date}", partial(check_arrivals, settings))
-    return f"{sum(entry.rows for entry in landed.files):,} rows in {len(landed.files)} files"
+    told = f"{sum(entry.rows for entry in landed.files):,} rows in {len(landed.files)} files"
+    return "; ".join([told, *landing.read_by_changes(landed)])
 
 
 def accept_landing(settings: Settings, business_date: date, run_key: str) -> Manifest:
