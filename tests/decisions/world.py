@@ -24,7 +24,7 @@ from cobranca.simulation.path import DecisionPath
 
 START = date(2026, 9, 1)
 # Day offsets of the nights that are run: runs of nights, weekends and holidays among them, and gaps where nights were missed.
-RUNS = (0, 1, 2, 3, 6, 7, 8, 9, 13, 14, 15, 20, 21, 22, 28, 29, 36, 37)
+RUNS = (0, 1, 2, 3, 7, 8, 9, 13, 14, 20, 21, 28, 29, 36)
 ENGAGED = {"claimed", "sending", "sent", "unknown", "delivered"}
 FATES = ("delivered",) * 10 + ("sent",) * 3 + ("bounced", "rejected", "unknown", "sending", "planned")
 OUTCOMES = (
@@ -203,7 +203,7 @@ class World:
             self._put(connection, {name: [] for name in RAW} | self.policy_rows | self._entities())
             for number, offset in enumerate(RUNS):
                 day = START + timedelta(days=offset)
-                for run in range(3 if number % 7 == 2 else 1):
+                for run in range({2: 3, 9: 2}.get(number, 1)):
                     known = len(self.contacts)
                     self._put(connection, self._known_before(day))
                     path.run(connection, day)

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from cobranca.demo.agents import return_workbooks
 from cobranca.demo.company import fill
 from cobranca.ledger import open_ledger
-from cobranca.ledger.tables import contacts
+from cobranca.ledger.tables import contacts, holdouts
 from cobranca.manifest import read_manifest
 from cobranca.settings import PROJECT_ROOT, Settings
 
@@ -79,6 +79,25 @@ class Installation:
             with engine.connect() as connection:
                 query = sa.select(contacts.c.message_key, contacts.c.state).where(contacts.c.business_date == business_date)
                 return dict(connection.execute(query).all())
+        finally:
+            engine.dispose()
+
+    def engaged(self, business_date: date) -> list[tuple]:
+        """Debts and steps about which something left on a date."""
+        query = sa.select(contacts.c.episode_key, contacts.c.step).where(
+            contacts.c.business_date == business_date, contacts.c.state == "sent"
+        )
+        return self._ledger(query)
+
+    def held_out(self) -> list[tuple]:
+        """Debts and steps left out on purpose, on whatever date."""
+        return self._ledger(sa.select(holdouts.c.episode_key, holdouts.c.step).order_by(holdouts.c.episode_key))
+
+    def _ledger(self, query) -> list[tuple]:
+        engine = open_ledger(self.settings.ledger)
+        try:
+            with engine.connect() as connection:
+                return [tuple(row) for row in connection.execute(query)]
         finally:
             engine.dispose()
 
@@ -156,6 +175,33 @@ def test_reruns_missed_nights_and_a_holiday_contact_nobody_twice(installation):
     assert told.returncode == 0, told.stderr
     assert "3 noites de 18/11/2026 a 23/11/2026" in told.stdout
     assert "20/11/2026: sem contato" in told.stdout and "[enviado]" in told.stdout
+
+
+@pytest.mark.skipif("COBRANCA_SEEDS" not in os.environ, reason="seven whole nights; set COBRANCA_SEEDS")
+def test_three_reruns_and_missed_nights_with_hold_outs_add_no_message(installation):
+    """18 November four times; the 19th missed, the 20th a holiday and missed, the 23rd; then the 24th."""
+    place = installation
+    regua = place.config / "regua.yml"
+    regua.write_text(regua.read_text(encoding="utf-8").replace("{offset: 1, channel", "{offset: 1, holdout_share: 40 %, channel"))
+    place.fill(SECOND)
+    assert place.night(SECOND).returncode == 0
+    told, held = place.contacted(SECOND), place.held_out()
+    assert told and held
+    for _ in range(3):
+        assert place.night(SECOND).returncode == 0
+        assert (place.contacted(SECOND), place.held_out()) == (told, held)
+
+    last = date(2026, 11, 24)
+    for night in (NEXT, last):
+        place.fill(night)
+        assert place.night(night, "--until", "reminders").returncode == 0
+        several = place.rows(night, "out_reminders", "select customer_key from {} group by all having count(distinct step) > 1")
+        assert place.contacted(night) and several == []
+    caught_up = place.rows(NEXT, "fct_decisions", "select count(*) from {} where superseded_steps is not null")
+    assert caught_up[0][0] > 0
+    taken = [(episode, step) for night in (FIRST, SECOND, NEXT, last) for episode, step in place.engaged(night)]
+    assert len(taken) == len(set(taken)), "no step of a debt twice"
+    assert not {(episode, step) for episode, step in place.held_out() if (episode, step) in taken}, "who is left out is not told"
 
 
 def test_why_tells_the_decision_in_portuguese(after_first_night):
@@ -243,6 +289,20 @@ def regua_with_a_gap(place):
     regua.write_text("\n".join(kept) + "\n", encoding="utf-8")
 
 
+def wrong_policy(place):
+    """Every kind of mistake in the manager's files at once; each is told with its own file and line."""
+    _edit(place.config / "regua.yml", "template: first_notice", "template: first_notise")
+    _edit(place.config / "limits.yml", 'promise_kept_share: "95 %"', 'promise_kept_share: "195 %"')
+    for name, *rows in (
+        ("negotiation.csv", "*;20;40;5 %;3"),
+        ("holds.csv", "customer;erp;1;;maria;2026-11-01;"),
+        ("agents.csv", "ana;Ana;senior;1;;0.1;1"),
+        ("overrides.csv", *["customer;erp;1;none;;;combinado;maria;2026-11-01;"] * 2),
+    ):
+        with (place.config / name).open("a", encoding="utf-8") as file:
+            file.writelines(f"{row}\n" for row in rows)
+
+
 def half_empty(place):
     _sql(place.billing, "delete from invoice where id % 3 <> 0")
 
@@ -259,6 +319,19 @@ def empty(place):
         pytest.param(invalid_yaml, 2, ["erp.yml"], id="invalid YAML"),
         pytest.param(lost_column, 1, ["erp", "receivables", "vencimento"], id="a table that lost a column"),
         pytest.param(regua_with_a_gap, 2, ["regua.yml:"], id="a régua with a gap"),
+        pytest.param(
+            wrong_policy,
+            2,
+            [
+                "'first_notise' is unknown",
+                "195 % is not between",
+                "the band overlaps the one on line",
+                "'reason' is empty",
+                "agent 'ana' is already on line",
+                "the override is in force at the same time",
+            ],
+            id="mistakes in every policy file",
+        ),
         pytest.param(half_empty, 1, ["billing"], id="a half-empty extract"),
         pytest.param(empty, 1, ["erp"], id="an empty extract"),
     ],

@@ -43,7 +43,7 @@ SITUATIONS = {
     "long_overdue": (
         {},
         [("ancient", "2026-08-03"), ("upcoming", "2026-11-19")],
-        {"ancient": ("call", "step_due", "d+95"), "upcoming": ("none", "not_due", None)},
+        {"ancient": ("call", "step_due", "d+95"), "upcoming": ("none", "superseded", None)},
     ),
     "cents": ({}, [("cents", "2026-11-10", "4.99")], {"cents": ("none", "below_minimum", "d+1")}),
     "dead": ({"deceased": True}, [("estate", "2026-11-10")], {"estate": ("none", "hold_deceased", "d+1")}),
