@@ -242,7 +242,9 @@ def test_why_tells_nobodys_address_phone_or_tax_id(after_first_night):
     assert "@" not in told and "None" not in told and "{" not in told
     secrets = place.rows(FIRST, "out_call_queue", "select phone from {} where phone is not null")
     assert secrets and not [phone for (phone,) in secrets if phone in told]
-    assert not re.search(r"\d{3}\.\d{3}\.\d{3}-\d{2}|(?<!\d)\d{11}(?!\d)|\d{14}|\+55", told)
+    # the opaque keys may hold long runs of digits
+    words = re.sub(r"\bC[0-9a-f]{20}\b|lote [0-9a-f]{16}", "", told)
+    assert not re.search(r"\d{3}\.\d{3}\.\d{3}-\d{2}|\d{11}|\+55", words)
 
 
 def test_backtest_prints_what_the_night_counted(after_first_night):
