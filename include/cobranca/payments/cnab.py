@@ -207,7 +207,7 @@ def _read_240(lines: Sequence[str], layout: Layout, bank: str, check_totals: boo
         if number in (1, len(lines)):
             continue
         if kind == "1" and batch is None:
-            batch, batches = _Batch(line, number), batches + 1
+            batch, batches = _Batch(line), batches + 1
         elif kind in "234" and batch is not None:
             yield from batch.detail(line, number, layout, header, bank)
         elif kind == "5" and batch is not None:
@@ -233,7 +233,7 @@ class _Batch:
     # Count and value of the four kinds of portfolio (notes C070 and C071).
     PORTFOLIOS = (((24, 29), (30, 46)), ((47, 52), (53, 69)), ((70, 75), (76, 92)), ((93, 98), (99, 115)))
 
-    def __init__(self, header: str, line: int):
+    def __init__(self, header: str):
         self.number, self.records, self.details = header[3:7], 1, 0
         self.waiting: tuple[str, int] | None = None
         self.titles = self.nominal = 0
