@@ -175,7 +175,7 @@ def test_a_night_reads_only_what_changed_and_notices_what_left(tmp_path: Path, m
     source.do("update r set status = 'cancelled', changed = '2026-11-20 08:00:00' where id = 62")
     third = source.night()["receivables"]
     told = landing.read_by_changes(landing.read_landing(source.settings, source.day()))
-    assert told == ["erp customers by changes: 0 read, 0 gone", "erp receivables by changes: 7 read, 2 gone"]
+    assert told == ["erp customers by changes: 1 read, 0 gone", "erp receivables by changes: 7 read, 2 gone"]
     assert (third[READING], third[CHANGED], third[LEFT], third[SWEPT]) == ("changes", "7", "2", "yes")
     source.do("update r set status = 'cancelled' where id = 70")  # without a date of change
     fourth = source.night()["receivables"]
