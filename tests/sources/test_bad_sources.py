@@ -296,6 +296,10 @@ def test_a_value_larger_than_any_column_needs_is_refused(erp_only: Settings, mak
 def test_a_payment_near_midnight_is_of_sao_paulos_day(erp_only: Settings, make_source: MakeSource, kind: str, zone: str):
     """23:30 and 00:30 in São Paulo, kept with a zone by servers that live elsewhere."""
     erp = make_source("erp", kind)
+    if zone in ("UTC", "+00:00"):  # the query itself makes a date of it
+        path = erp_only.config / "sources" / "erp.yml"
+        text = path.read_text(encoding="utf-8").replace("b.data_pagamento as", "cast(b.data_pagamento as date) as")
+        path.write_text(text, encoding="utf-8")
     erp.add("clientes", CLIENT)
     erp.add("titulos", TITLE)
     instants = {1: "2026-11-18 02:30:00", 2: "2026-11-18 03:30:00"}  # in UTC
