@@ -28,6 +28,7 @@ REASONS = {
     "no_regua": "Fora da régua por decisão de uma pessoa",
     "escalated": "Vai com o título mais antigo para a decisão de uma pessoa",
     "end_of_regua": "Fim da régua: uma pessoa decide",
+    "agreement_broken": "Acordo não cumprido: a dívida original voltou, e uma pessoa decide",
     "holdout": "Grupo de controle",
     "opted_out": "Cliente pediu para não ser contatado",
     "no_contact_data": "Sem e-mail nem telefone válido",

@@ -42,6 +42,7 @@ def settings_in(folder: Path, url: str | None = None, config: Path = PROJECT_ROO
 def random_ledger(seed: int, payers: int = 120) -> dict:
     """Entities and feedback of a made-up company: every status, kind, currency, hold and odd date that the rules know."""
     chance = random.Random(seed)
+    places = random.Random(seed + 1)
     customers, receivables, payments = [], [], []
     feedback: dict[str, list[dict]] = {"contacts": [], "outcomes": [], "promises": [], "agreements": [], "holdouts": []}
     for number in range(payers):
@@ -54,6 +55,7 @@ def random_ledger(seed: int, payers: int = 120) -> dict:
                 contract_type=chance.choice(["consumer", "business"]),
                 segment=chance.choice([None, "varejo", "empresas"]),
                 state=chance.choice(["SP", "RJ", "CE", None]),
+                city=places.choice(["São Paulo", "RIO DE JANEIRO", "Santos", None]),
                 email=chance.choice([f"c{number}@example.com"] * 4 + [None]),
                 phone=chance.choice(["+5511987654321"] * 4 + [None]),
                 preferred_channel=("whatsapp", "sms", None)[number % 3],
@@ -105,6 +107,21 @@ def add_feedback(ledger: dict, batch: Manifest, seed: int) -> None:
         "select distinct on (customer_key) customer_key, receivable_key"
         f" from read_parquet('{batch.path('fct_receivables.parquet')}') order by customer_key, receivable_key"
     ).fetchall()
+    agreed = random.Random(seed + 1)
+    for number, (customer_key, _) in enumerate(rows):
+        if number % 6 == 0:
+            ledger["feedback"]["agreements"].append(
+                {
+                    "agreement_id": f"A-{customer_key}",
+                    "customer_key": customer_key,
+                    "agreed_on": NIGHT - timedelta(days=agreed.randrange(1, 150)),
+                    "currency": "BRL",
+                    "amount": Decimal("300.00"),
+                    "installments": agreed.randrange(1, 6),
+                    "discount_rate": Decimal("0.10"),
+                    "agent_id": "ana",
+                }
+            )
     for customer_key, episode_key in rows:
         for back in chance.sample([1, 2, 3, 5, 9, 20, 40], k=chance.randrange(0, 3)):
             step, offset = chance.choice([("d-3", -3), ("d+1", 1), ("d+3", 3), ("d+10", 10), ("d+180", 180)])

@@ -53,5 +53,6 @@ select
     fine,
     interest,
     {{ money('open_amount + fine + interest') }} as amount_due,
-    is_disputed
+    is_disputed,
+    is_restored
 from aged

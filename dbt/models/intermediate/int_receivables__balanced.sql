@@ -126,6 +126,7 @@ select
     status,
     case when status = 'settled' then last_paid_on end as settled_on,
     status = 'open' as is_open,
+    is_restored,
     is_disputed,
     fine_rate,
     monthly_interest_rate

@@ -51,10 +51,12 @@ select
         when receivables.is_disputed then 'hold_dispute'
         when holds.reason is not null then 'hold_' || holds.reason
         when assigned.regua = 'none' then 'no_regua'
+        -- its source still says that it was renegotiated: a person puts that right before anybody is contacted
+        when receivables.is_restored then 'agreement_broken'
     end as hold_reason,
     case when not receivables.is_disputed then coalesce(holds.expires_on, assigned.no_regua_until) end as hold_until,
     case
-        when receivables.is_disputed or holds.reason is not null or assigned.regua = 'none' then 'held'
+        when receivables.is_disputed or holds.reason is not null or assigned.regua = 'none' or receivables.is_restored then 'held'
         when -receivables.days_past_due > horizons.days then 'not_due'
         -- what is left of a receivable that was all but paid
         when

@@ -30,6 +30,7 @@ from measured
 inner join customers on measured.customer_key = customers.customer_key
 where
     measured.months_on_time >= 6
-    and measured.open_overdue_amount = 0
+    -- in any currency
+    and measured.open_days_past_due = 0
     and not customers.is_deceased
     and not customers.is_legal_hold

@@ -10,24 +10,38 @@ payers as (
     select * from {{ ref('int_customers__decided') }}
 ),
 
--- the régua has ended or was changed, or it cannot go on because nobody can be reached
-escalated as (
+-- the régua has ended or was changed, it cannot go on because nobody can be reached, or an agreement was broken
+cases as (
     select
         decisions.business_date,
         decisions.customer_key,
         decisions.currency,
-        payers.reason,
-        payers.policy_version,
-        cast(count(*) as integer) as receivables,
-        {{ money('sum(decisions.open_amount)') }} as open_amount,
-        {{ money('sum(decisions.amount_due)') }} as amount_due,
-        cast(max(decisions.days_past_due) as integer) as days_past_due
+        decisions.open_amount,
+        decisions.amount_due,
+        decisions.days_past_due,
+        case when decisions.reason = 'agreement_broken' then decisions.reason else payers.reason end as reason,
+        coalesce(payers.policy_version, decisions.policy_version) as policy_version
     from decisions
-    inner join payers on decisions.customer_key = payers.customer_key
+    left join payers on decisions.customer_key = payers.customer_key
     where
         decisions.decision = 'escalate'
         or (decisions.reason = 'no_contact_data' and decisions.days_past_due > 0)
-    group by decisions.business_date, decisions.customer_key, decisions.currency, payers.reason, payers.policy_version
+        or decisions.reason = 'agreement_broken'
+),
+
+escalated as (
+    select
+        business_date,
+        customer_key,
+        currency,
+        reason,
+        max(policy_version) as policy_version,
+        cast(count(*) as integer) as receivables,
+        {{ money('sum(open_amount)') }} as open_amount,
+        {{ money('sum(amount_due)') }} as amount_due,
+        cast(max(days_past_due) as integer) as days_past_due
+    from cases
+    group by business_date, customer_key, currency, reason
 )
 
 select
