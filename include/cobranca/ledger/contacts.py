@@ -45,15 +45,6 @@ _PLANNED_COLUMNS = (
 )  # fmt: skip
 
 
-_END = contacts.update().values(
-    state=sa.bindparam("new_state"),
-    state_reason=sa.bindparam("reason"),
-    provider_message_id=sa.bindparam("provider_id"),
-    owner=sa.bindparam("new_owner"),
-    lease_expires_at=None,
-)
-
-
 class PlanConflict(CobrancaError):
     """The plan holds two messages for one customer, channel and day."""
 
@@ -310,21 +301,23 @@ class ContactLedger:
             return [key for key in start if key in may_send]
 
     def _end(self, connection: sa.Connection, owner: str, ended: Sequence[Ended]) -> None:
-        for state in sorted({result.state for result in ended}):
-            parameters = [
-                {
-                    "key": result.message_key,
-                    "new_state": result.state,
-                    "reason": result.reason,
-                    "provider_id": result.provider_message_id,
-                    "new_owner": None if state == "planned" else owner,
-                }
-                for result in ended
-                if result.state == state
-            ]
-            mine = contacts.c.message_key == sa.bindparam("key"), contacts.c.owner == owner
+        alike: dict[tuple[str, str | None], list[Ended]] = {}
+        for result in ended:
+            alike.setdefault((result.state, result.reason), []).append(result)
+        for (state, reason), results in alike.items():
+            ids = {result.message_key: result.provider_message_id for result in results}
             before = [name for name in leading_to(state, WORKER) if name != "claimed"]
-            connection.execute(_END.where(*mine, sa.or_(*(contacts.c.state == name for name in before))), parameters)
+            connection.execute(
+                contacts.update()
+                .where(contacts.c.message_key.in_(ids), contacts.c.owner == owner, contacts.c.state.in_(before))
+                .values(
+                    state=state,
+                    state_reason=reason,
+                    provider_message_id=sa.case(ids, value=contacts.c.message_key) if any(ids.values()) else None,
+                    owner=None if state == "planned" else owner,
+                    lease_expires_at=None,
+                )
+            )
 
     @_survives_restart
     def schedule(self, owner: str, keys: Sequence[str], batch: str, seconds: float) -> None:

@@ -61,7 +61,7 @@ def deliver(
     last_look: Callable[[list[Message]], Seen] | None = None,
     lease_seconds: float = 60,
     patience_seconds: float = 300,
-    claim_size: int = 200,
+    claim_size: int = 500,
 ) -> Counts:
     """Send what is planned for ``business_date``, each message at most once, and return the balanced counts.
 
