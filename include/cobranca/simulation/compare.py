@@ -128,7 +128,7 @@ def simulate(settings: Settings, regua: Path, first: date, last: date) -> Compar
 def _compared(connection: "DuckDBPyConnection", nights: Sequence[date], first: date, last: date, proposed: "Regua") -> Comparison:
     connection.execute(f"create or replace temp table contacts as {_CONTACTS}")
     every = (first + timedelta(days=days) for days in range((last - first).days + 1))
-    versions = connection.execute(f"select distinct policy_version from main.{CURRENT}_policy_steps order by 1").fetchall()
+    versions = connection.execute("select distinct policy_version from main.versions order by 1").fetchall()
     return Comparison(
         nights=tuple(nights),
         missing=tuple(day for day in every if day not in nights),

@@ -86,6 +86,7 @@ def play(
     for night, files in nights:
         _load(connection, files)
         _check_overrides(connection, night)
+        connection.execute(f"insert into main.versions select distinct policy_version from main.{CURRENT}_policy_steps")
         # Both arms read the same base, built once.
         path.run(connection, night, same)
         for arm in ARMS:
@@ -99,6 +100,7 @@ def play(
 
 def _start(connection: "DuckDBPyConnection", files: Mapping[str, Sequence[Path]], proposed_steps: Sequence[dict]) -> None:
     connection.execute(_CREATE_CONTACTED)
+    connection.execute("create or replace table main.versions (policy_version text)")
     for table in _AS_AT_START:
         connection.execute(f"create or replace table main.start_{table} as {from_parquet(table, files[table])}")
         connection.execute(f"create or replace view raw.{table} as select * from main.start_{table}")
