@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DATE ?= 2026-11-18
 
-.PHONY: help setup demo airflow test lint format bench templates lock clean
+.PHONY: help setup demo airflow test lint format bench faults templates lock clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,10 @@ format: $(READY)  ## mend style
 bench: $(READY)  ## measure speed and memory (SIZES="100000 1000000 10000000"), then that of landing
 	@$(BIN)/python -m tests.benchmarks $(SIZES)
 	@$(BIN)/python -m tests.benchmarks.landing --memory-rows 0
+	@$(BIN)/python -m tests.benchmarks.sending $(MESSAGES)
+
+faults: $(READY)  ## break random nights of sending and print what was injected and what came of it (SEEDS=200)
+	@$(BIN)/python -m tests.faults --seeds $(or $(SEEDS),20)
 
 templates: $(READY)  ## compile the letters' MJML sources to the HTML that is sent
 	@$(BIN)/python -m cobranca.reminders.compile_templates

@@ -383,6 +383,19 @@ def test_thirty_dates_that_are_made_up_for_reach_nobody(settings):
     assert len(channel.letters) == 1
 
 
+def test_a_backfill_of_thirty_dates_and_its_repetition_write_each_message_once(settings):
+    nights = [TONIGHT - timedelta(days=days) for days in range(30, 0, -1)]
+    for number, night in enumerate(nights):
+        publish_plan(settings, [message(1, [item("R1", night=night)], night=night, step=f"d+{number}")], night=night)
+        assert deliver(settings, night).new == 1
+    letters = {path: path.stat().st_mtime_ns for path in (settings.data / "outbox").rglob("*.eml")}
+    assert len(letters) == 30
+    for night in (nights[0], nights[15], nights[-1]):
+        counts = deliver(settings, night)
+        assert (counts.new, counts.sent) == (0, 1)
+    assert letters == {path: path.stat().st_mtime_ns for path in (settings.data / "outbox").rglob("*.eml")}
+
+
 def test_a_full_disk_halts_the_delivery_and_nothing_is_lost(settings, ledger, monkeypatch):
     publish_plan(settings, [message(n) for n in range(5)])
 
