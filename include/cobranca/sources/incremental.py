@@ -16,9 +16,7 @@ notices: a row that was changed without touching the column, in something else t
 
 import hashlib
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -38,7 +36,7 @@ from cobranca.sources.clean import ANY, GROUPED, Bounds, Cleaner, Group, checked
 from cobranca.sources.extract import Groups, asked, noted, read_whole
 from cobranca.sources.keys import AS_STORED, rows_with
 from cobranca.sources.parquet import ParquetFile
-from cobranca.sources.settle import Extract, open_sorter, table_of
+from cobranca.sources.settle import Extract, open_sorter, second_name, table_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -143,10 +141,7 @@ def _before(
 
 def _hold(path: Path, place: Path) -> None:
     try:
-        try:
-            os.link(path, place)
-        except OSError:
-            shutil.copyfile(path, place)
+        second_name(path, place)
     except FileNotFoundError:
         raise Unproven("the landing before is gone") from None
 

@@ -6,10 +6,11 @@ fixed share of memory.
 
 import logging
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cobranca import manifest, schema
 from cobranca.errors import SourceError
@@ -19,7 +20,8 @@ from cobranca.sources.parquet import ParquetFile, in_order
 if TYPE_CHECKING:
     import duckdb
 
-SORT_MEMORY = "96MB"
+# Enough for ten million rows; the next ones for joins of such tables, where rows are repeated or lack their parents.
+SORT_MEMORY = ("112MB", "400MB", "1500MB")
 BATCH = 16_384
 # A row whose parent is not there cannot be dunned nor allotted: entity → (parent, the column that names it, reason).
 PARENTS = {
@@ -28,6 +30,8 @@ PARENTS = {
 }
 # Why a row that could be read is not landed all the same: a later copy of its key was.
 REPEATED = "duplicate_key"
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ def settle(source: str, extracts: Mapping[str, Extract], folder: Path) -> list[F
     with open_sorter(folder) as database:
         entries = []
         for extract in extracts.values():
-            entries += _settle_entity(database, source, extract, folder)
+            entries += _within_memory(database, lambda one=extract: _settle_entity(database, source, one, folder))
     for path in [*folder.glob("*.read"), *folder.glob("*.bad")]:
         path.unlink()
     manifest.discard(folder / ".sort")
@@ -74,8 +78,8 @@ def open_sorter(folder: Path) -> "duckdb.DuckDBPyConnection":
 
     database = duckdb.connect(
         config={
-            "memory_limit": SORT_MEMORY,
-            "threads": 2,
+            "memory_limit": SORT_MEMORY[0],
+            "threads": 1,  # each one more wants the same memory again
             "temp_directory": str(folder / ".sort"),
             "preserve_insertion_order": False,
         }
@@ -83,6 +87,30 @@ def open_sorter(folder: Path) -> "duckdb.DuckDBPyConnection":
     # A sort of some seconds would otherwise draw a bar into the night's log.
     database.execute("set enable_progress_bar = false")
     return database
+
+
+def second_name(path: Path, place: Path) -> None:
+    """Have a file under one more name, without copying it where the disk can do that."""
+    try:
+        os.link(path, place)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(path, place)
+
+
+def _within_memory(database: "duckdb.DuckDBPyConnection", work: Callable[[], T]) -> T:
+    """Do some work in as little memory as suffices."""
+    from duckdb import OutOfMemoryException
+
+    for limit in SORT_MEMORY[:-1]:
+        database.execute(f"set memory_limit = '{limit}'")
+        try:
+            return work()
+        except OutOfMemoryException:
+            log.info("%s of memory were not enough to settle what was read", limit)
+    database.execute(f"set memory_limit = '{SORT_MEMORY[-1]}'")
+    return work()
 
 
 def table_of(*paths: Path) -> str:
@@ -93,8 +121,10 @@ def table_of(*paths: Path) -> str:
 
 def _settle_entity(database: "duckdb.DuckDBPyConnection", source: str, extract: Extract, folder: Path) -> list[FileEntry]:
     landed, quarantine = folder / f"{extract.entity}.parquet", folder / f"{extract.entity}__quarantine.parquet"
-    if extract.ready is not None and not _orphans(database, extract, folder):
-        os.replace(extract.ready, landed)
+    ready = extract.ready or _in_order(database, extract, folder)
+    if ready is not None and not _orphans(database, extract, folder):
+        landed.unlink(missing_ok=True)
+        second_name(ready, landed)
         good = database.execute(f"select count(*) from {table_of(landed)}").fetchall()[0][0]
         left_out = None
     else:
@@ -115,6 +145,15 @@ def _parents(extract: Extract, folder: Path) -> tuple[str, str, str] | None:
         return None
     parent, column, reason = PARENTS[extract.entity]
     return f"(select {column} from {table_of(folder / f'{parent}.parquet')})", column, reason
+
+
+def _in_order(database: "duckdb.DuckDBPyConnection", extract: Extract, folder: Path) -> Path | None:
+    """The rows sorted; ``None`` where a key came twice."""
+    key, names = schema.KEYS[extract.entity], schema.ENTITIES[extract.entity].names
+    path = folder / f"{extract.entity}.sorted.read"
+    with ParquetFile(path, schema.ENTITIES[extract.entity], key) as file:
+        _copy(database, f"select {', '.join(names)} from {extract.rows} order by {in_order(key)}", file)
+    return path if file.ordered else None
 
 
 def _orphans(database: "duckdb.DuckDBPyConnection", extract: Extract, folder: Path) -> bool:
