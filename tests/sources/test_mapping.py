@@ -56,6 +56,7 @@ def test_the_shipped_sources_are_valid(settings: Settings):
         (GOOD + "  invoices:\n    query: select 1\n", 12, "unknown key 'entities.invoices'; use only: customers, receivables"),
         (GOOD.replace("cents: [amount]", "cents: [fine_rate]"), 8, "'fine_rate' is no money column of receivables"),
         (GOOD.replace("lookback_days: 3", "lookback_days: -1"), 9, "lookback_days"),
+        (GOOD.replace("column: updated_at", "column: amount"), 9, "'amount' is no date of receivables; 'column' may be: updated"),
         (GOOD.replace("source: shop", "source: shop\nsource: shop2"), 2, "'source' is written twice (also in line 1)"),
         ("just text\n", 1, "must hold 'source'"),
         ("", 1, "must hold 'source'"),

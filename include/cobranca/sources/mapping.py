@@ -25,6 +25,12 @@ from cobranca.errors import ConfigError
 from cobranca.settings import Settings
 
 ENTITY_NAMES = ("customers", "receivables", "payments")
+# Dates and times that may tell what changed.
+CHANGE_COLUMNS = {
+    "customers": ("updated_at",),
+    "receivables": ("updated_at", "issue_date", "due_date"),
+    "payments": ("updated_at", "paid_on", "credited_on"),
+}
 # Money columns that a source may keep as whole cents.
 CENTS_COLUMNS = {"customers": (), "receivables": ("amount", "open_amount"), "payments": ("amount",)}
 
@@ -383,6 +389,11 @@ def _check_places(mapping: SourceMapping, lines: dict[tuple[str, ...], int], pat
             refuse((*place, "csv"), "'csv' says how files are written; name them in 'files' beside it")
         if entity.incremental and (entity.cnab or not entity.from_database):
             refuse((*place, "incremental"), "files are read whole each time; remove 'incremental'")
+        if entity.incremental and entity.incremental.column not in CHANGE_COLUMNS[name]:
+            refuse(
+                (*place, "incremental"),
+                f"'{entity.incremental.column}' is no date of {name}; 'column' may be: {', '.join(CHANGE_COLUMNS[name])}",
+            )
         for pattern in [entity.files, *(cnab.files for cnab in entity.cnab)]:
             if pattern is not None and (Path(pattern).is_absolute() or ".." in Path(pattern).parts or not pattern.strip()):
                 refuse(
