@@ -32,6 +32,10 @@ class GateFailed(CobrancaError):
     """A critical check failed: nobody is contacted and the last good outputs stay."""
 
 
+class ProviderSilent(CobrancaError):
+    """The provider did not give its lists; trying again later may help."""
+
+
 class DeliveryHalted(CobrancaError):
     """The provider refuses everything, so nothing more was tried; all that had not left is planned again."""
 

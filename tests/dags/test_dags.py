@@ -17,7 +17,12 @@ APPROVAL = ["check_approvals", "ask_about_steps", "approve_steps", "deliver_appr
 QUESTIONS = ("ask_a_person", "ask_about_steps")
 # dag: (waits for, tasks in the order of the flow, task with the outlet, its asset)
 NIGHT = {
-    "collect_feedback": (set(), ["read_outcomes", "publish_feedback"], "publish_feedback", "feedback_landed"),
+    "collect_feedback": (
+        set(),
+        ["read_outcomes", "read_event_files", "reconcile", "pull_suppressions", "publish_feedback"],
+        "publish_feedback",
+        "feedback_landed",
+    ),
     "land_receivables": (set(), ["publish_policy", "list_sources", "land", "accept"], "accept", "receivables_landed"),
     "build_warehouse": (
         {"feedback_landed", "receivables_landed"},

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 import sqlalchemy as sa
 
 from cobranca.connections import get_connection
-from cobranca.errors import CobrancaError, ConfigError
+from cobranca.errors import ConfigError, ProviderSilent
 from cobranca.events.sendgrid import PROVIDER
 from cobranca.ledger import open_ledger
 from cobranca.ledger.events import local_day
@@ -30,10 +30,6 @@ LISTS = {
 }
 PAGE = 500
 _MOST_PAGES = 20_000
-
-
-class ProviderSilent(CobrancaError):
-    """The provider did not give its lists; trying again later may help."""
 
 
 @dataclass(frozen=True)

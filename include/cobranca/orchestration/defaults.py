@@ -16,6 +16,7 @@ from cobranca.errors import (
     GateFailed,
     LedgerError,
     PartitionError,
+    ProviderSilent,
     SourceError,
 )
 from cobranca.orchestration.dates import TIME_ZONE, business_date
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 # A second try cannot mend these; a person has to.
 HOPELESS = [ConfigError, GateFailed, BuildFailed, PartitionError, DeliveryHalted]
 # These pass by themselves: a source that restarts, a network that drops.
-PASSING = [SourceError, LedgerError, "cobranca.events.suppressions.ProviderSilent", "sqlalchemy.exc.OperationalError", OSError]
+PASSING = [SourceError, LedgerError, ProviderSilent, "sqlalchemy.exc.OperationalError", OSError]
 
 RETRY_POLICY = ExceptionRetryPolicy(
     [
