@@ -53,10 +53,13 @@ select
         when assigned.regua = 'none' then 'no_regua'
         -- its source still says that it was renegotiated: a person puts that right before anybody is contacted
         when receivables.is_restored then 'agreement_broken'
+        -- more was given back than is known to have been paid: nobody is asked for more than was invoiced (CDC, art. 42)
+        when receivables.open_amount > receivables.amount then 'hold_reversal'
     end as hold_reason,
     case when not receivables.is_disputed then coalesce(holds.expires_on, assigned.no_regua_until) end as hold_until,
     case
         when receivables.is_disputed or holds.reason is not null or assigned.regua = 'none' or receivables.is_restored then 'held'
+        when receivables.open_amount > receivables.amount then 'held'
         when -receivables.days_past_due > horizons.days then 'not_due'
         -- what is left of a receivable that was all but paid
         when

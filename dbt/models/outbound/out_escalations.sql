@@ -10,7 +10,8 @@ payers as (
     select * from {{ ref('int_customers__decided') }}
 ),
 
--- the régua has ended or was changed, it cannot go on because nobody can be reached, or an agreement was broken
+-- the régua has ended or was changed, it cannot go on because nobody can be reached, an agreement was broken, or
+-- more was given back than is known to have been paid
 cases as (
     select
         decisions.business_date,
@@ -19,14 +20,14 @@ cases as (
         decisions.open_amount,
         decisions.amount_due,
         decisions.days_past_due,
-        case when decisions.reason = 'agreement_broken' then decisions.reason else payers.reason end as reason,
+        case when decisions.reason in ('agreement_broken', 'hold_reversal') then decisions.reason else payers.reason end as reason,
         coalesce(payers.policy_version, decisions.policy_version) as policy_version
     from decisions
     left join payers on decisions.customer_key = payers.customer_key
     where
         decisions.decision = 'escalate'
         or (decisions.reason = 'no_contact_data' and decisions.days_past_due > 0)
-        or decisions.reason = 'agreement_broken'
+        or decisions.reason in ('agreement_broken', 'hold_reversal')
 ),
 
 escalated as (
