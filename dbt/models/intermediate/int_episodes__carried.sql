@@ -13,7 +13,7 @@ totals as (
         customer_key,
         currency,
         standing,
-        sum(open_amount) as open_amount
+        {{ money('sum(open_amount)') }} as open_amount
     from receivables
     where standing in ('overdue', 'upcoming')
     group by customer_key, currency, standing
@@ -23,7 +23,7 @@ everything_open as (
     select
         customer_key,
         currency,
-        sum(open_amount) as open_amount
+        {{ money('sum(open_amount)') }} as open_amount
     from receivables
     group by customer_key, currency
 ),
