@@ -399,7 +399,8 @@ def test_a_plan_without_its_landing_is_refused(settings):
         verdict = read_verdict(settings, D, "plan")
     broken = {check.name for check in verdict.checks if check.broken}
     assert not verdict.passed
-    assert broken == {"open_at_the_source", "willing_customers", "nobody_on_hold", "unpaid_debts", "contact_day"}
+    needing = {"open_at_the_source", "willing_customers", "respected_wishes", "nobody_on_hold", "unpaid_debts", "contact_day"}
+    assert broken == needing
 
 
 def test_a_plan_of_a_landing_that_was_replaced_is_refused(settings):
