@@ -1,5 +1,7 @@
 """The same SQL gives the same tables on every engine."""
 
+import dataclasses
+
 import duckdb
 
 from cobranca import warehouse
@@ -32,8 +34,9 @@ def test_building_a_date_again_gives_the_same_bytes(busy_night):
     assert warehouse.build(settings, NIGHT).batch_id == before.batch_id
 
 
-def test_layers_built_one_by_one_equal_one_build(busy_night):
+def test_layers_built_one_by_one_equal_one_build(busy_night, tmp_path):
     settings, before = busy_night
+    settings = dataclasses.replace(settings, warehouse=f"duckdb:///{tmp_path}/empty.duckdb")
     warehouse.prepare(settings, NIGHT)
     for layer in warehouse.LAYERS:
         warehouse.build_layer(settings, NIGHT, layer)
@@ -46,8 +49,6 @@ def test_the_rules_hold_by_example_on_duckdb(busy_night):
 
 
 def test_the_rules_hold_by_example_on_postgres(busy_night, busy_night_on_postgres, postgres_server):
-    import dataclasses
-
     settings, _ = busy_night
     _run_unit_tests(dataclasses.replace(settings, warehouse=str(postgres_server.url("warehouse_parity"))))
 

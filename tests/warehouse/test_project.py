@@ -71,6 +71,17 @@ def test_layers_only_look_down(models):
     ] == []
 
 
+def test_examples_lie_in_the_layer_of_their_model(manifest, models):
+    """dbt takes an example's model for a part of the layer that is built, and would run tests whose tables come later."""
+    examples = [node for node in manifest["unit_tests"].values()]
+    assert len(examples) > 30
+    assert [
+        node["name"]
+        for node in examples
+        if node["original_file_path"].split("/")[1] != models[node["model"]]["original_file_path"].split("/")[1]
+    ] == []
+
+
 def test_no_model_asks_the_clock():
     asking = [
         path.name
