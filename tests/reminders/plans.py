@@ -115,6 +115,7 @@ def publish_plan(
     night: date = TONIGHT,
     decisions: Sequence[dict] = (),
     surveys: Sequence[dict] = (),
+    aliases: Sequence[dict] = (),
 ) -> Manifest:
     """Publish the messages as the approved batch of ``night``, with the gate's verdict on it."""
     root = settings.folder("outbound", night)
@@ -129,6 +130,9 @@ def publish_plan(
     if surveys:
         pq.write_table(pa.Table.from_pylist(list(surveys), schema=SURVEYS), draft / "out_surveys.parquet")
         files.append(FileEntry.of(draft, "out_surveys.parquet", len(surveys)))
+    if aliases:
+        pq.write_table(pa.Table.from_pylist(list(aliases)), draft / "dim_payer_aliases.parquet")
+        files.append(FileEntry.of(draft, "dim_payer_aliases.parquet", len(aliases)))
     batch = publish(root, draft, kind="outbound", business_date=night, files=files)
     judge(settings, batch)
     return batch

@@ -233,6 +233,17 @@ def test_a_hold_entered_in_the_morning_stops_the_message(settings, ledger, now, 
     assert states(ledger)[1, TONIGHT][0] == state
 
 
+def test_a_hold_on_one_account_stops_what_is_about_another_account_of_the_payer(settings, ledger):
+    payer = message(1)[0]["customer_key"]
+    accounts = [{"source": "billing", "customer_id": "K9", "customer_key": payer}]
+    publish_plan(settings, [message(1, [item("R1")]), message(2)], aliases=accounts)
+    plan(settings, TONIGHT)
+    with (settings.config / "holds.csv").open("a", encoding="utf-8") as holds:
+        holds.write("customer;billing;K9;hardship;ana;2026-11-18;\n")
+    deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=Recorder())
+    assert {number: state for (number, _), (state, _) in states(ledger).items()} == {1: "cancelled", 2: "sent"}
+
+
 @pytest.mark.parametrize(
     ("told", "state"),
     [

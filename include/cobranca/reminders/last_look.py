@@ -6,7 +6,7 @@ it is now, and what agents recorded since the plan read the ledger. Whoever does
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Protocol
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 # A message leaves at most this long after its last look; what waited longer is looked at again.
 FRESH_SECONDS = 20.0
+
+ALIASES = "dim_payer_aliases.parquet"
 
 PAID_MEANWHILE = "pagamento identificado antes do envio"
 GONE = "o título não está mais na fonte"
@@ -105,9 +107,7 @@ class LastLook:
             for item, found in now:
                 if fate := check(item, found):
                     return fate
-        if (held := self._holds.on(now)) is not None:
-            return held
-        return None
+        return self._holds.on(message.customer_key, now)
 
     def _ask(self, source: str, receivable_ids: list[str]) -> "dict[str, Standing]":
         from cobranca.landing import standing_now
@@ -186,22 +186,24 @@ def _forbidden(channel: str) -> Callable[[Item, "Standing"], tuple[str, str] | N
 
 
 class _HoldsFile:
-    """``holds.csv``, read again whenever it changes."""
+    """``holds.csv``, read again whenever it changes. A hold on one account of a payer holds the payer, whatever the source."""
 
     def __init__(self, settings: Settings, business_date: date):
-        self._path, self._business_date = settings.config / "holds.csv", business_date
+        self._settings, self._business_date = settings, business_date
+        self._path = settings.config / "holds.csv"
         self._read: tuple | None = None
         self._by_target: dict[tuple[str, str, str], Hold] | None = {}
+        self._by_payer: dict[str, Hold] = {}
 
-    def on(self, items: "Iterable[tuple[Item, Standing]]") -> tuple[str, str] | None:
+    def on(self, customer_key: str, items: "Sequence[tuple[Item, Standing]]") -> tuple[str, str] | None:
         holds = self._now()
         if holds is None:
             return "planned", HOLDS_UNREADABLE
-        for item, now in items:
-            targets = [("receivable", item.source, item.receivable_id), ("customer", item.source, now.customer_id)]
-            for target in targets:
-                if target in holds:
-                    return "cancelled", in_sentence(REASONS[f"hold_{holds[target].reason}"])
+        targets = [("receivable", item.source, item.receivable_id) for item, _ in items]
+        targets += [("customer", item.source, now.customer_id) for item, now in items]
+        found = [self._by_payer.get(customer_key), *(holds.get(target) for target in targets)]
+        for hold in filter(None, found):
+            return "cancelled", in_sentence(REASONS[f"hold_{hold.reason}"])
         return None
 
     def _now(self) -> "dict[tuple[str, str, str], Hold] | None":
@@ -213,12 +215,30 @@ class _HoldsFile:
             if mark != self._read:
                 holds = [hold for hold in read_holds(self._path) if hold.holds_on(self._business_date)]
                 self._by_target = {(hold.scope, hold.source, hold.target_id): hold for hold in holds}
+                self._by_payer = self._payers([hold for hold in holds if hold.scope == "customer"])
                 self._read = mark
         except (OSError, ConfigError) as error:
             if self._by_target is not None:
                 log.error("the holds cannot be read; messages are held: %s", error)
             self._by_target, self._read = None, None
         return self._by_target
+
+    def _payers(self, holds: "list[Hold]") -> "dict[str, Hold]":
+        """Whose accounts these are, by the aliases that were approved with the plan."""
+        import duckdb
+
+        from cobranca.outbound import read_batch
+
+        batch = read_batch(self._settings, self._business_date)
+        if not holds or not any(entry.name == ALIASES for entry in batch.files):
+            return {}
+        query = "select customer_key from read_parquet(?) where source = ? and customer_id = ?"
+        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+            return {
+                row[0]: hold
+                for hold in holds
+                for row in connection.execute(query, [str(batch.path(ALIASES)), hold.source, hold.target_id]).fetchall()
+            }
 
 
 def _stopping_codes(settings: Settings, business_date: date) -> dict[str, str]:
