@@ -1,5 +1,6 @@
 """Whole nights by the command: one, again, the next, a holiday; and every bad input, which must change nothing."""
 
+import dataclasses
 import hashlib
 import os
 import re
@@ -14,12 +15,14 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
+from cobranca import warehouse
 from cobranca.demo.agents import return_workbooks
 from cobranca.demo.company import fill
 from cobranca.ledger import open_ledger
 from cobranca.ledger.tables import contacts, holdouts
 from cobranca.manifest import read_manifest
 from cobranca.settings import PROJECT_ROOT, Settings
+from warehouse.parity import differences
 
 FIRST, SECOND, HOLIDAY, NEXT = date(2026, 11, 18), date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 23)
 PAYERS = 120
@@ -176,6 +179,14 @@ def test_reruns_missed_nights_and_a_holiday_contact_nobody_twice(installation):
     assert "3 noites de 18/11/2026 a 23/11/2026" in told.stdout
     # folded with the first night where both say the same
     assert re.search(r"20/11/2026( \(2 noites\))?: sem contato", told.stdout) and "[enviado]" in told.stdout
+
+
+def test_the_company_looks_the_same_on_postgresql(after_first_night, postgres_server, tmp_path):
+    settings = after_first_night.settings
+    shutil.copytree(settings.data / "landing", tmp_path / "landing")
+    url = str(postgres_server.create_database("company_parity"))
+    other = dataclasses.replace(settings, data=tmp_path, warehouse=url)
+    assert differences(read_manifest(settings.folder("outbound", FIRST)), warehouse.build(other, FIRST)) == {}
 
 
 @pytest.mark.skipif("COBRANCA_SEEDS" not in os.environ, reason="seven whole nights; set COBRANCA_SEEDS")

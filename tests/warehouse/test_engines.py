@@ -2,31 +2,16 @@
 
 import dataclasses
 
-import duckdb
-
 from cobranca import warehouse
 from cobranca.warehouse.dbt import run_dbt
 from cobranca.warehouse.engines import open_warehouse
 from warehouse.conftest import NIGHT
+from warehouse.parity import differences
 
 
 def test_duckdb_and_postgres_build_equal_tables(busy_night, busy_night_on_postgres):
     _, on_duckdb = busy_night
-    names = [entry.name for entry in on_duckdb.files]
-    assert names == [entry.name for entry in busy_night_on_postgres.files]
-    assert len(names) > 20
-    different = {}
-    for name in names:
-        ours, theirs = f"read_parquet('{on_duckdb.path(name)}')", f"read_parquet('{busy_night_on_postgres.path(name)}')"
-        columns = duckdb.sql(f"select * from {ours} limit 0").columns
-        assert columns == duckdb.sql(f"select * from {theirs} limit 0").columns, name
-        extra = [
-            duckdb.sql(f"select * from {a} except all select * from {b}").fetchall()[:3]
-            for a, b in ((ours, theirs), (theirs, ours))
-        ]
-        if extra != [[], []]:
-            different[name] = extra
-    assert not different
+    assert differences(on_duckdb, busy_night_on_postgres) == {}
 
 
 def test_building_a_date_again_gives_the_same_bytes(busy_night):
