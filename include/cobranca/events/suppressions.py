@@ -14,7 +14,7 @@ from cobranca.errors import ConfigError, ProviderSilent
 from cobranca.events.sendgrid import PROVIDER
 from cobranca.ledger import open_ledger
 from cobranca.ledger.events import local_day
-from cobranca.ledger.tables import suppressions, utc_now
+from cobranca.ledger.tables import insert_into, suppressions, utc_now
 from cobranca.policy import load_policy
 from cobranca.reminders.channels.sendgrid_mail import Answered, SendGrid
 from cobranca.settings import Settings
@@ -95,9 +95,6 @@ def _page(provider: SendGrid, path: str, offset: int) -> list[dict]:
 
 
 def _bring_in_line(engine: sa.Engine, found: set[Listed], business_date: date) -> dict[str, int]:
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    dialect = {"postgresql": postgresql, "sqlite": sqlite}[engine.dialect.name]
     # An address can be on a list twice; its first day counts.
     first: dict[tuple[str, str], Listed] = {}
     for one in sorted(found, key=lambda one: one.listed_at, reverse=True):
@@ -114,8 +111,8 @@ def _bring_in_line(engine: sa.Engine, found: set[Listed], business_date: date) -
     ]
     counts = {kind: sum(1 for row in rows if row["kind"] == kind) for kind in LISTS.values()}
     keys = [suppressions.c.provider, suppressions.c.kind, suppressions.c.address_digest]
-    insert = dialect.insert(suppressions)
     with engine.begin() as connection:
+        insert = insert_into(connection, suppressions)
         listed = {
             (row.kind, row.address_digest)
             for row in connection.execute(

@@ -13,7 +13,6 @@ from datetime import date
 from functools import wraps
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from cobranca.errors import CobrancaError
 from cobranca.ledger.states import (
@@ -26,7 +25,18 @@ from cobranca.ledger.states import (
     WORKER,
     leading_to,
 )
-from cobranca.ledger.tables import agreements, consents, contact_items, contacts, outcomes, promises, runs, switches, utc_now
+from cobranca.ledger.tables import (
+    agreements,
+    consents,
+    contact_items,
+    contacts,
+    insert_into,
+    outcomes,
+    promises,
+    runs,
+    switches,
+    utc_now,
+)
 
 # Reasons are read by agents and finance people, so they are in Portuguese.
 STEP_ALREADY_DONE = "etapa já realizada para esta dívida"
@@ -127,7 +137,7 @@ class ContactLedger:
         known = {row.message_key for row in found}
         new = [by_key[key] for key in by_key if key not in known]
         if new:
-            insert = _insert(connection, contacts).on_conflict_do_nothing(index_elements=[contacts.c.message_key])
+            insert = insert_into(connection, contacts).on_conflict_do_nothing(index_elements=[contacts.c.message_key])
             connection.execute(insert, [_contact(contact) for contact, _ in new])
             self._put_items(connection, new)
         changed = [row.message_key for row in found if row.state in _REPLANNED and row.batch_id != batch_id]
@@ -154,7 +164,7 @@ class ContactLedger:
             for item in items
         ]
         if rows:
-            connection.execute(_insert(connection, contact_items).on_conflict_do_nothing(), rows)
+            connection.execute(insert_into(connection, contact_items).on_conflict_do_nothing(), rows)
 
     def _retire(self, connection: sa.Connection, business_date: date, batch_id: str) -> None:
         planned = contacts.c.state == "planned"
@@ -536,7 +546,7 @@ class ContactLedger:
         values = {"is_on": is_on, "author": author, "reason": reason}
         with self.engine.begin() as connection:
             connection.execute(
-                _insert(connection, switches)
+                insert_into(connection, switches)
                 .values(name="paused", **values)
                 .on_conflict_do_update(index_elements=[switches.c.name], set_={**values, "updated_at": utc_now()})
             )
@@ -545,7 +555,7 @@ class ContactLedger:
     def record_run(self, run_id: str, business_date: date, stage: str, batch_id: str, counts: dict) -> None:
         row = {"run_id": run_id, "business_date": business_date, "stage": stage, "batch_id": batch_id, "counts": counts}
         with self.engine.begin() as connection:
-            connection.execute(_insert(connection, runs).on_conflict_do_nothing(), row)
+            connection.execute(insert_into(connection, runs).on_conflict_do_nothing(), row)
 
 
 def _contact(row: dict) -> dict:
@@ -575,10 +585,6 @@ def _step_is_done() -> sa.ColumnElement[bool]:
         )
         .exists()
     )
-
-
-def _insert(connection: sa.Connection, table: sa.Table):
-    return {"postgresql": postgresql, "sqlite": sqlite}[connection.dialect.name].insert(table)
 
 
 def _chunks(keys: Sequence[str]) -> Iterable[Sequence[str]]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from cobranca.events.event import MEANS_STOP, STATE_AFTER
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.states import PROVIDER, REPORTED_STATES, leading_to
-from cobranca.ledger.tables import consents, contacts, delivery_events
+from cobranca.ledger.tables import consents, contacts, delivery_events, insert_into
 
 if TYPE_CHECKING:
     from cobranca.events.event import Event
@@ -152,11 +152,8 @@ def local_day(at_utc: datetime) -> date:
 
 def _insert_new(connection: sa.Connection, table: sa.Table, key: sa.Column, rows: Sequence[dict]) -> int:
     """Insert the rows whose key is not there yet; returns how many those were."""
-    from sqlalchemy.dialects import postgresql, sqlite
-
     by_key = {row[key.name]: row for row in rows}
     if not by_key:
         return 0
-    dialect = {"postgresql": postgresql, "sqlite": sqlite}[connection.dialect.name]
-    insert = dialect.insert(table).on_conflict_do_nothing(index_elements=[key]).returning(key)
+    insert = insert_into(connection, table).on_conflict_do_nothing(index_elements=[key]).returning(key)
     return len(connection.scalars(insert, list(by_key.values())).all())

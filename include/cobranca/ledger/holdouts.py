@@ -4,7 +4,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from cobranca.ledger.tables import holdouts
+from cobranca.ledger.tables import holdouts, insert_into
 from cobranca.manifest import Manifest
 
 _CHUNK = 1000
@@ -32,10 +32,7 @@ def record_holdouts(engine: sa.Engine, batch: Manifest) -> int:
 
 
 def _insert_new(connection: sa.Connection) -> sa.Insert:
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    dialect = {"postgresql": postgresql, "sqlite": sqlite}[connection.dialect.name]
-    return dialect.insert(holdouts).on_conflict_do_nothing(index_elements=[holdouts.c.episode_key, holdouts.c.step])
+    return insert_into(connection, holdouts).on_conflict_do_nothing(index_elements=[holdouts.c.episode_key, holdouts.c.step])
 
 
 def _count(connection: sa.Connection, business_date: date) -> int:

@@ -7,6 +7,7 @@ when a customer's data are erased. Times are UTC by the database's clock.
 from decimal import Decimal
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -59,6 +60,11 @@ def _utc_now_sqlite(element, compiler, **kwargs):
 @compiles(utc_now, "postgresql")
 def _utc_now_postgresql(element, compiler, **kwargs):
     return f"(clock_timestamp() at time zone 'utc' + interval '{element.seconds:.3f} seconds')"
+
+
+def insert_into(connection: sa.Connection, table: sa.Table):
+    """An insert that can say what happens when the key is there already; SQLAlchemy has it only per database."""
+    return {"postgresql": postgresql, "sqlite": sqlite}[connection.dialect.name].insert(table)
 
 
 metadata = sa.MetaData(
