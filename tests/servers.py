@@ -150,7 +150,7 @@ class PrivateMariadb:
                     server, "--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={folder}", f"--port={self.port}",
                     f"--bind-address={HOST}", f"--socket={folder / 'sock'}", f"--pid-file={folder / 'pid'}",
                     *([f"--init-file={init}"] if init.exists() else []), "--skip-name-resolve", "--innodb-log-file-size=8M",
-                    "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--character-set-server=utf8mb4",
+                    "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--character-set-server=utf8mb4",
                 ],
                 stdout=log, stderr=log, **self._user.options(),
             )  # fmt: skip
