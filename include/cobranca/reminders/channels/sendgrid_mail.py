@@ -66,6 +66,16 @@ class _Client(python_http_client.Client):
             kept=self._kept,
         )
 
+    def post(self, request_body=None, **_):
+        """As the SDK's own, but without what it does before every request for nothing: an opener of urllib, which is not
+        used here, and the whole body written out for a log that stays off. Both cost more than the request itself.
+        """
+        headers, body = self.request_headers, None
+        if request_body is not None:
+            headers, body = {**headers, "Content-Type": "application/json"}, json.dumps(request_body).encode()
+        request = urllib.request.Request(self._build_url(None), body, headers, method="POST")
+        return python_http_client.client.Response(self._make_request(None, request))
+
     def _make_request(self, opener, request, timeout=None):
         connection = self._connected(request, timeout or self.timeout)
         try:
