@@ -6,6 +6,7 @@ What a dead owner had claimed returns to ``planned`` when the lease runs out; wh
 is never sent again. The triggers of the database refuse any other way and append every change to ``contact_history``.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -30,9 +31,11 @@ from cobranca.ledger.tables import (
     consents,
     contact_items,
     contacts,
+    erasures,
     insert_into,
     outcomes,
     promises,
+    rows_of,
     runs,
     switches,
     utc_now,
@@ -48,6 +51,8 @@ WORKER_LOST = "o processo parou durante o envio; não se sabe se saiu"
 
 # What a newer plan of the same date may still change.
 _REPLANNED = ("planned", *leading_to("planned", PLANNER))
+# A worker holds these by its lease.
+WORKED_ON = ("claimed", "sending")
 _CHUNK = 1000
 _PLANNED_COLUMNS = (
     "message_key", "business_date", "batch_id", "customer_key", "episode_key", "step", "step_offset", "channel",
@@ -263,7 +268,13 @@ class ContactLedger:
         if not keys:
             return []
         engage = contacts.update().values(
-            state="claimed", state_reason=None, owner=owner, lease_expires_at=utc_now(lease_seconds)
+            state="claimed",
+            state_reason=None,
+            owner=owner,
+            lease_expires_at=utc_now(lease_seconds),
+            # Of an earlier owner's batch nothing may be believed any more.
+            scheduled_batch=None,
+            scheduled_for=None,
         )
         try:
             with connection.begin_nested():
@@ -291,43 +302,15 @@ class ContactLedger:
         A key that this owner lost (its lease ran out) is not returned. ``start`` may hold only keys of which no byte
         has left, so repeating the call is harmless.
         """
+        changes = [[end.message_key, end.state, end.reason, end.provider_message_id] for end in ended]
+        changes += [[key, "sending", None, None] for key in start]
+        if not changes:
+            return []
         with self.engine.begin() as connection:
-            self._end(connection, owner, ended)
-            if not start or self._is_paused(connection):
-                return []
-            may_send = set(
-                connection.scalars(
-                    contacts.update()
-                    .where(
-                        contacts.c.message_key.in_(start),
-                        contacts.c.owner == owner,
-                        contacts.c.state.in_(("claimed", "sending")),
-                        contacts.c.lease_expires_at > utc_now(),
-                    )
-                    .values(state="sending", lease_expires_at=utc_now(lease_seconds))
-                    .returning(contacts.c.message_key)
-                )
-            )
-            return [key for key in start if key in may_send]
-
-    def _end(self, connection: sa.Connection, owner: str, ended: Sequence[Ended]) -> None:
-        alike: dict[tuple[str, str | None], list[Ended]] = {}
-        for result in ended:
-            alike.setdefault((result.state, result.reason), []).append(result)
-        for (state, reason), results in alike.items():
-            ids = {result.message_key: result.provider_message_id for result in results}
-            before = [name for name in leading_to(state, WORKER) if name != "claimed"]
-            connection.execute(
-                contacts.update()
-                .where(contacts.c.message_key.in_(ids), contacts.c.owner == owner, contacts.c.state.in_(before))
-                .values(
-                    state=state,
-                    state_reason=reason,
-                    provider_message_id=sa.case(ids, value=contacts.c.message_key) if any(ids.values()) else None,
-                    owner=None if state == "planned" else owner,
-                    lease_expires_at=None,
-                )
-            )
+            values = {"changes": json.dumps(changes), "owner": owner, "lease_seconds": float(lease_seconds)}
+            moved = connection.execute(_ADVANCE[connection.dialect.name], values)
+            sending = {key for key, state in moved if state == "sending"}
+        return [key for key in start if key in sending]
 
     @_survives_restart
     def schedule(self, owner: str, keys: Sequence[str], batch: str, seconds: float) -> None:
@@ -343,21 +326,27 @@ class ContactLedger:
     @_survives_restart
     def batches_in_doubt(self, business_date: date, seconds: float) -> list[str]:
         """Scheduled batches of a date of which all that was handed over is in doubt, and that leave no sooner than
-        ``seconds`` from now. One that was settled, so that some of it counts as sent, may not be cancelled any more."""
-        settled = sa.select(contacts.c.scheduled_batch).where(
+        ``seconds`` from now. One that was settled, so that some of it counts as sent, may not be cancelled any more; one of
+        which a worker still holds a contact, not yet.
+
+        Whoever asks is going to cancel them, so their late owners are shut out: an owner that wakes up now must not write
+        down as sent what is being cancelled.
+        """
+        not_in_doubt = sa.select(contacts.c.scheduled_batch).where(
             contacts.c.business_date == business_date,
             contacts.c.scheduled_batch.is_not(None),
-            contacts.c.state.in_(REPORTED_STATES),
+            contacts.c.state.in_((*WORKED_ON, *REPORTED_STATES)),
         )
-        query = sa.select(contacts.c.scheduled_batch).where(
-            contacts.c.scheduled_batch.not_in(settled),
+        in_doubt = (
             contacts.c.business_date == business_date,
             contacts.c.state == "unknown",
             contacts.c.scheduled_batch.is_not(None),
+            contacts.c.scheduled_batch.not_in(not_in_doubt),
             contacts.c.scheduled_for > utc_now(seconds),
         )
-        with self.engine.connect() as connection:
-            return sorted(set(connection.scalars(query)))
+        with self.engine.begin() as connection:
+            shut_out = contacts.update().where(*in_doubt).values(owner=None).returning(contacts.c.scheduled_batch)
+            return sorted(set(connection.scalars(shut_out)))
 
     @_survives_restart
     def take_back(self, business_date: date, batch: str, reason: str) -> int:
@@ -381,7 +370,7 @@ class ContactLedger:
                 contacts.update()
                 .where(
                     contacts.c.owner == owner,
-                    contacts.c.state.in_(("claimed", "sending")),
+                    contacts.c.state.in_(WORKED_ON),
                     contacts.c.lease_expires_at > utc_now(),
                 )
                 .values(lease_expires_at=utc_now(lease_seconds))
@@ -491,6 +480,15 @@ class ContactLedger:
         return {who for who, is_opted_in in newest.items() if not is_opted_in}
 
     @_survives_restart
+    def erased(self, customer_keys: Sequence[str]) -> set[str]:
+        """Those of the payers whose personal data were erased."""
+        found: set[str] = set()
+        with self.engine.connect() as connection:
+            for chunk in _chunks(customer_keys):
+                found.update(connection.scalars(sa.select(erasures.c.customer_key).where(erasures.c.customer_key.in_(chunk))))
+        return found
+
+    @_survives_restart
     def counts(self, business_date: date) -> dict[str, int]:
         """How many contacts of a date are in each state."""
         query = sa.select(contacts.c.state, sa.func.count()).where(contacts.c.business_date == business_date)
@@ -528,7 +526,7 @@ class ContactLedger:
     def in_hands(self, business_date: date) -> int:
         """How many contacts of a date some worker holds at this moment."""
         query = sa.select(sa.func.count()).where(
-            contacts.c.business_date == business_date, contacts.c.state.in_(("claimed", "sending"))
+            contacts.c.business_date == business_date, contacts.c.state.in_(WORKED_ON)
         )
         with self.engine.connect() as connection:
             return connection.scalar(query)
@@ -556,6 +554,40 @@ class ContactLedger:
         row = {"run_id": run_id, "business_date": business_date, "stage": stage, "batch_id": batch_id, "counts": counts}
         with self.engine.begin() as connection:
             connection.execute(insert_into(connection, runs).on_conflict_do_nothing(), row)
+
+
+def _advance(dialect: str) -> sa.Update:
+    """One statement for all that a group of messages needs, made once: what ended, and what is to be sent now unless
+    sending is paused or the lease was lost."""
+    names = ("message_key", "state", "reason", "provider_message_id")
+    changes = rows_of(dialect, "changes", names)
+    owner, is_paused = sa.bindparam("owner"), sa.exists().where(switches.c.name == "paused", switches.c.is_on)
+    starts = sa.and_(
+        changes.c.state == "sending",
+        contacts.c.state.in_(("claimed", "sending")),
+        contacts.c.lease_expires_at > utc_now(),
+        ~is_paused,
+    )
+    ends = [
+        # Only what was being sent ends here; what is merely claimed is released.
+        sa.and_(changes.c.state == state, contacts.c.state.in_([name for name in leading_to(state, WORKER) if name != "claimed"]))
+        for state in ("planned", "sent", "rejected", "unknown")
+    ]
+    return (
+        contacts.update()
+        .where(contacts.c.message_key == changes.c.message_key, contacts.c.owner == owner, sa.or_(starts, *ends))
+        .values(
+            state=changes.c.state,
+            state_reason=changes.c.reason,
+            provider_message_id=changes.c.provider_message_id,
+            owner=sa.case((changes.c.state != "planned", owner)),
+            lease_expires_at=sa.case((changes.c.state == "sending", utc_now(sa.bindparam("lease_seconds")))),
+        )
+        .returning(contacts.c.message_key, contacts.c.state)
+    )
+
+
+_ADVANCE = {dialect: _advance(dialect) for dialect in ("postgresql", "sqlite")}
 
 
 def _contact(row: dict) -> dict:

@@ -4,6 +4,7 @@ Keys are opaque and no table holds a name, an address, a phone number or a tax i
 when a customer's data are erased. Times are UTC by the database's clock.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -45,26 +46,42 @@ class utc_now(FunctionElement):  # noqa: N801 - reads as a SQL function
     """The database's own clock in UTC, ``seconds`` from now; the only clock that leases are measured by."""
 
     type = sa.DateTime()
-    inherit_cache = False
+    # The seconds are a parameter, so that statements are compiled once.
+    inherit_cache = True
 
-    def __init__(self, seconds: float = 0):
-        self.seconds = float(seconds)
-        super().__init__()
+    def __init__(self, seconds: float | sa.BindParameter | None = None):
+        super().__init__(*([] if seconds is None else [sa.cast(seconds, sa.Float)]))
 
 
 @compiles(utc_now, "sqlite")
 def _utc_now_sqlite(element, compiler, **kwargs):
-    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{element.seconds:+.3f} seconds')"
+    later = compiler.process(element.clauses, **kwargs)
+    shift = f", ({later}) || ' seconds'" if later else ""
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now'{shift})"
 
 
 @compiles(utc_now, "postgresql")
 def _utc_now_postgresql(element, compiler, **kwargs):
-    return f"(clock_timestamp() at time zone 'utc' + interval '{element.seconds:.3f} seconds')"
+    later = compiler.process(element.clauses, **kwargs)
+    shift = f" + make_interval(secs => {later})" if later else ""
+    return f"(clock_timestamp() at time zone 'utc'{shift})"
 
 
 def insert_into(connection: sa.Connection, table: sa.Table):
     """An insert that can say what happens when the key is there already; SQLAlchemy has it only per database."""
     return {"postgresql": postgresql, "sqlite": sqlite}[connection.dialect.name].insert(table)
+
+
+def rows_of(dialect: str, parameter: str, names: Sequence[str]) -> sa.FromClause:
+    """Rows of text that come as one parameter, a JSON list of lists: the statement stays the same whatever their number."""
+    rows = sa.bindparam(parameter, type_=sa.Text)
+    if dialect == "postgresql":
+        each = sa.func.jsonb_array_elements(sa.cast(rows, postgresql.JSONB)).table_valued("value")
+        cells = [each.c.value.op("->>", return_type=sa.Text)(place) for place in range(len(names))]
+    else:
+        each = sa.func.json_each(rows).table_valued("value")
+        cells = [sa.func.json_extract(each.c.value, f"$[{place}]") for place in range(len(names))]
+    return sa.select(*(cell.label(name) for name, cell in zip(names, cells, strict=True))).subquery(parameter)
 
 
 metadata = sa.MetaData(
@@ -241,6 +258,20 @@ suppressions = sa.Table(
     sa.Column("listed_on", sa.Date, nullable=False, index=True),
     sa.Column("removed_on", sa.Date),
     sa.Column("seen_at", sa.DateTime, nullable=False, server_default=utc_now(), onupdate=utc_now()),
+)
+
+# Whose personal data were erased: the payer's opaque key and its accounts at the sources, by which a row that a source still
+# holds is recognised. Triggers refuse every change.
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("customer_key", sa.String(64), primary_key=True),
+    sa.Column("source", sa.String(64), primary_key=True),
+    sa.Column("customer_id", sa.String(200), primary_key=True),
+    sa.Column("erased_on", sa.Date, nullable=False),
+    sa.Column("author", sa.String(100), nullable=False),
+    sa.Column("reason", sa.String(200), nullable=False),
+    sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 
 # Switches that act at once, without a deployment: ``paused`` stops all sending.
