@@ -145,11 +145,11 @@ def test_the_three_entities_are_of_one_moment(erp_only: Settings, make_source: M
         erp.run("pragma journal_mode = wal")
     mapping = get_mapping(erp_only, "erp")
     with engine.open_snapshot(mapping) as snapshot:
-        counted = [snapshot.control("customers", mapping.entity("customers").query)[0]]
+        counted = [snapshot.totals("customers", mapping.entity("customers").query)[0][1]]
         erp.add("clientes", CLIENT | {"cod_cliente": "C2"})
         erp.add("titulos", TITLE | {"id": 2, "cod_cliente": "C2"})
         erp.add("baixas", SETTLEMENT | {"titulo_id": 2})
-        counted += [snapshot.control(entity, mapping.entity(entity).query)[0] for entity in ("receivables", "payments")]
+        counted += [snapshot.totals(entity, mapping.entity(entity).query)[0][1] for entity in ("receivables", "payments")]
     assert counted == [1, 1, 0]
 
 

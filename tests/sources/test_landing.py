@@ -63,9 +63,11 @@ def test_two_different_schemas_land_as_one(settings: Settings, erp: SourceDataba
     about_reading = ("columns", "keys as stored", "read whole", "reading", "watermark")
     assert {name: value for name, value in totals.items() if not name.startswith(about_reading)} == {
         "rows_read": "2", "rows_quarantined": "0", "amount BRL": "1000.00", "amount USD": "70.05", "source_control": "rows only",
+        "source rows BRL": "1", "source rows USD": "1",
     }  # fmt: skip
     assert published.entry("billing/payments.parquet").totals["amount BRL"] == "23.45"
-    assert published.entry("billing/payments.parquet").totals["source_control"] == "compared"
+    totals = published.entry("billing/payments.parquet").totals
+    assert (totals["source_control"], totals["source rows"], totals["source sum"]) == ("compared", "1", "23.45")
 
 
 def test_orphans_and_duplicates_go_to_quarantine(erp_only: Settings, erp: SourceDatabase):

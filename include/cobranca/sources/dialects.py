@@ -144,6 +144,16 @@ def around(dialect_name: str, query: str, select: str, condition: str = "") -> s
     return f"{select} from (\n{query}\n) q{condition}"
 
 
+def told_apart(dialect_name: str, column: str, kind: str) -> str:
+    """SQL of a column for grouping: texts that differ stay apart, times of one day come together.
+
+    MariaDB and MySQL take é for e and A for a, and would add up unlike codes.
+    """
+    if kind == "date" and dialect_name != "sqlite":
+        return f"trunc({column})" if dialect_name == "oracle" else f"cast({column} as date)"
+    return f"convert({column} using utf8mb4) collate utf8mb4_bin" if dialect_name == "mysql" and kind == "text" else column
+
+
 def day(dialect_name: str, day: date, sample: object) -> str:
     """SQL of a day, to be compared with a column that holds values like ``sample``: dates, times, ISO text or ``YYYYMMDD``."""
     if isinstance(sample, int):

@@ -40,10 +40,18 @@ FIRST_CHUNK_ROWS = 500
 # No column of the contract needs more; a larger value is a document or a mistake, and would fill the memory.
 LARGEST_VALUE = 1_000_000
 
+# More combinations of codes and days than this are none; a company has some thousands.
+MOST_GROUPS = 50_000
+# Columns of codes that control totals are kept by.
+_CODES = ("currency", "status", "kind")
 # Keys of these types are compared as they are.
 _BARE = {int: sa.BigInteger, UUID: sa.Uuid}
 
 T = TypeVar("T")
+
+
+class TooManyGroups(SourceProblem):
+    """Columns that should hold codes or days hold something else in nearly every row."""
 
 
 @dataclass
@@ -129,32 +137,37 @@ class Snapshot:
         quote = self._connection.dialect.identifier_preparer.quote_identifier
         return dialects.around(self._dialect, query, f"select {', '.join(map(quote, columns))}")
 
-    def control(self, entity: str, query: str) -> tuple[int, Decimal | float | None]:
-        """Row count and amount total as the database itself counts them, in the same snapshot."""
-        # SQL Server would add whole cents in an integer that overflows at 21 million.
-        amount = "cast(amount as decimal(38, 6))" if self._dialect == "mssql" else "amount"
-        kinds = {name.lower(): kind for name, kind in self.columns(entity, query).items()}
-        # Amounts kept as text are read one by one; their database cannot add them.
-        total = "" if entity == "customers" or kinds.get("amount") == "text" else f", sum({amount})"
-        row = self.rows(entity, dialects.around(self._dialect, query, f"select count(*){total}"))[0]
-        found = row[1] if total else None
-        return int(row[0]), Decimal(found) if isinstance(found, int) else found
-
     def totals(
         self, entity: str, query: str, by: Sequence[str] = (), amounts: Sequence[str] = ()
     ) -> list[tuple[tuple, int, list[Decimal | float | None]]]:
         """What the database itself counts and adds, in the same snapshot, for each combination of the columns ``by``.
 
-        ``amounts`` is the SQL of what is added up. Each item holds the columns' values as they are, the number of rows, and
-        the sums.
+        ``amounts`` is the SQL of what is added up. Each item holds the columns' values as they are (of a time its day), the
+        number of rows, and the sums.
+
+        Raises:
+            TooManyGroups: the columns hold so many values that nothing is gained by counting them apart.
+            SourceProblem: the database refuses or fails.
         """
         if self._dialect == "mssql":  # whole cents in an integer would overflow at 21 million
             amounts = [f"cast({amount} as decimal(38, 6))" for amount in amounts]
-        columns = [*by, "count(*)", *(f"sum({amount})" for amount in amounts)]
+        dates = [name for name in by if name not in _CODES]
+        kinds = {name.lower(): kind for name, kind in self.columns(entity, query).items()} if dates else {}
+        keys = [dialects.told_apart(self._dialect, name, kinds.get(name, "text")) for name in by]
+        columns = [*keys, "count(*)", *(f"sum({amount})" for amount in amounts)]
         text = dialects.around(self._dialect, query, f"select {', '.join(columns)}")
-        text += f" group by {', '.join(by)}" if by else ""
+        text += f" group by {', '.join(keys)}" if by else ""
+        rows: list[Sequence] = []
+        for chunk in self.stream(entity, text).chunks:  # to its end, since a connection serves one result at a time
+            rows += chunk if len(rows) <= MOST_GROUPS else ()
+        if len(rows) > MOST_GROUPS:
+            raise TooManyGroups(
+                f"source '{self._mapping.source}', {entity}",
+                f"{', '.join(by)} hold more than {MOST_GROUPS:,} different values, which are no codes",
+                "have the query translate them to the contract's codes",
+            )
         found = []
-        for row in self.rows(entity, text):
+        for row in rows:
             sums = [Decimal(total) if isinstance(total, int) else total for total in row[len(by) + 1 :]]
             found.append((tuple(row[: len(by)]), int(row[len(by)]), sums))
         return found

@@ -1,11 +1,13 @@
 """The first pass over one entity: read, cleaned, written as it comes, and held against the source's own totals."""
 
-from decimal import Decimal
+from collections import defaultdict
+from dataclasses import fields
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cobranca import schema
-from cobranca.sources.clean import ANY, GROUPED, Bounds, Cleaner, Group, checked_columns
+from cobranca.sources.clean import ANY, DIGITS, Bounds, Cleaner, Group, checked_columns
 from cobranca.sources.keys import AS_STORED
 from cobranca.sources.parquet import ParquetFile
 from cobranca.sources.problem import SourceProblem
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from cobranca.sources.mapping import SourceMapping
 
 Groups = dict[tuple[str, ...], Group]
-WHOLE = ("",)
+# Names in a manifest entry's totals, each followed by the currency where the entity has one: what the source itself counted
+# and added in the landing's own moment, and what of that no landed column can hold (finer than a cent, too large).
+SOURCE_ROWS, SOURCE_SUM, SOURCE_LOST = "source rows", "source sum", "source sum not landable"
 
 
 def read_whole(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, folder: Path, bounds: Bounds = ANY) -> Extract:
@@ -36,42 +40,40 @@ def read_whole(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, fold
             cleaned = cleaner.clean(chunk)
             good.write(cleaned.rows)
             bad.write(cleaned.quarantine)
-    compare(mapping.source, entity, asked(snapshot, mapping, entity, cleaner), cleaner)
+    there = asked(snapshot, mapping, entity, cleaner)
+    compare(mapping.source, entity, there, cleaner)
     return Extract(
         entity=entity,
         rows=table_of(good.path),
         refused=bad.path,
         count=cleaner.rows_read,
         ready=good.path if good.ordered else None,
-        totals=noted(cleaner),
+        totals=noted(cleaner) | stated(cleaner, there),
     )
 
 
 def asked(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, cleaner: Cleaner) -> Groups:
     """The control totals as the source itself counts and adds them, under the same codes as the cleaner's.
 
-    The sum is asked for only where the database adds exactly: not for floats, text, or a column that holds NaN.
+    The sum is asked for only where the source adds exactly: not for floats, text of a database, or a column that holds NaN.
     """
     wanted = mapping.entity(entity)
-    by = tuple(name for name in GROUPED[entity] if name in cleaner.columns)
+    by = tuple(name for name in cleaner.by if name in cleaner.columns)
     amount = ("amount", "abs(amount)") if entity != "customers" and cleaner.adds_exactly else ()
     groups: Groups = {}
-    if not hasattr(snapshot, "totals"):  # files and what is beside a database count as a whole
-        rows, total = snapshot.control(entity, wanted.query)
-        total = Decimal(total or 0) if amount else Decimal(0)
-        return {WHOLE: Group(rows, total / 100 if "amount" in wanted.cents else total)}
     for values, rows, totals in snapshot.totals(entity, wanted.query, by, amount):
         raw = dict(zip(by, values, strict=True))
-        group = groups.setdefault(tuple(cleaner.code(name, raw.get(name)) for name in GROUPED[entity]), Group())
+        group = groups.setdefault(tuple(cleaner.code(name, raw.get(name)) for name in cleaner.by), Group())
         group.rows += rows
-        total, size = (Decimal(total or 0) / (100 if "amount" in wanted.cents else 1) for total in (*totals, 0, 0)[:2])
-        group.amount += total
-        group.size += size
+        with localcontext(prec=DIGITS):
+            total, size = (Decimal(total or 0) / (100 if "amount" in wanted.cents else 1) for total in (*totals, 0, 0)[:2])
+            group.amount += total
+            group.size += size
     return groups
 
 
 def compare(source: str, entity: str, expected: Groups, cleaner: Cleaner) -> None:
-    """Hold what the source counted against what was read, in total and in each currency.
+    """Hold what the source counted and added against what was read, in total and in each currency.
 
     Raises:
         SourceProblem: they differ, so rows were lost on the way.
@@ -81,24 +83,47 @@ def compare(source: str, entity: str, expected: Groups, cleaner: Cleaner) -> Non
     rows = sum(group.rows for group in expected.values())
     if rows != cleaner.rows_read:
         raise SourceProblem(where, f"the source counts {rows} rows, {cleaner.rows_read} were read", cure)
-    if entity == "customers" or not cleaner.adds_exactly:
+    there, here = by_currency(entity, expected), by_currency(entity, cleaner.groups)
+    if any(there[currency].rows != here[currency].rows for currency in here | there):
+        raise SourceProblem(where, f"the source counts {_counted(there)} rows, read were {_counted(here)}", cure)
+    if not cleaner.adds_exactly or all(there[currency].amount == here[currency].amount for currency in here):
         return
-    there, here = sums(entity, expected), sums("" if WHOLE in expected else entity, cleaner.groups)
-    if there != here:
-        raise SourceProblem(where, f"the source's amounts add up to {_told(there)}, those read to {_told(here)}", cure)
+    raise SourceProblem(where, f"the source's amounts add up to {_added(there)}, those read to {_added(here)}", cure)
 
 
-def sums(entity: str, groups: Groups) -> dict[str, Decimal]:
-    """Amounts by currency, sorted; those of payments, whose queries name no currency, under an empty one."""
-    found: dict[str, Decimal] = {}
+def by_currency(entity: str, groups: Groups) -> defaultdict[str, Group]:
+    """Totals by currency, sorted; those of customers and payments, whose queries name no currency, under an empty one."""
+    found: defaultdict[str, Group] = defaultdict(Group)
     for codes, group in sorted(groups.items()):
-        currency = codes[0] if entity == "receivables" else ""
-        found[currency] = found.get(currency, Decimal(0)) + group.amount
-    return {currency: amount for currency, amount in found.items() if amount}
+        one = found[codes[0] if entity == "receivables" else ""]
+        with localcontext(prec=DIGITS):
+            for field in fields(Group):
+                setattr(one, field.name, getattr(one, field.name) + getattr(group, field.name))
+    return found
 
 
-def _told(amounts: dict[str, Decimal]) -> str:
-    return ", ".join(f"{amount} {currency}".strip() for currency, amount in amounts.items()) or "0"
+def _counted(groups: dict[str, Group]) -> str:
+    return ", ".join(f"{group.rows} {currency}".strip() for currency, group in groups.items())
+
+
+def _added(groups: dict[str, Group]) -> str:
+    return ", ".join(f"{group.amount} {currency}".strip() for currency, group in groups.items() if group.amount) or "0"
+
+
+def stated(cleaner: Cleaner, there: Groups) -> dict[str, str]:
+    """What the source itself counted and added, for the manifest entry; of payments every amount as positive, as they land."""
+    found = {}
+    read = by_currency(cleaner.entity, cleaner.groups)
+    signed = cleaner.entity == "receivables"
+    for currency, group in by_currency(cleaner.entity, there).items():
+        found[f"{SOURCE_ROWS} {currency}".strip()] = str(group.rows)
+        if cleaner.entity == "customers" or not cleaner.adds_exactly:
+            continue
+        found[f"{SOURCE_SUM} {currency}".strip()] = str(group.amount if signed else group.size)
+        lost = read[currency].lost if signed else read[currency].lost_size
+        if lost:
+            found[f"{SOURCE_LOST} {currency}".strip()] = str(lost)
+    return found
 
 
 def noted(cleaner: Cleaner) -> dict[str, str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from cobranca import schema
+from cobranca.sources.clean import NoNumber
 from cobranca.sources.engine import CHUNK_ROWS, LARGEST_VALUE, Stream
 from cobranca.sources.mapping import ENTITY_NAMES, FILE_COLUMNS, Csv, EntityMapping, SourceMapping
 from cobranca.sources.problem import SourceProblem
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 MEMORY = "512MB"
 AGAIN = "have it written again, whole, then run this step again; nothing of this source was landed"
 # What is handed on for text that the named decimal sign does not explain: cleaning calls it unreadable.
-_UNREADABLE = "?"
+_UNREADABLE = NoNumber("?")
+# At most as many digits as DuckDB adds exactly. Both Python and DuckDB understand these.
 _NUMBERS = {
-    ",": re.compile(r"([-+]?)\s*(?:R\$)?\s*([-+]?)\s*(\d{1,3}(?:\.\d{3})+|\d+)(?:,(\d*))?"),
-    ".": re.compile(r"([-+]?)\s*(?:R\$)?\s*([-+]?)\s*(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d*))?"),
+    ",": r"([-+]?)\s*(?:R\$)?\s*([-+]?)\s*(\d{1,3}(?:\.\d{3}){1,5}|\d{1,18})(?:,(\d{0,18}))?",
+    ".": r"([-+]?)\s*(?:R\$)?\s*([-+]?)\s*(\d{1,3}(?:,\d{3}){1,5}|\d{1,18})(?:\.(\d{0,18}))?",
 }
 
 
@@ -78,23 +80,37 @@ class FilesSnapshot:
         quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
         return f"select {quoted} from (\n{query}\n) q"
 
-    def control(self, entity: str, query: str) -> tuple[int, Decimal | None]:
-        """Row count and amount total, added up by DuckDB from the text of the files: no value passes the cleaning."""
-        counted = f"select count(*) from (\n{query}\n) q"
-        if entity == "customers":
-            return self.rows(entity, counted)[0][0], None
-        kinds = dict(self.rows(entity, f"select column_name, column_type from (describe (\n{query}\n))"))
-        amount = "amount"
-        # The text is added up here and read one by one on its way out, by different means.
-        if next((kind for name, kind in kinds.items() if name.lower() == "amount"), None) == "VARCHAR":
-            thousands, sign = (".", ",") if self._csv(entity).decimal == "," else (",", ".")
-            digits = f"replace(replace(regexp_replace(amount, 'R[$]|\\s', '', 'g'), '{thousands}', ''), '{sign}', '.')"
-            amount = f"try_cast({digits} as decimal(38, 6))"
-        [(rows, total)] = self.rows(entity, f"select count(*), sum({amount}) from (\n{query}\n) q")
-        return rows, Decimal(total) if isinstance(total, int) else total
+    def totals(
+        self, entity: str, query: str, by: Sequence[str] = (), amounts: Sequence[str] = ()
+    ) -> list[tuple[tuple, int, list[Decimal | float | None]]]:
+        """As of ``engine.Snapshot``, counted and added by DuckDB from the text of the files: no value passes the cleaning."""
+        kinds = dict(self.rows(entity, f"select lower(column_name), column_type from (describe (\n{query}\n))"))
+        # Text is added up here and read one by one on its way out, by different means.
+        if amounts and kinds.get("amount") == "VARCHAR":
+            query = f"select * replace ({self._added('amount', entity)} as amount) from (\n{query}\n) q"
+        columns = [*by, "count(*)", *(f"sum({amount})" for amount in amounts)]
+        grouped = f" group by {', '.join(by)}" if by else ""
+        found = []
+        for row in self.rows(entity, f"select {', '.join(columns)} from (\n{query}\n) q{grouped}"):
+            sums = [Decimal(total) if isinstance(total, int) else total for total in row[len(by) + 1 :]]
+            found.append((tuple(row[: len(by)]), row[len(by)], sums))
+        return found
 
-    def where_in(self, entity: str, query: str, column: str, values: Sequence[str | int]) -> Iterator[Sequence[Sequence]]:
-        """Chunks of the query's rows whose ``column`` is one of ``values``; text is compared without padding."""
+    def _added(self, column: str, entity: str) -> str:
+        """SQL of a column of text as exact numbers; what is none is null, and part of no sum."""
+        sign = self._csv(entity).decimal
+        thousands = "." if sign == "," else ","
+        text = f"trim(replace({column}, chr(160), ' '))"
+        digits = f"replace(replace(regexp_replace({text}, 'R[$]|\\s', '', 'g'), '{thousands}', ''), '{sign}', '.')"
+        return f"case when regexp_full_match({text}, '{_NUMBERS[sign]}') then try_cast({digits} as decimal(38, 18)) end"
+
+    def where_in(
+        self, entity: str, query: str, column: str, values: Sequence[str | int], *, as_stored: bool = False
+    ) -> Iterator[Sequence[Sequence]]:
+        """Chunks of the query's rows whose ``column`` is one of ``values``; text is compared without padding.
+
+        Files have no index that keys ``as_stored`` could use.
+        """
         wanted = f"select * from (\n{query}\n) q where trim(cast({column} as varchar)) in (select unnest(?))"
         texts = [str(value) for value in values]
         cursor = self._attempt(entity, lambda: self._database.cursor().execute(wanted, [texts]))
@@ -407,7 +423,7 @@ def _number(text: str, sign: str) -> Decimal | str | None:
     text = text.replace("\u00a0", " ").strip()
     if not text:
         return None
-    match = _NUMBERS[sign].fullmatch(text)
+    match = re.fullmatch(_NUMBERS[sign], text)
     if match is None or (match[1] and match[2]):
         # NaN and infinity keep their own reason.
         return text if text.lower().lstrip("+-") in ("nan", "inf", "infinity") else _UNREADABLE

@@ -33,8 +33,7 @@ def rows_with(
     if not sample or column not in stream.columns:
         return replace(stream, chunks=iter(()))
     wanted, bare = _typed(sample[0][stream.columns.index(column)], values)
-    # Files and what lies beside a database have no index to serve.
-    how = {"as_stored": True} if as_stored and not bare and hasattr(snapshot, "totals") else {}
+    how = {"as_stored": True} if as_stored and not bare else {}
     parts = (wanted[start : start + KEYS_AT_ONCE] for start in range(0, len(wanted), KEYS_AT_ONCE))
     return replace(stream, chunks=(chunk for part in parts for chunk in snapshot.where_in(entity, query, column, part, **how)))
 

@@ -177,27 +177,40 @@ class Beside:
     def only(self, query: str, columns: Sequence[str]) -> str:
         return self._place_of(query).only(query, columns)
 
-    def control(self, entity: str, query: str) -> tuple[int, Decimal | float | None]:
-        """What the entity's place counts and adds; for payments also the cents of the return files that only they have."""
-        rows, total = self._of(entity).control(entity, query)
+    def totals(
+        self, entity: str, query: str, by: Sequence[str] = (), amounts: Sequence[str] = ()
+    ) -> list[tuple[tuple, int, list[Decimal | float | None]]]:
+        """What the entity's place counts and adds; for payments also those of the return files that only they have."""
         if not self._united_with_returns(entity):
-            return rows, total
-        added = self._only_returned(query)
-        cents = sum(payment.amount for payment in added)
-        amount = Decimal(cents) if self._in_cents else Decimal(cents) / 100
-        # A float sum stays one: nothing exact can be compared with it.
-        return rows + len(added), total if isinstance(total, float) else (total or Decimal(0)) + amount
+            return self._of(entity).totals(entity, query, by, amounts)
+        there = [name.lower() for name in self._database.columns(entity, query)]
+        asked = [name for name in by if name in there]
+        found = []
+        for values, rows, sums in self._database.totals(entity, query, asked, amounts):
+            told = dict(zip(asked, values, strict=True))
+            found.append((tuple(told.get(name) for name in by), rows, sums))
+        for payment in self._only_returned(query):
+            told = dict(zip(COLUMNS, _row(payment, self._in_cents), strict=True))
+            # No bank tells an amount below zero: it is its own size.
+            found.append((tuple(told[name] for name in by), 1, [Decimal(told["amount"])] * len(amounts)))
+        return found
 
-    def where_in(self, entity: str, query: str, column: str, values: Sequence[str | int]) -> Iterator[Sequence[Sequence]]:
+    def part(self, query: str, columns: str, condition: str) -> str:
+        return self._database.part(query, columns, condition)
+
+    def day(self, day: date, sample: object) -> str:
+        return self._database.day(day, sample)
+
+    def where_in(self, entity: str, query: str, column: str, values: Sequence[str | int], **how) -> Iterator[Sequence[Sequence]]:
         """Chunks of the rows whose ``column`` is one of ``values``, return files included."""
         if not self._united_with_returns(entity):
-            return self._of(entity).where_in(entity, query, column, values)
+            return self._of(entity).where_in(entity, query, column, values, **how)
         # Asked first: a database's connection may serve one unfinished result only.
         own = tuple(name.lower() for name in self._database.columns(entity, query))
         asked = {str(value) for value in values}
         returns = [payment for payment in self._returns if str(getattr(payment, column)) in asked]
         columns = (*own, *(name for name in COLUMNS if name not in own))
-        return self._united(self._database.where_in(entity, query, column, values), own, columns, returns)
+        return self._united(self._database.where_in(entity, query, column, values, **how), own, columns, returns)
 
     def _of(self, entity: str) -> Snapshot | FilesSnapshot:
         return self._database if self._mapping.entity(entity).from_database else self._files
