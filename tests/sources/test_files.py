@@ -77,6 +77,35 @@ def test_brazilian_files_are_read_exactly(settings: Settings, exports: Path):
     assert published.entry("planilha/payments.parquet").totals["source_control"] == "compared"
 
 
+def test_each_currency_of_files_is_counted_and_added_by_itself(settings: Settings, exports: Path):
+    """What cannot be read as an amount is in no sum, and the others are compared all the same."""
+    amounts = [
+        "1.000,00",
+        "R$ 10,00",
+        "-R$ 5,00",
+        "10.50",
+        "dez",
+        "0,30000000000000004",
+        "1.000.000.000.000.000,00",
+        "\u00a07,25",
+    ]
+    lines = [f"{n};0002;03/11/2026;{amount};{'usd' if n == 1 else ''};" for n, amount in enumerate(amounts)]
+    header = "receivable_id;customer_id;due_date;amount;currency;updated_at\n"
+    (exports / "titulos.csv").write_text(header + "\n".join(lines) + "\n", encoding="utf-8")
+    (exports / "baixas" / "1.csv").write_text(PAID.replace("0001;10", "0;10"), encoding="utf-8")
+    published = landing.land_all(settings, D, "run")
+    totals = published.entry("planilha/receivables.parquet").totals
+    told = {name: value for name, value in totals.items() if name.startswith("source")}
+    assert told == {
+        "source_control": "compared", "source rows BRL": "7", "source rows USD": "1",
+        "source sum BRL": "1000000000001002.550000000000000040", "source sum USD": "10.000000000000000000",
+        "source sum not landable BRL": "0.30000000000000004",
+    }  # fmt: skip
+    assert refused(published, "planilha", "receivables") == {
+        "2": "not_positive", "3": "unreadable", "4": "unreadable", "5": "too_many_decimals", "6": "too_large",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16"])
 def test_encodings_and_line_ends(settings: Settings, exports: Path, encoding: str):
     named = "utf-8" if encoding == "utf-8-sig" else encoding

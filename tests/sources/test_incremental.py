@@ -256,6 +256,30 @@ def test_any_form_of_a_date_of_change_will_do(erp_only: Settings, make_source: M
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_date_moved_silently_is_noticed(erp_only: Settings, make_source: MakeSource, kind: str):
+    """Neither the date of change nor any amount, currency or status tells of it; a wrong due date means a wrong reminder."""
+    path = erp_only.config / "sources" / "erp.yml"
+    path.write_text(path.read_text(encoding="utf-8") + "    incremental: {column: updated_at}\n", encoding="utf-8")
+    erp = make_source("erp", kind)
+    erp.add("clientes", CLIENT)
+    erp.add("titulos", *[TITLE | {"id": n, "alterado_em": datetime(2026, 1, 1)} for n in range(1, 6)], TITLE | {"id": 9})
+    erp.add("baixas", SETTLEMENT | {"alterado_em": datetime(2026, 1, 1)}, SETTLEMENT | {"id": 2})
+    landing.land_all(erp_only, D, "run 1")
+    erp.run(
+        "update titulos set vencimento = '2026-12-24' where id = 3",
+        "update baixas set data_pagamento = '2026-11-09' where id = 1",
+    )
+    published = landing.land_all(erp_only, D + timedelta(days=1), "run 2")
+    assert [row["due_date"] for row in landed(published, "erp", "receivables")].count(date(2026, 12, 24)) == 1
+    assert {row["paid_on"] for row in landed(published, "erp", "payments")} == {date(2026, 11, 9), date(2026, 11, 10)}
+    for entity in ("receivables", "payments"):
+        reading = published.entry(f"erp/{entity}.parquet").totals[READING]
+        assert reading == "whole: the source's totals differ from the merged rows"
+    third = landing.land_all(erp_only, D + timedelta(days=2), "run 3")
+    assert third.entry("erp/receivables.parquet").totals[READING] == "changes"
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 def test_quarantine_is_read_again_each_night(erp_only: Settings, make_source: MakeSource, kind: str):
     erp: SourceDatabase = make_source("erp", kind)
     erp.add("titulos", TITLE, TITLE | {"id": 2, "valor": None}, TITLE | {"id": 3, "cod_cliente": "C9"})
