@@ -1,7 +1,6 @@
 """Two réguas over landed nights: each evolves by its own contacts, and nothing real is touched."""
 
 import csv
-import hashlib
 import shutil
 from datetime import date
 from decimal import Decimal
@@ -15,7 +14,7 @@ from cobranca.settings import PROJECT_ROOT, Settings
 from cobranca.simulation.compare import Pair
 from cobranca.simulation.path import DecisionPath
 from cobranca.simulation.told import page, write_customers
-from warehouse.nights import contact, customer, land_night, payment, receivable
+from warehouse.nights import contact, customer, key_of, land_night, payment, receivable
 
 # Monday to Wednesday of the week after; Friday 20 November is a bank holiday.
 NIGHTS = [date(2026, 11, day) for day in (16, 17, 18, 19, 20, 23, 25)]
@@ -125,8 +124,7 @@ def test_the_regua_in_force_compared_with_itself_changes_nothing(landed):
 
 
 def test_both_start_from_the_ledger_as_it_stood(landed):
-    key = "C" + hashlib.md5(b"own:erp:large").hexdigest()[:20]
-    told = [contact("2026-11-16", key, "erp:large", "d+1", 1)]
+    told = [contact("2026-11-16", key_of("large"), "erp:large", "d+1", 1)]
     entities = {"customers": [customer("large")], "receivables": [receivable("large", "large", "2026-11-13", "1000.00")]}
     for night in NIGHTS[1:3]:
         land_night(landed, night, feedback={"contacts": told}, **entities)

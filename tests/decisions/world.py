@@ -4,7 +4,6 @@ Everything is drawn from one seed. The ledger behaves as the real one does: what
 over one channel once, and what the provider answered comes back a night later.
 """
 
-import hashlib
 import random
 from collections import defaultdict
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from cobranca.policy.publish import policy_tables
 from cobranca.schema import RAW
 from cobranca.settings import PROJECT_ROOT
 from cobranca.simulation.path import DecisionPath
+from warehouse.nights import key_of
 
 START = date(2026, 9, 1)
 # Day offsets of the nights that are run: runs of nights, weekends and holidays among them, and gaps where nights were missed.
@@ -126,7 +126,7 @@ class World:
         chance, name = self.chance, str(number)
         # every ninth payer has two accounts under one document
         tax_id = f"{number - number % 9 % 2:011d}" if number % 9 < 2 else None
-        key = "C" + hashlib.md5((f"tax:{tax_id}" if tax_id else f"own:erp:{name}").encode()).hexdigest()[:20]
+        key = key_of(name, tax_id)
         self.keys[name] = key
         self.customers.append(
             {

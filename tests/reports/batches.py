@@ -1,6 +1,5 @@
 """Approved batches for the reports' tests: one real night, and copies of it in which chosen tables are changed."""
 
-import hashlib
 import random
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,7 +12,7 @@ from cobranca.manifest import FileEntry, Manifest, draft_folder, publish
 from cobranca.quality import read_verdict
 from cobranca.quality.verdict import Check, Verdict, write_verdict
 from cobranca.settings import PROJECT_ROOT, Settings
-from warehouse.nights import contact, customer, land_night, payment, receivable
+from warehouse.nights import contact, customer, key_of, land_night, payment, receivable
 
 NIGHT = date(2026, 11, 18)
 # Things that may stand in a register and must not stand in a report.
@@ -57,8 +56,7 @@ def company(seed: int = 3, payers: int = 30) -> dict[str, list[dict]]:
 
 def feedback() -> dict[str, list[dict]]:
     """Contacts, promises and an agreement with the large debtors, old enough to be measured."""
-    # The opaque key of a payer without a tax id; were it another, the reports of contacts would be empty and a test red.
-    payers = ["C" + hashlib.md5(f"own:erp:{number}".encode()).hexdigest()[:20] for number in range(1, 5)]
+    payers = [key_of(str(number)) for number in range(1, 5)]
     day = NIGHT - timedelta(days=20)
     state = {0: "rejected"}
     contacts = [

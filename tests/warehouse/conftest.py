@@ -3,7 +3,6 @@
 import dataclasses
 import random
 import shutil
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +12,8 @@ import pytest
 from cobranca import warehouse
 from cobranca.manifest import Manifest
 from cobranca.settings import PROJECT_ROOT, Settings
+from cobranca.warehouse.dbt import run_dbt
+from cobranca.warehouse.engines import open_warehouse
 from warehouse.nights import contact, customer, land_night, payment, receivable
 from warehouse.payers import five_profiles
 
@@ -98,17 +99,11 @@ def random_ledger(seed: int, payers: int = 120) -> dict:
     return {"customers": customers, "receivables": receivables, "payments": payments, "feedback": feedback}
 
 
-def add_feedback(ledger: dict, batch: Manifest, seed: int) -> None:
-    """Contacts of earlier nights with the payers of a first build, whose keys only SQL knows."""
-    import duckdb
-
+def add_feedback(ledger: dict, payers: list[tuple[str, str]], seed: int) -> None:
+    """Contacts of earlier nights with payers, each given by customer key and first open receivable."""
     chance = random.Random(seed)
-    rows = duckdb.sql(
-        "select distinct on (customer_key) customer_key, receivable_key"
-        f" from read_parquet('{batch.path('fct_receivables.parquet')}') order by customer_key, receivable_key"
-    ).fetchall()
     agreed = random.Random(seed + 1)
-    for number, (customer_key, _) in enumerate(rows):
+    for number, (customer_key, _) in enumerate(payers):
         if number % 6 == 0:
             ledger["feedback"]["agreements"].append(
                 {
@@ -122,7 +117,7 @@ def add_feedback(ledger: dict, batch: Manifest, seed: int) -> None:
                     "agent_id": "ana",
                 }
             )
-    for customer_key, episode_key in rows:
+    for customer_key, episode_key in payers:
         for back in chance.sample([1, 2, 3, 5, 9, 20, 40], k=chance.randrange(0, 3)):
             step, offset = chance.choice([("d-3", -3), ("d+1", 1), ("d+3", 3), ("d+10", 10), ("d+180", 180)])
             state = chance.choice(["sent", "sent", "delivered", "unknown", "rejected", "superseded"])
@@ -193,31 +188,47 @@ def busy_config(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def busy_ledger(tmp_path_factory, busy_config) -> dict:
+def busy_settings(tmp_path_factory, busy_config) -> Settings:
+    return settings_in(tmp_path_factory.mktemp("duckdb"), config=busy_config)
+
+
+@pytest.fixture(scope="session")
+def busy_ledger(busy_settings) -> dict:
     """A random ledger with a history of contacts, and the five profiles of payers twice."""
-    settings = settings_in(tmp_path_factory.mktemp("first"), config=busy_config)
     ledger = random_ledger(seed=7)
-    land_night(settings, NIGHT, **ledger)
-    add_feedback(ledger, warehouse.build(settings, NIGHT), seed=7)
+    land_night(busy_settings, NIGHT, **ledger)
+    add_feedback(ledger, _payers(busy_settings), seed=7)
     for prefix, next_due in NEXT_DUE.items():
         for entity, rows in five_profiles(prefix, next_due).items():
             ledger[entity] += rows
     return ledger
 
 
+def _payers(settings: Settings) -> list[tuple[str, str]]:
+    """Each payer's key with the first open receivable, which only SQL knows: from the few models that tell."""
+    import duckdb
+
+    warehouse.prepare(settings, NIGHT)
+    run_dbt(
+        "run", "--select", "+fct_receivables",
+        environment=open_warehouse(settings.warehouse).dbt_environment(), business_date=NIGHT, work=settings.data / ".dbt",
+    )  # fmt: skip
+    with duckdb.connect(settings.warehouse.removeprefix("duckdb:///")) as connection:
+        query = "select customer_key, min(receivable_key) from marts.fct_receivables group by customer_key order by customer_key"
+        return connection.execute(query).fetchall()
+
+
 @pytest.fixture(scope="session")
-def busy_night(tmp_path_factory, busy_ledger, busy_config) -> tuple[Settings, Manifest]:
+def busy_night(busy_settings, busy_ledger) -> tuple[Settings, Manifest]:
     """The busy night's settings and its candidate batch, on DuckDB."""
-    settings = settings_in(tmp_path_factory.mktemp("duckdb"), config=busy_config)
+    land_night(busy_settings, NIGHT, **busy_ledger)
+    return busy_settings, warehouse.build(busy_settings, NIGHT)
+
+
+@pytest.fixture(scope="session")
+def busy_night_on_postgres(busy_settings, busy_ledger, postgres_server, tmp_path_factory) -> tuple[Settings, Manifest]:
+    """The same ledger landed and built on PostgreSQL."""
+    url = str(postgres_server.create_database("warehouse_parity"))
+    settings = dataclasses.replace(busy_settings, data=tmp_path_factory.mktemp("postgres"), warehouse=url)
     land_night(settings, NIGHT, **busy_ledger)
     return settings, warehouse.build(settings, NIGHT)
-
-
-@pytest.fixture(scope="session")
-def busy_night_on_postgres(busy_night, busy_ledger, postgres_server, tmp_path_factory) -> Iterator[Manifest]:
-    """The same landing built on PostgreSQL."""
-    settings, _ = busy_night
-    url = str(postgres_server.create_database("warehouse_parity"))
-    other = dataclasses.replace(settings, data=tmp_path_factory.mktemp("postgres"), warehouse=url)
-    land_night(other, NIGHT, **busy_ledger)
-    yield warehouse.build(other, NIGHT)

@@ -1,5 +1,6 @@
 """Tiny nights for tests: rows written as dictionaries become landed partitions, and built tables come back as rows."""
 
+import hashlib
 from datetime import date
 from decimal import Decimal
 
@@ -40,6 +41,12 @@ def payment(payment_id: str, receivable_id: str, paid_on: str, amount: str = "10
         "paid_on": date.fromisoformat(paid_on),
         "amount": Decimal(amount),
     } | columns
+
+
+def key_of(customer_id: str, tax_id: str | None = None) -> str:
+    """The opaque key that the models give a payer of the source ``erp``; were it another, no contact would find its payer."""
+    known_by = f"tax:{tax_id}" if tax_id else f"own:erp:{customer_id}"
+    return "C" + hashlib.md5(known_by.encode()).hexdigest()[:20]
 
 
 def land_night(

@@ -5,7 +5,7 @@ import pytest
 
 from cobranca import warehouse
 from warehouse.conftest import NIGHT, settings_in
-from warehouse.nights import contact, customer, land_night, payment, receivable
+from warehouse.nights import contact, customer, key_of, land_night, payment, receivable
 
 ON_TIME = ["2026-01-12", "2026-02-10", "2026-03-10", "2026-04-10", "2026-05-11", "2026-06-10"]
 
@@ -108,10 +108,9 @@ def night(tmp_path_factory):
         receivable("held_back", "held_back", "2026-11-13"),
     ]
     payments.append(payment("p3", "inherits_paid", "2026-11-16"))
-    key = _keys(settings, customers, receivables, payments)
 
     def contacted(day, name, receivable_id, step, offset, **columns):
-        return contact(day, key[name], f"erp:{receivable_id}", step, offset, **columns)
+        return contact(day, key_of(name), f"erp:{receivable_id}", step, offset, **columns)
 
     contacts = [
         contacted("2026-11-16", "fresh", "fresh", "d+1", 1),
@@ -134,15 +133,6 @@ def night(tmp_path_factory):
 
 def table(batch, name: str) -> str:
     return f"read_parquet('{batch.path(name + '.parquet')}')"
-
-
-def _keys(settings, customers, receivables, payments) -> dict[str, str]:
-    """Customer keys by id, from a first build: only SQL knows them."""
-    land_night(settings, NIGHT, customers=customers, receivables=receivables, payments=payments)
-    warehouse.prepare(settings, NIGHT)
-    warehouse.build_layer(settings, NIGHT, "staging")
-    with duckdb.connect(settings.warehouse.removeprefix("duckdb:///")) as connection:
-        return dict(connection.execute("select customer_id, customer_key from staging.stg_landing__customers").fetchall())
 
 
 @pytest.mark.parametrize("name", SITUATIONS)

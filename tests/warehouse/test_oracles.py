@@ -20,7 +20,7 @@ from cobranca import calendar
 from cobranca.schema import RAW
 from cobranca.warehouse.engines import empty_table
 from warehouse.conftest import NIGHT
-from warehouse.nights import DEFAULTS
+from warehouse.nights import DEFAULTS, key_of
 
 EXAMPLES = int(os.environ.get("COBRANCA_SEEDS", 12))
 TABLES = ("int_receivables__balanced", "int_charges__computed")
@@ -185,13 +185,7 @@ def ledgers(draw, last_day: date = NIGHT) -> dict:
 # ------------------------------------------------------------------------------------------------------- the oracle
 
 
-def _customer_key(customer_id: str) -> str:
-    import hashlib
-
-    return "C" + hashlib.md5(f"own:erp:{customer_id}".encode()).hexdigest()[:20]
-
-
-KEYS = {customer_id: _customer_key(customer_id) for customer_id in "cb"}
+KEYS = {customer_id: key_of(customer_id) for customer_id in "cb"}
 
 
 def rounded(amount: Decimal) -> Decimal:

@@ -20,9 +20,9 @@ from warehouse.payers import PROFILES
 FIRST, LAST = "stg_landing__payments", "int_payers__ranked"
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
-def batch(request, busy_night):
-    return busy_night[1] if request.param == "duckdb" else request.getfixturevalue("busy_night_on_postgres")
+@pytest.fixture(params=["busy_night", "busy_night_on_postgres"], ids=["duckdb", "postgres"])
+def batch(request):
+    return request.getfixturevalue(request.param)[1]
 
 
 def rows(batch, query: str, **tables: str) -> list[tuple]:
