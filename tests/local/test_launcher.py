@@ -23,12 +23,14 @@ time.sleep(300)
 """
 
 LAUNCHER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 import cobranca.local.airflow as module
-from cobranca.local.airflow import LocalAirflow, alone, ended_by_signals
+from cobranca.local.airflow import LocalAirflow, alone, ended_by_signals, processes_of
 
 module.STOP_SECONDS = 1
+# a shell that starts something in the background has it ignore Ctrl-C, and so all that comes of it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Sleepers(LocalAirflow):
     def _command(self, *arguments):
@@ -40,7 +42,8 @@ class Sleepers(LocalAirflow):
 
 home = Path({home!r})
 with ended_by_signals(), alone(home), Sleepers(home, "postgresql://nobody@127.0.0.1/none"):
-    time.sleep(1)
+    while len(processes_of(home)) < 8:  # four components, each with a child
+        time.sleep(0.05)
     print("ready", flush=True)
     if {fails}:
         raise RuntimeError("something broke")
@@ -60,13 +63,13 @@ def test_a_signal_ends_every_process(tmp_path, number):
     launcher = _launch(tmp_path)
     assert len(processes_of(tmp_path)) == 8, "four components, each with a child"
     launcher.send_signal(number)
-    assert launcher.wait(30) != 0
+    assert launcher.wait(60) != 0
     assert processes_of(tmp_path) == []
 
 
 def test_an_error_ends_every_process(tmp_path):
     launcher = _launch(tmp_path, fails=True)
-    assert launcher.wait(30) == 1
+    assert launcher.wait(60) == 1
     assert processes_of(tmp_path) == []
 
 
@@ -75,7 +78,7 @@ def test_a_second_request_to_stop_does_not_stop_the_stopping(tmp_path):
     for _ in range(4):
         launcher.send_signal(signal.SIGINT)
         time.sleep(0.2)
-    launcher.wait(30)
+    launcher.wait(60)
     assert processes_of(tmp_path) == []
 
 
