@@ -10,6 +10,7 @@ from cobranca.errors import ConfigError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 DELIVERIES = ("outbox", "sendgrid")
+MOST_PROCESSES = 16
 WAREHOUSES = ("duckdb:///", "postgresql://")
 
 
@@ -23,6 +24,7 @@ class Settings:
     warehouse: str = field(repr=False)
     ledger: str = field(repr=False)
     delivery: str
+    delivery_processes: int = field(default_factory=lambda: _processors())
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -51,11 +53,35 @@ class Settings:
             warehouse=warehouse,
             ledger=environ.get("COBRANCA_LEDGER") or f"sqlite:///{data / 'ledger.db'}",
             delivery=delivery,
+            delivery_processes=_number(environ, "COBRANCA_DELIVERY_PROCESSES", _processors(), MOST_PROCESSES),
         )
 
     def folder(self, kind: str, business_date: date, *parts: str) -> Path:
         """``<data>/<kind>/<business date>/<parts...>``; the folder need not exist yet."""
         return self.data.joinpath(kind, business_date.isoformat(), *parts)
+
+    def nights(self, kind: str) -> dict[date, Path]:
+        """The folders of one kind that there are, by business date, the oldest first."""
+        found = {}
+        for folder in sorted((self.data / kind).glob("????-??-??")):
+            try:
+                found[parse_business_date(folder.name)] = folder
+            except ConfigError:
+                continue
+        return found
+
+
+def _processors() -> int:
+    """Those that this process may use, as far as they are worth a sending process each."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, 4)
+
+
+def _number(environ: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise ConfigError(f"{name}={text}; use a whole number from 1 to {most}.")
+    return int(text)
 
 
 def parse_business_date(text: str) -> date:

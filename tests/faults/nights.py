@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from cobranca.ledger import open_ledger
 from cobranca.ledger.tables import contacts
-from cobranca.reminders.delivery import AHEAD
+from cobranca.reminders.sender import AHEAD
 from cobranca.settings import Settings
 from faults import worker
 from faults.billing import create_billing, pay
@@ -39,6 +39,8 @@ THREADS = 4
 # What one dead or sleeping worker leaves in doubt at most.
 IN_DOUBT = AHEAD * THREADS
 LEASE = 1.5
+# How long a worker waits for an answer where nothing is late on purpose: a busy machine is no fault of the provider's.
+PATIENT = 20
 FRESH = 3.0
 # A look is fresh for FRESH seconds, a letter may leave as long again after it, and a loaded machine is slow.
 STALENESS = 2 * FRESH + 1
@@ -86,6 +88,7 @@ class Night:
             "log": str(self.log),
             "result": str(self.result),
             "lease": LEASE,
+            "timeout": PATIENT,
             "environment": {
                 "AIRFLOW_CONN_BILLING": f"sqlite:///{self.source}",
                 "AIRFLOW_CONN_SENDGRID": json.dumps({"conn_type": "http", "host": provider_url, "password": CANARY_KEY}),

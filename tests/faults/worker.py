@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from cobranca.connections import get_connection
 from cobranca.ledger import contacts as contacts_module
 from cobranca.ledger.contacts import ContactLedger
-from cobranca.reminders import deliver, delivery
+from cobranca.reminders import deliver, sender
 from cobranca.reminders.channels.sendgrid_mail import SendGrid
 from cobranca.reminders.last_look import LastLook, Seen
 from cobranca.settings import Settings
@@ -104,8 +104,8 @@ def run(wish: dict) -> None:
             _fall_at(wish[fall], wish.get("die_on", 1), how)
     if wish.get("mutation"):
         _mutate(wish["mutation"])
-    delivery.FRESH_SECONDS = wish.get("fresh", delivery.FRESH_SECONDS)
-    delivery.GRACE_SECONDS = min(delivery.FRESH_SECONDS, delivery.GRACE_SECONDS)
+    sender.FRESH_SECONDS = wish.get("fresh", sender.FRESH_SECONDS)
+    sender.GRACE_SECONDS = min(sender.FRESH_SECONDS, sender.GRACE_SECONDS)
     night = date.fromisoformat(wish["night"])
     settings = Settings(Path(wish["config"]), Path(wish["data"]), "", wish["ledger"], "sendgrid")
     channel = SendGrid(get_connection("sendgrid"), timeout_seconds=wish.get("timeout", 0.5), threads=4)

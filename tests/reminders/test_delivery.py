@@ -20,9 +20,10 @@ from cobranca.quality.verdict import Check, Verdict, write_verdict
 from cobranca.reminders import deliver, plan
 from cobranca.reminders.channels import Outcome
 from cobranca.reminders.counts import Unbalanced, balance
-from cobranca.reminders.delivery import AHEAD, DeliveryRefused, open_channel
+from cobranca.reminders.delivery import DeliveryRefused, open_channel
 from cobranca.reminders.last_look import HOLDS_UNREADABLE, TOO_SLOW, LastLook, Seen
 from cobranca.reminders.messages import FILE, PlanFile
+from cobranca.reminders.sender import AHEAD
 from reminders.plans import TONIGHT, as_planned, item, judge, message, noon, publish_plan
 
 TOMORROW = TONIGHT + timedelta(days=1)
@@ -277,7 +278,7 @@ def test_what_an_agent_recorded_since_the_plan_stops_the_message(settings, ledge
 
 def test_a_message_that_waited_is_looked_at_again(settings, ledger, monkeypatch):
     """The provider is slow, so the claim takes longer than a look stays fresh."""
-    monkeypatch.setattr("cobranca.reminders.delivery.FRESH_SECONDS", 0.2)
+    monkeypatch.setattr("cobranca.reminders.sender.FRESH_SECONDS", 0.2)
     publish_plan(settings, [message(n) for n in range(12)])
     looks, channel = [], Recorder()
 
@@ -295,7 +296,7 @@ def test_a_message_that_waited_is_looked_at_again(settings, ledger, monkeypatch)
 
 
 def test_sources_that_answer_too_slowly_hold_the_messages(settings, ledger, monkeypatch):
-    monkeypatch.setattr("cobranca.reminders.delivery.FRESH_SECONDS", 0.01)
+    monkeypatch.setattr("cobranca.reminders.sender.FRESH_SECONDS", 0.01)
     publish_plan(settings, [message(1)])
 
     def look(messages) -> Seen:
