@@ -1,12 +1,15 @@
 """Planning, rendering and sending many messages to a stand-in on loopback, beside the bare SDK posting the same bodies.
 
-``python -m tests.benchmarks.sending [SIZE]``: the ledger is on a PostgreSQL of its own, the last look asks a real source,
-8 threads send. Each stage is a process of its own, so that its peak memory is its own. Nothing here passes or fails.
+``python -m tests.benchmarks.sending [SIZE ...]``: the ledger is on a PostgreSQL of its own, the last look asks a real source,
+8 threads send, shared by as many processes as the machine has processors. The stand-in has every mail on disk before it
+answers, the bare SDK's too. Each stage is a process of its own; memory is the highest sum of all its processes. Processor time
+is also that of PostgreSQL and of the stand-in, for they share the machine. Nothing here passes or fails.
 """
 
 import argparse
 import json
 import os
+import selectors
 import socket
 import sqlite3
 import subprocess
@@ -14,7 +17,12 @@ import sys
 import tempfile
 import threading
 import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
+from functools import wraps
 from pathlib import Path
 
 from cobranca.settings import PROJECT_ROOT, Settings
@@ -24,71 +32,168 @@ NIGHT = date(2026, 11, 18)
 THREADS = 8
 KEY = "SG.benchmark"
 BODIES = 1000
-STAGES = ("fill", "bodies", "bare", "send")
+# Enough to tell what a message costs; in one process, so that nothing else is in the figures.
+PARTS_OF = 3000
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nX-Message-Id: x\r\nConnection: "
+STAGES = ("fill", "bodies", "bare", "send", "parts")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.sending", description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=[10_000], help="numbers of messages")
+    parser.add_argument("--processes", type=int, help="sending processes (default: as the product chooses)")
     parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--provider", help=argparse.SUPPRESS)
     parser.add_argument("--ledger", help=argparse.SUPPRESS)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        serve()
+        serve(arguments.serve)
     elif arguments.stage:
-        run_stage(arguments.stage, arguments.folder, arguments.sizes[0], arguments.provider, arguments.ledger)
+        settings = {"delivery_processes": arguments.processes} if arguments.processes else {}
+        run_stage(arguments.stage, arguments.folder, arguments.sizes[0], arguments.provider, arguments.ledger, settings)
     else:
-        measure(arguments.sizes)
+        measure(arguments.sizes, arguments.processes)
 
 
-def measure(sizes: list[int]) -> None:
+def measure(sizes: list[int], processes: int | None) -> None:
     from cobranca.local.postgres import PrivatePostgres
 
-    server = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.sending", "--serve"], stdout=subprocess.PIPE, text=True)
-    provider = server.stdout.readline().strip()
-    try:
-        with PrivatePostgres() as postgres:
+    with tempfile.TemporaryDirectory() as mails, PrivatePostgres() as postgres:
+        command = [sys.executable, "-m", "tests.benchmarks.sending", "--serve", mails]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            machine = Machine(
+                provider=server.stdout.readline().strip(),
+                stand_in=server.pid,
+                postgres=int((postgres.data / "postmaster.pid").read_text().split()[0]),
+                processes=processes,
+            )
             for number, size in enumerate(sizes):
                 with tempfile.TemporaryDirectory() as folder:
-                    report(size, provider, postgres.create_database(f"ledger_{number}"), Path(folder))
-    finally:
-        server.terminate()
+                    machine.folder = Path(folder)
+                    report(machine, size, lambda name, number=number: postgres.create_database(f"{name}_{number}"))
+        finally:
+            server.terminate()
 
 
-def report(size: int, provider: str, ledger: str, folder: Path) -> None:
+@dataclass
+class Machine:
+    """What a stage runs beside, and the processes whose time counts."""
+
+    provider: str
+    stand_in: int
+    postgres: int
+    processes: int | None
+    folder: Path = Path()
+
+
+@dataclass
+class Figures:
+    """Of one stage: wall seconds as it says itself (without the start of Python), processor seconds, peak MiB."""
+
+    seconds: float
+    own: float
+    stand_in: float
+    postgres: float
+    mebibytes: float
+
+
+def report(machine: Machine, size: int, create_ledger: Callable[[str], str]) -> None:
     print(f"\n{size:,} messages, {THREADS} threads, ledger on PostgreSQL")
-    timed("fill", folder, size, provider, ledger)
-    timed("bodies", folder, size, provider, ledger)
-    rates, peaks = {}, {}
+    timed(machine, "fill", size, "")
+    timed(machine, "bodies", size, "")
+    rates = {}
     for stage, number in (("bare", min(size, 10_000)), ("send", size)):
-        seconds, processor, peaks[stage] = timed(stage, folder, number, provider, ledger)
-        rates[stage] = number / seconds
-        cost = f"{processor / number * 1000:.2f} ms of processor each"
-        print(f"  {stage:<6}{seconds:>8.1f} s {rates[stage]:>8,.0f} messages/s, {cost}, {peaks[stage]:.0f} MiB", flush=True)
-    print(f"  plan + render + send : bare SDK = {rates['send'] / rates['bare']:.2f}")
+        found = timed(machine, stage, number, create_ledger(stage))
+        rates[stage] = number / found.seconds
+        each = {name: getattr(found, name) / number * 1000 for name in ("own", "stand_in", "postgres")}
+        print(
+            f"  {stage:<5}{found.seconds:>7.1f} s{rates[stage]:>7,.0f} messages/s, {found.mebibytes:.0f} MiB; processor "
+            f"{each['own']:.2f} + stand-in {each['stand_in']:.2f} + PostgreSQL {each['postgres']:.2f} ms each",
+            flush=True,
+        )
+    print(f"  plan + render + send : bare SDK = {rates['send'] / rates['bare']:.2f}", flush=True)
+    timed(machine, "parts", min(size, PARTS_OF), create_ledger("parts"))
 
 
-def timed(stage: str, folder: Path, size: int, provider: str, ledger: str) -> tuple[float, float, float]:
-    """Wall and processor seconds as the stage itself measures them (without the start of Python) and its peak MiB."""
-    command = [sys.executable, "-m", "tests.benchmarks.sending", str(size), "--stage", stage, "--folder", str(folder)]
-    process = subprocess.Popen([*command, "--provider", provider, "--ledger", ledger], stdout=subprocess.PIPE, text=True)
+def timed(machine: Machine, stage: str, size: int, ledger: str) -> Figures:
+    command = [sys.executable, "-m", "tests.benchmarks.sending", str(size), "--stage", stage, "--folder", str(machine.folder)]
+    command += ["--provider", machine.provider, "--ledger", ledger]
+    command += ["--processes", str(machine.processes)] if machine.processes else []
+    before = processor_of(machine.stand_in), processor_of(machine.postgres)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    peak = Peak(process.pid)
     told = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
+    if process.wait():
         sys.exit(f"stage {stage} failed")
-    seconds, processor = (float(figure) for figure in told.strip().splitlines()[-1].split())
-    return seconds, processor, usage.ru_maxrss / 1024
+    after = processor_of(machine.stand_in), processor_of(machine.postgres)
+    seconds, own = (float(figure) for figure in told.strip().splitlines()[-1].split())
+    return Figures(seconds, own, after[0] - before[0], after[1] - before[1], peak.end())
 
 
-def run_stage(stage: str, folder: Path, size: int, provider: str, ledger: str) -> None:
-    settings = Settings(PROJECT_ROOT / "include" / "config", folder / "data", "", ledger, "sendgrid")
+def family(pid: int) -> list[int]:
+    """A process and all that it started and that still run."""
+    children = defaultdict(list)
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        if stat := _stat(path):
+            children[int(stat[1])].append(int(path.parent.name))
+    found = [pid]
+    for member in found:
+        found += children[member]
+    return found
+
+
+def processor_of(pid: int) -> float:
+    """Seconds that a process and its children, living and gone, have used so far."""
+    ticks = 0
+    for member in family(pid):
+        if stat := _stat(Path(f"/proc/{member}/stat")):
+            ticks += sum(int(figure) for figure in stat[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(path: Path) -> list[str] | None:
+    """What follows the name, from the state on; ``None`` where the process is gone."""
+    try:
+        return path.read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+class Peak:
+    """Watches the resident memory of a process and its children."""
+
+    def __init__(self, pid: int):
+        self._pid, self._highest, self._over = pid, 0, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.5):
+            pages = 0
+            for member in family(self._pid):
+                try:
+                    pages += int(Path(f"/proc/{member}/statm").read_text().split()[1])
+                except OSError:
+                    continue
+            self._highest = max(self._highest, pages * os.sysconf("SC_PAGE_SIZE"))
+
+    def end(self) -> float:
+        self._over.set()
+        self._thread.join()
+        return self._highest / 2**20
+
+
+def run_stage(stage: str, folder: Path, size: int, provider: str, ledger: str, choices: dict) -> None:
+    settings = Settings(PROJECT_ROOT / "include" / "config", folder / "data", "", ledger, "sendgrid", **choices)
     os.environ["AIRFLOW_CONN_BILLING"] = f"sqlite:///{folder / 'billing.db'}"
     os.environ["AIRFLOW_CONN_SENDGRID"] = json.dumps({"conn_type": "http", "host": provider, "password": KEY})
-    seconds = {"fill": fill, "bodies": write_bodies, "bare": send_bare, "send": send_all}[stage](settings, folder, size)
-    print(seconds, time.process_time())
+    stages = {"fill": fill, "bodies": write_bodies, "bare": send_bare, "send": send_all, "parts": tell_parts}
+    seconds = stages[stage](settings, folder, size)
+    # With the processes that it started and that have ended.
+    print(seconds, sum(os.times()[:4]))
 
 
 def fill(settings: Settings, folder: Path, size: int) -> float:
@@ -177,29 +282,127 @@ def send_all(settings: Settings, folder: Path, size: int) -> float:
     return ended - started
 
 
-def serve() -> None:
-    """Accept every mail as fast as it can be read; a connection may stay open."""
+def tell_parts(settings: Settings, folder: Path, size: int) -> float:
+    """Where the processor time of one process goes, message by message, on a plan of ``size``."""
+    from cobranca.ledger.contacts import ContactLedger
+    from cobranca.reminders import deliver, messages, plan
+    from cobranca.reminders.channels.sendgrid_mail import SendGrid
+    from cobranca.reminders.last_look import LastLook
+    from cobranca.reminders.writing import MessageWriter
+    from reminders.plans import noon
+
+    settings = Settings(settings.config, settings.data, "", settings.ledger, "sendgrid", delivery_processes=1)
+    spent: dict[str, float] = defaultdict(float)
+    _count(spent, "last look", LastLook, "__call__")
+    _count(spent, "write letters", MessageWriter, "write")
+    _count(spent, "post", SendGrid, "send")
+    for name in ("claim", "advance", "renew", "release", "counts", "missing"):
+        _count(spent, "ledger", ContactLedger, name)
+    _count(spent, "read the plan", messages, "_message")
+    with _counted(spent, "plan"):
+        plan(settings, NIGHT)
+    spent.pop("read the plan", None)
+    before = time.process_time()
+    number = deliver(settings, NIGHT, clock=noon(NIGHT)).sent
+    spent["all else"] = time.process_time() - before - sum(spent.values()) + spent["plan"]
+    told = ", ".join(f"{name} {seconds / number * 1000:.2f}" for name, seconds in spent.items())
+    print(f"  in one process, {number:,} messages, ms of processor each: {told}", file=sys.stderr)
+    return 0.0
+
+
+_inside = threading.local()
+
+
+@contextmanager
+def _counted(spent: dict[str, float], part: str) -> Iterator[None]:
+    """Processor time of this thread goes to ``part``, unless it goes to another part already."""
+    if getattr(_inside, "part", None):
+        yield
+        return
+    _inside.part, before = part, time.thread_time()
+    try:
+        yield
+    finally:
+        spent[part] += time.thread_time() - before
+        _inside.part = None
+
+
+def _count(spent: dict[str, float], part: str, owner, name: str) -> None:
+    method = getattr(owner, name)
+
+    @wraps(method)
+    def counted(*args, **kwargs):
+        with _counted(spent, part):
+            return method(*args, **kwargs)
+
+    setattr(owner, name, counted)
+
+
+class _Mail:
+    """One connection: what has come of its request, and where its end will be."""
+
+    def __init__(self, client: socket.socket):
+        self.client, self.head, self.body_from = client, b"", 0
+        self.received = bytearray()
+        self.length: int | None = None
+
+    def is_whole(self) -> bool:
+        if self.length is None and (end := self.received.find(b"\r\n\r\n")) >= 0:
+            self.head = bytes(self.received[:end]).lower()
+            _, _, value = self.head.partition(b"content-length:")
+            self.body_from, self.length = end + 4, int(value.split(b"\r\n", 1)[0])
+        return self.length is not None and len(self.received) >= self.body_from + self.length
+
+    def take(self) -> bytes:
+        body = bytes(self.received[self.body_from : self.body_from + self.length])
+        self.received.clear()
+        self.length = None
+        return body
+
+    @property
+    def closes(self) -> bool:
+        return b"connection: close" in self.head
+
+
+def serve(folder: Path) -> None:
+    """Accept every mail: all that came together are written and flushed to disk together, then each is answered."""
     server = socket.create_server(("127.0.0.1", 0), backlog=256)
+    server.setblocking(False)
     print(f"http://127.0.0.1:{server.getsockname()[1]}", flush=True)
+    waiting = selectors.DefaultSelector()
+    waiting.register(server, selectors.EVENT_READ)
+    log = os.open(folder / "mails", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     while True:
+        whole = [mail for key, _ in waiting.select() if (mail := _receive(waiting, server, key))]
+        if not whole:
+            continue
+        os.writev(log, [part for mail in whole for part in (mail.take(), b"\n")])
+        os.fdatasync(log)
+        for mail in whole:
+            end = b"close" if mail.closes else b"keep-alive"
+            mail.client.sendall(
+                b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nX-Message-Id: x\r\nConnection: " + end + b"\r\n\r\n"
+            )
+            if mail.closes:
+                waiting.unregister(mail.client)
+                mail.client.close()
+        if os.fstat(log).st_size > 2**28:
+            os.ftruncate(log, 0)
+
+
+def _receive(waiting: selectors.BaseSelector, server: socket.socket, key: selectors.SelectorKey) -> _Mail | None:
+    """Take what one connection brings; returns its mail once that is whole."""
+    if key.fileobj is server:
         client, _ = server.accept()
-        threading.Thread(target=answer, args=(client,), daemon=True).start()
-
-
-def answer(client: socket.socket) -> None:
-    with client, client.makefile("rb") as stream:
-        while line := stream.readline():
-            length, closes = 0, False
-            while line != b"\r\n":
-                name, _, value = line.lower().partition(b":")
-                length = int(value) if name == b"content-length" else length
-                closes = closes or (name == b"connection" and value.strip() == b"close")
-                line = stream.readline()
-            stream.read(length)
-            end = b"close" if closes else b"keep-alive"
-            client.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nX-Message-Id: x\r\nConnection: " + end + b"\r\n\r\n")
-            if closes:
-                return
+        waiting.register(client, selectors.EVENT_READ, _Mail(client))
+        return None
+    chunk = key.fileobj.recv(2**18)
+    if not chunk:
+        waiting.unregister(key.fileobj)
+        key.fileobj.close()
+        return None
+    key.data.received += chunk
+    return key.data if key.data.is_whole() else None
 
 
 if __name__ == "__main__":

@@ -85,3 +85,6 @@ def _beat(task: Task, orders, tell, sender: Sender) -> None:
 
 if __name__ == "__main__":
     main()
+    # Everything is closed; only the thread that listens is left, and nothing can wake it.
+    logging.shutdown()
+    os._exit(0)
