@@ -80,11 +80,12 @@ def check(business_date: date | None) -> None:
 
     settings = Settings.from_environment()
     # Only a check may ask the clock: it works on no night.
-    policy = load_policy(settings.config, business_date or date.today())
+    business_date = business_date or date.today()
+    policy = load_policy(settings.config, business_date)
     click.echo(f"policy {policy.version}: valid")
     for warning in policy.warnings:
         click.echo(f"  note: {warning}")
-    rows = check_sources(settings)
+    rows = check_sources(settings, business_date)
     click.echo(report(rows))
     if any(row.problem for row in rows):
         raise ConfigError("some sources cannot be read as configured; see above.")
@@ -228,6 +229,34 @@ def retain(keep_days: int, business_date: date, really: bool) -> None:
     if really:
         retention.apply(settings, planned)
     click.echo(f"nights before {planned.cutoff}: {len(planned.going)} folders, {planned.bytes / 2**20:,.1f} MiB")
+
+
+@commands.group()
+def privacy() -> None:
+    """What people may ask for about their own data (LGPD, art. 18)."""
+
+
+customer_option = click.option(
+    "--customer", required=True, metavar="KEY", help="A customer key (C…), or an account of a source such as erp:1234."
+)
+
+
+@privacy.command("erase")
+@customer_option
+@click.option("--by", required=True, metavar="NAME", help="Who decides.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why, without personal data; it is kept.")
+@business_date_option
+@click.option("--apply", "really", is_flag=True, help="Erase; without this, only tell what would be done.")
+def erase(customer: str, by: str, reason: str, business_date: date, really: bool) -> None:
+    """Erase one payer's personal data everywhere, for good, and leave them out of every landing from then on."""
+    from cobranca.privacy.erase import apply, plan, told
+
+    settings = Settings.from_environment()
+    if really:
+        erasure, left = apply(settings, customer, by=by, reason=reason, business_date=business_date)
+        click.echo(told(settings, erasure, left))
+    else:
+        click.echo(told(settings, plan(settings, customer)))
 
 
 @commands.group()

@@ -7,6 +7,7 @@ payer's number by the customer id of that ERP.
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import ClassVar
 
 import sqlalchemy as sa
 
@@ -15,6 +16,8 @@ from presets.company import Company, D, Event, Invoice, Payer, money
 
 RATE = Decimal("5.25")  # one dollar in reais, for the amounts in the company's own currency
 NOW = datetime(2026, 11, 17, 22, 10)
+# How these systems call the date of a row's last change.
+CHANGED = ("write_date", "modified", "tms")
 
 
 def company_money(invoice: Invoice, cents: int) -> Decimal:
@@ -23,7 +26,13 @@ def company_money(invoice: Invoice, cents: int) -> Decimal:
 
 
 class Books:
-    """Rows by table, written at the end in one transaction."""
+    """Rows by table, written at the end in one transaction.
+
+    Written for the first time, rows were last changed on many days long past. Written again, what differs was changed now,
+    what is not there any more is deleted, and all the rest keeps its date of change.
+    """
+
+    _kept: ClassVar[dict[str, dict[str, list[dict]]]] = {}
 
     def __init__(self, ddl: str):
         self._ddl, self._rows = ddl, {}
@@ -34,16 +43,33 @@ class Books:
     def write(self, url: str) -> None:
         engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
         quote = engine.dialect.identifier_preparer.quote
+        before, self._kept[url] = self._kept.get(url), self._rows
         with engine.begin() as connection:
-            for statement in filter(str.strip, self._ddl.split(";")):
+            for statement in filter(str.strip, self._ddl.split(";") if before is None else ()):
                 connection.exec_driver_sql(statement)
             for table, rows in self._rows.items():
+                _date_changes(rows, None if before is None else before.get(table, []))
+                connection.exec_driver_sql(f"delete from {quote(table)}")
                 columns = list({name: None for row in rows for name in row})
                 names, values = ", ".join(map(quote, columns)), ", ".join(f":p{at}" for at in range(len(columns)))
                 connection.execute(
                     sa.text(f"insert into {quote(table)} ({names}) values ({values})"),
                     [{f"p{at}": _plain(row.get(name), engine) for at, name in enumerate(columns)} for row in rows],
                 )
+
+
+def _date_changes(rows: list[dict], before: list[dict] | None) -> None:
+    known = {_unchanging(row): row for row in before or ()}
+    for at, row in enumerate(rows):
+        for name in CHANGED:
+            if name in row and before is None:
+                row[name] = datetime(2026, 1, 1) + timedelta(days=at % 300)
+            elif name in row:
+                row[name] = known.get(_unchanging(row), {name: NOW})[name]
+
+
+def _unchanging(row: dict) -> tuple:
+    return tuple((name, value) for name, value in row.items() if name not in CHANGED)
 
 
 def _plain(value, engine: sa.Engine):
@@ -348,7 +374,7 @@ def keep_dolibarr(company: Company, url: str) -> dict[str, int]:
             fk_typent=2 if payer.is_company else 1, tms=NOW, **tax_ids,
         )  # fmt: skip
     books.add("llx_societe", rowid=999, nom="Só fornecedor", entity=1, status=1, client=0, tms=NOW)
-    keys, payments = iter(range(1, 10**6)), iter(range(1, 10**6))
+    keys, payments, discounts = iter(range(1, 10**6)), iter(range(1, 10**6)), iter(range(1, 10**6))
 
     def facture(invoice: Invoice, cents: int, due: date, *, day: date, **columns) -> int:
         key = next(keys)
@@ -369,7 +395,7 @@ def keep_dolibarr(company: Company, url: str) -> dict[str, int]:
             "llx_paiement", rowid=payment, ref=f"PAY{payment}", datep=datetime(event.on.year, event.on.month, event.on.day, 12),
             fk_paiement=2, statut=1, tms=NOW, **amounts,
         )  # fmt: skip
-        books.add("llx_paiement_facture", fk_paiement=payment, fk_facture=key, **amounts)
+        books.add("llx_paiement_facture", rowid=payment, fk_paiement=payment, fk_facture=key, **amounts)
 
     for invoice in company.invoices:
         for number, (due, cents) in enumerate(invoice.instalments, 1):
@@ -393,7 +419,7 @@ def keep_dolibarr(company: Company, url: str) -> dict[str, int]:
                     pay(invoice, key, event, part + surplus)
                     if surplus:
                         books.add(
-                            "llx_societe_remise_except", fk_soc=invoice.payer.number, datec=NOW,
+                            "llx_societe_remise_except", rowid=next(discounts), fk_soc=invoice.payer.number, datec=NOW,
                             amount_ttc=company_money(invoice, surplus), multicurrency_amount_ttc=money(surplus), fk_facture=None,
                             fk_facture_source=key, description="(EXCESS RECEIVED)",
                         )  # fmt: skip
@@ -403,7 +429,8 @@ def keep_dolibarr(company: Company, url: str) -> dict[str, int]:
                 elif event.kind == "credit_note":
                     note = facture(invoice, -part, event.on, day=event.on, type=2, fk_statut=2, fk_facture_source=key)
                     books.add(
-                        "llx_societe_remise_except", fk_soc=invoice.payer.number, fk_facture=key, fk_facture_source=note,
+                        "llx_societe_remise_except", rowid=next(discounts), fk_soc=invoice.payer.number, fk_facture=key,
+                        fk_facture_source=note,
                         datec=datetime(event.on.year, event.on.month, event.on.day, 9), amount_ttc=company_money(invoice, part),
                         multicurrency_amount_ttc=money(part), description="(CREDIT_NOTE)",
                     )  # fmt: skip

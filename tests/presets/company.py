@@ -1,6 +1,7 @@
 """One made-up company, free of any ERP: what was invoiced, and everything that happened to it."""
 
 import random
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -115,6 +116,21 @@ def make_company(seed: int = 1, receivables: int = 200) -> Company:
         invoices.append(invoice)
         made += terms
     return Company(payers, invoices)
+
+
+def the_day_before(company: Company) -> Company:
+    """The same company a day earlier: its last invoices not yet written, some not yet settled or cancelled, and one that
+    somebody will delete.
+    """
+    younger = deepcopy(company)
+    del younger.invoices[-12:]
+    for invoice in younger.invoices[-24:]:
+        invoice.cancelled = False
+        del invoice.events[-1:]
+    mistake = deepcopy(younger.invoices[0])
+    mistake.number, mistake.events = len(company.invoices) + 1, []
+    younger.invoices.append(mistake)
+    return younger
 
 
 def _payer(number: int, chance: random.Random) -> Payer:

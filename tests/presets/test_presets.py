@@ -1,11 +1,15 @@
 """The presets against the tables they are made for: one company kept in five ERPs has one aging.
 
 Odoo on PostgreSQL, ERPNext and Dolibarr on MariaDB; Protheus and SAP Business One on SQLite in the shape of their
-SQL Server tables.
+SQL Server tables. All of it is seen through the second of two nights, of which the first three systems are only read the
+changes.
 """
 
+import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,14 +24,16 @@ from cobranca.ledger.feedback import publish_feedback
 from cobranca.manifest import Manifest
 from cobranca.policy import publish_policy
 from cobranca.settings import Settings
-from cobranca.sources import check
+from cobranca.sources import check, presets
+from cobranca.sources.incremental import CHANGED, LEFT, READING
+from cobranca.sources.keys import conditions
 from cobranca.sources.mapping import load_mapping
 from cobranca.sources.presets import preset_file, preset_names
 from cobranca.warehouse.build import prepare
 from cobranca.warehouse.dbt import run_dbt
 from cobranca.warehouse.engines import open_warehouse
 from presets import books
-from presets.company import Company, D, make_company
+from presets.company import Company, D, make_company, the_day_before
 from source_databases import landed, refused
 
 KEEPERS = {
@@ -37,6 +43,7 @@ KEEPERS = {
     "protheus": books.keep_protheus,
     "sap_business_one": books.keep_sap,
 }
+PRESETS = Path(presets.__file__).parent
 SERVERS = {"odoo": "postgres_server", "erpnext": "mariadb_server", "dolibarr": "mariadb_server"}
 
 
@@ -69,7 +76,7 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory, company: Comp
                 undo.append((server, f"preset_{name}"))
             else:
                 url = f"sqlite:///{folder / name}.db"
-            customers |= {(name, key): number for key, number in keep(company, url).items()}
+            customers |= {(name, key): number for key, number in keep(the_day_before(company), url).items()}
             patch.setenv(f"AIRFLOW_CONN_{name.upper()}", url)
             written = CliRunner().invoke(commands, ["sources", "preset", name, "--connection", name])
             assert written.exit_code == 0
@@ -80,7 +87,10 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory, company: Comp
 
 
 @pytest.fixture(scope="module")
-def landing_of_five(installation: Settings) -> Manifest:
+def landing_of_five(installation: Settings, company: Company) -> Manifest:
+    landing.land_all(installation, D - timedelta(days=1), "the night before")
+    for name, keep in KEEPERS.items():
+        keep(company, os.environ[f"AIRFLOW_CONN_{name.upper()}"])
     return landing.land_all(installation, D, "presets")
 
 
@@ -207,6 +217,22 @@ def test_kinds_of_settlement_are_told_apart(landing_of_five: Manifest):
     }
 
 
+@pytest.mark.parametrize("source", ["odoo", "erpnext", "dolibarr"])
+def test_a_night_reads_what_changed_and_lands_everything(landing_of_five: Manifest, source: str):
+    mapping, left = load_mapping(PRESETS / f"{source}.yml"), 0
+    for entity in ("customers", "receivables", "payments"):
+        entry = landing_of_five.entry(f"{source}/{entity}.parquet")
+        if mapping.entity(entity).incremental:
+            assert entry.totals[READING] == "changes" and int(entry.totals[CHANGED]) < int(entry.totals["rows_read"]) / 2
+            left += int(entry.totals[LEFT])
+    assert left
+
+
+def test_reading_changes_gives_the_bytes_of_reading_everything(installation: Settings, landing_of_five: Manifest):
+    apart = replace(installation, data=installation.data / "apart")
+    assert landing.land_all(apart, D, "whole").batch_id == landing_of_five.batch_id
+
+
 @pytest.mark.parametrize("source", list(KEEPERS))
 def test_the_last_look_before_a_message_sees_what_landed(installation: Settings, landing_of_five: Manifest, source: str):
     wanted = [row for row in landed(landing_of_five, source, "receivables") if row["status"] == "open"][:40]
@@ -220,6 +246,15 @@ def test_the_last_look_before_a_message_sees_what_landed(installation: Settings,
     assert [(standing[row["receivable_id"]].amount, standing[row["receivable_id"]].gone) for row in wanted] == [
         (row["amount"], False) for row in wanted
     ]
+    # Asking the tables for the keys' parts gives what reading the tables whole gives.
+    path = installation.config / "sources" / f"{source}.yml"
+    text = path.read_text(encoding="utf-8")
+    assert list(conditions(text))
+    try:
+        path.write_text(re.sub(r"/\* by .*? \*/", "", text), encoding="utf-8")
+        assert landing.standing_now(installation, source, ids) == standing
+    finally:
+        path.write_text(text, encoding="utf-8")
 
 
 def test_every_preset_passes_the_check_of_its_source(installation: Settings):

@@ -1,5 +1,7 @@
 """What ``cobranca check`` and ``cobranca sources preview`` show: enough to repair a source, nothing about a person."""
 
+import re
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -57,10 +59,27 @@ def test_check_prints_one_table_of_everything(settings: Settings, erp, make_sour
         "below",
     ]
     assert "PROBLEM billing payments: the database refuses the query (no such table: invoice_payment); correct the query" in text
-    assert "quarantine erp customers: name missing (1)" in text and "quarantine erp receivables: amount not_positive (1)" in text
+    met = {tuple(re.split(r"\s{2,}", line)) for line in lines[9 : lines.index("", 9)]}
+    assert {
+        ("source", "entity", "column", "rule", "met in the rows tried", "count"),
+        ("erp", "customers", "name", "missing", "row to quarantine", "1"),
+        ("erp", "receivables", "amount", "not_positive", "row to quarantine", "1"),
+        ("erp", "customers", "phone", "normalised", "value rewritten", "2"),
+        ("billing", "receivables", "due_date", "reformatted", "value rewritten", "1"),
+    } <= met
     assert "columns billing customers: customer_id, name" in text and "; without preferred_channel, opt_out_email" in text
     assert "erp: one moment by one transaction, file opened read only" in text
     assert not [word for word in PERSONAL if word in text]
+
+
+def test_check_holds_rows_against_the_limits_of_the_policy(erp_only: Settings, make_source: MakeSource):
+    erp = make_source("erp")
+    erp.add("clientes", CLIENT | {"cpf_cnpj": "123"})
+    erp.add("titulos", TITLE | {"valor": "12345678901.00"}, TITLE | {"id": 2, "vencimento": date(2070, 1, 1)})
+    rows = {row.entity: row for row in check(erp_only, D)}
+    assert rows["receivables"].reasons == {"amount too_large": 1, "due_date due_too_far": 1}
+    assert rows["customers"].emptied == {"tax_id invalid": 1}
+    assert not {row.entity: row for row in check(erp_only)}["receivables"].reasons
 
 
 def test_check_notes_what_is_new_since_the_last_landing(settings: Settings, erp):

@@ -30,6 +30,7 @@ ALIASES = "dim_payer_aliases.parquet"
 
 PAID_MEANWHILE = "pagamento identificado antes do envio"
 GONE = "o título não está mais na fonte"
+UNREADABLE = "um registro do título, do cliente ou de um pagamento não pôde ser lido na fonte"
 CLOSED = "o título foi encerrado na fonte"
 TOO_SLOW = "a última consulta às fontes demorou demais"
 CHANGED = "valor ou vencimento mudou na fonte depois do plano"
@@ -61,6 +62,8 @@ class HearsAgents(Protocol):
 
     def opted_out(self, customer_keys: Sequence[str]) -> set[tuple[str, str]]: ...
 
+    def erased(self, customer_keys: Sequence[str]) -> set[str]: ...
+
 
 class LastLook:
     """Asks each source once for all receivables of a batch of messages. A source that failed is not asked again."""
@@ -84,9 +87,12 @@ class LastLook:
         standing = {source: self._ask(source, sorted(ids)) for source, ids in wanted.items() if source not in self._down}
         payers = {message.customer_key for message in messages}
         heard, opted_out = self._heard(payers), self._ledger.opted_out(sorted(payers))
+        erased = self._ledger.erased(sorted(payers))
         seen = Seen()
         for message in messages:
-            if (message.customer_key, message.channel) in opted_out:
+            if message.customer_key in erased:
+                fate = "cancelled", in_sentence(REASONS["hold_erased"])
+            elif (message.customer_key, message.channel) in opted_out:
                 fate = "cancelled", in_sentence(REASONS["opted_out"])
             else:
                 fate = self._fate(message, standing, heard)
@@ -103,6 +109,8 @@ class LastLook:
         if message.customer_key in heard:
             return "cancelled", heard[message.customer_key]
         now = [(item, standing[item.source][item.receivable_id]) for item in message.items]
+        if any(found.unreadable for _, found in now):
+            return "planned", UNREADABLE
         for check in (_paid, _withdrawn, _forbidden(message.channel)):
             for item, found in now:
                 if fate := check(item, found):

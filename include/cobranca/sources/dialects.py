@@ -144,6 +144,11 @@ def around(dialect_name: str, query: str, select: str, condition: str = "") -> s
     return f"{select} from (\n{query}\n) q{condition}"
 
 
+def blanks_count(dialect: sa.Dialect) -> bool:
+    """Whether ``'a '`` and ``'a'`` differ. SQL Server and MariaDB fill the shorter one up; MySQL 8 and the others do not."""
+    return not (dialect.name == "mssql" or (dialect.name == "mysql" and dialect.is_mariadb))
+
+
 def told_apart(dialect_name: str, column: str, kind: str) -> str:
     """SQL of a column for grouping: texts that differ stay apart, times of one day come together.
 

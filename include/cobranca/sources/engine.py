@@ -30,6 +30,7 @@ from cobranca.errors import ConfigError
 from cobranca.sources import dialects
 from cobranca.sources.bulk import Damaged, TextTable, open_bulk
 from cobranca.sources.dialects import CONNECT_SECONDS, ENGINES
+from cobranca.sources.keys import narrowed
 from cobranca.sources.mapping import SourceMapping
 from cobranca.sources.problem import SourceProblem
 
@@ -186,7 +187,7 @@ class Snapshot:
         """Chunks of the query's rows whose ``column`` is one of ``values``; text is compared without padding.
 
         Whole numbers, UUIDs and text that is known to be ``as_stored`` (unpadded) are compared with the bare column, so that
-        an index of the table below can serve.
+        an index of the table below can serve; for keys joined from parts see :mod:`cobranca.sources.keys`.
         """
         kind = next((kind for one, kind in _BARE.items() if all(isinstance(value, one) for value in values)), sa.String)
         if as_stored or kind is not sa.String:
@@ -194,9 +195,16 @@ class Snapshot:
         else:
             padded = {"oracle": "varchar2(200 char)", "mysql": "char(200)"}.get(self._dialect, "varchar(200)")
             left = f"rtrim(ltrim(cast({column} as {padded})))"  # SQL Server before 2017 has no trim()
-        text = dialects.around(self._dialect, query, "select *").replace(":", chr(92) + ":")
+        text, parts = narrowed(
+            dialects.around(self._dialect, query, "select *").replace(":", chr(92) + ":"),
+            column,
+            values,
+            self._mapping.entity(entity).joined.get(column),
+            blanks_count=dialects.blanks_count(self._connection.dialect),
+        )
         wanted = sa.bindparam("wanted", list(values), type_=kind, expanding=True)
-        statement = sa.text(f"{text} where {left} in :wanted").bindparams(wanted)
+        others = [sa.bindparam(name, found, expanding=True) for name, found in parts.items()]
+        statement = sa.text(f"{text} where {left} in :wanted").bindparams(wanted, *others)
         options = {"stream_results": True}
         result = self._attempt(entity, lambda: self._connection.execute(statement, execution_options=options))
         return self._chunks(entity, result, tuple(result.keys()))

@@ -153,6 +153,13 @@ class CnabFiles(_Strict):
     same_payment_days: Annotated[int, Field(ge=0, le=60)] = 5
 
 
+def _joined(value: str) -> str:
+    from cobranca.sources.keys import parts_of
+
+    parts_of(value)
+    return value
+
+
 def _one_or_more(value: object) -> object:
     return (value,) if isinstance(value, dict) else value
 
@@ -165,11 +172,13 @@ class EntityMapping(_Strict):
     whether all matching files count, or only the one whose name sorts last (exports that are whole each time).
 
     ``incremental`` has only changes read, see :mod:`cobranca.sources.incremental`; each landing still holds the whole state.
+    ``joined`` says how keys of several columns are put together, see :mod:`cobranca.sources.keys`.
     """
 
     query: Annotated[str, AfterValidator(_one_select)]
     cents: tuple[str, ...] = Field(default=(), strict=False)
     incremental: Incremental | None = None
+    joined: dict[str, Annotated[str, AfterValidator(_joined)]] = Field(default={})
     files: str | None = None
     take: Literal["all", "newest"] = "all"
     csv: Csv | None = None
@@ -394,6 +403,7 @@ def _check_places(mapping: SourceMapping, lines: dict[tuple[str, ...], int], pat
                 (*place, "incremental"),
                 f"'{entity.incremental.column}' is no date of {name}; 'column' may be: {', '.join(CHANGE_COLUMNS[name])}",
             )
+        _check_conditions(entity, name, lambda problem, place=place: refuse((*place, "query"), problem))
         for pattern in [entity.files, *(cnab.files for cnab in entity.cnab)]:
             if pattern is not None and (Path(pattern).is_absolute() or ".." in Path(pattern).parts or not pattern.strip()):
                 refuse(
@@ -410,6 +420,25 @@ def _check_places(mapping: SourceMapping, lines: dict[tuple[str, ...], int], pat
         refuse((), "'connection' is missing; name the connection of the database that the queries are for")
     if mapping.reads_files and mapping.folder is None and (mapping.reads_database or mapping.connection is None):
         refuse((), "'folder' is missing; name the folder where the files lie")
+
+
+def _check_conditions(entity: EntityMapping, name: str, refuse: Callable[[str], None]) -> None:
+    """Comments that show where a key may be asked for name a key of the entity, and a part that it has."""
+    from cobranca.sources.keys import conditions, parts_of
+
+    keys = {
+        "customers": ("customer_id",),
+        "receivables": ("receivable_id", "customer_id"),
+        "payments": ("payment_id", "receivable_id"),
+    }
+    for one in conditions(entity.query):
+        if one.column not in keys[name]:
+            refuse(f"the comment 'by {one.column}' names no key of {name}; use one of: {', '.join(keys[name])}")
+        count, _ = parts_of(entity.joined.get(one.column, "1"))
+        if one.part > count:
+            refuse(f"the comment 'by {one.column}.{one.part}' needs 'joined: {{{one.column}: 1/2}}' with that many parts")
+        if not one.is_plain:
+            refuse(f"the comment 'by {one.column}' must compare one column: 'and table.column in (?)', or (#) for whole numbers")
 
 
 def _check_layout(cnab: CnabFiles, refuse: Callable[[str], None]) -> None:

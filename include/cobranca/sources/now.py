@@ -4,6 +4,7 @@ The same queries as landing's are asked, wrapped so that the database returns th
 cleaned by the same rules.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -23,12 +24,14 @@ NOTHING = Decimal("0.00")
 class Standing:
     """One receivable and its customer as the source shows them now.
 
-    ``gone`` means that landing would not accept it now: it was deleted, cannot be read any more, or lost its customer;
-    everything else then has its default. ``open_amount`` is what the source itself calls open (``None`` where its query
+    ``gone`` means that it is not there any more, or lost its customer; ``unreadable`` that there is a row of it, of its
+    customer or of a payment that landing would put into quarantine, so that nobody can say how it stands. Everything else
+    then has its default. ``open_amount`` is what the source itself calls open (``None`` where its query
     returns no such column); ``paid`` adds up every payment, a reversal negative. Amounts are in ``currency`` units.
     """
 
     gone: bool = True
+    unreadable: bool = False
     status: str | None = None
     disputed: bool = False
     due_date: date | None = None
@@ -61,7 +64,7 @@ def paid_now(settings: Settings, source: str, receivable_ids: Sequence[str]) -> 
         return {}
     mapping = get_mapping(settings, source)
     with open_snapshot(mapping) as snapshot:
-        return _Source(settings, mapping, snapshot).paid(list(dict.fromkeys(receivable_ids)))
+        return _Source(settings, mapping, snapshot).paid(list(dict.fromkeys(receivable_ids)))[0]
 
 
 def standing_now(settings: Settings, source: str, receivable_ids: Sequence[str]) -> dict[str, Standing]:
@@ -82,16 +85,18 @@ def standing_now(settings: Settings, source: str, receivable_ids: Sequence[str])
     ids = list(dict.fromkeys(receivable_ids))
     with open_snapshot(mapping) as snapshot:
         asked = _Source(settings, mapping, snapshot)
-        receivables = asked.newest("receivables", "receivable_id", ids)
+        receivables, unreadable = asked.newest("receivables", "receivable_id", ids)
         owners = list(dict.fromkeys(row["customer_id"] for row in receivables.values()))
-        customers = asked.newest("customers", "customer_id", owners)
-        paid = asked.paid(list(receivables))
+        customers, strangers = asked.newest("customers", "customer_id", owners)
+        paid, doubtful = asked.paid(list(receivables))
     standing = dict.fromkeys(ids, Standing())
     for key, row in receivables.items():
         customer = customers.get(row["customer_id"])
-        if customer is not None:
+        if row["customer_id"] in strangers:
+            unreadable.add(key)
+        elif customer is not None:
             standing[key] = _standing(row, customer, paid[key])
-    return standing
+    return standing | dict.fromkeys(unreadable | doubtful, Standing(gone=False, unreadable=True))
 
 
 def _standing(receivable: dict, customer: dict, paid: Decimal) -> Standing:
@@ -109,32 +114,45 @@ class _Source:
     """One source at one moment, asked for some of its rows."""
 
     def __init__(self, settings: Settings, mapping: "SourceMapping", snapshot: "Snapshot"):
+        from cobranca.landing import plausible, previous_landing
+        from cobranca.sources.clean import ANY
         from cobranca.sources.keys import keys_as_stored
 
         self._mapping, self._snapshot = mapping, snapshot
         self._as_stored = keys_as_stored(settings, mapping)
+        landed = previous_landing(settings, date.max)
+        self._bounds = ANY if landed is None else plausible(settings, landed.business_date)
 
-    def paid(self, receivable_ids: list[str]) -> dict[str, Decimal]:
+    def paid(self, receivable_ids: list[str]) -> tuple[dict[str, Decimal], set[str]]:
+        """What was paid, and the receivables of which some payment cannot be read."""
         paid = dict.fromkeys(receivable_ids, NOTHING)
-        for payment in self.newest("payments", "receivable_id", receivable_ids).values():
+        payments, doubtful = self.newest("payments", "receivable_id", receivable_ids)
+        for payment in payments.values():
             amount = payment["amount"]
             paid[payment["receivable_id"]] += -amount if payment["kind"] == "reversal" else amount
-        return paid
+        return paid, doubtful
 
-    def newest(self, entity: str, column: str, values: list[str]) -> dict[str, dict]:
-        """Clean rows of one entity whose ``column`` is one of ``values``, by key; the latest copy of a key counts."""
+    def newest(self, entity: str, column: str, values: list[str]) -> tuple[dict[str, dict], set[str]]:
+        """Clean rows of one entity whose ``column`` is one of ``values``, by key; the latest copy of a key counts.
+
+        Also those of ``values`` that have a row which cannot be read.
+        """
         from cobranca import schema
 
         wanted, key = set(values), schema.KEYS[entity]
         newest: dict[str, dict] = {}
-        for row in self._rows(entity, column, values):
-            # A database may compare without regard to case or accents; a neighbour's row is not the one asked for.
-            if row[column] in wanted and (row[key] not in newest or _age(row) > _age(newest[row[key]])):
-                newest[row[key]] = row
-        return newest
+        refused: set[str] = set()
+        for rows, unreadable in self._rows(entity, column, values):
+            refused |= unreadable & wanted
+            for row in rows:
+                # A database may compare without regard to case or accents; a neighbour's row is not the one asked for.
+                if row[column] in wanted and (row[key] not in newest or _age(row) > _age(newest[row[key]])):
+                    newest[row[key]] = row
+        return newest, refused
 
-    def _rows(self, entity: str, column: str, values: list[str]) -> Iterator[dict]:
-        from cobranca.sources.clean import Cleaner, checked_columns
+    def _rows(self, entity: str, column: str, values: list[str]) -> Iterator[tuple[list[dict], set[str]]]:
+        """Chunk by chunk the rows that can be read, and the values of ``column`` in those that cannot."""
+        from cobranca.sources.clean import Cleaner, checked_columns, texts
         from cobranca.sources.drift import known_columns
         from cobranca.sources.keys import rows_with
 
@@ -143,6 +161,8 @@ class _Source:
         plain = (entity, column) in self._as_stored
         found = rows_with(self._snapshot, entity, query, column, values, as_stored=plain)
         columns = checked_columns(self._mapping.source, entity, found.columns)
-        cleaner = Cleaner(self._mapping.source, entity, columns, wanted.cents)
+        cleaner = Cleaner(self._mapping.source, entity, columns, wanted.cents, self._bounds)
         for chunk in found.chunks:
-            yield from cleaner.clean(chunk).rows.to_pylist()
+            rows = cleaner.clean(chunk).rows.to_pylist()
+            came = Counter(texts([row[columns.index(column)] for row in chunk]).values.to_pylist())
+            yield rows, set(came - Counter(row[column] for row in rows))

@@ -11,13 +11,14 @@ from cobranca.errors import ConfigError
 from cobranca.manifest import Manifest
 from cobranca.settings import Settings
 from cobranca.sources import drift
-from cobranca.sources.clean import Cleaner, checked_columns
+from cobranca.sources.clean import ANY, Bounds, Cleaner, checked_columns
 from cobranca.sources.engine import Snapshot, open_snapshot
 from cobranca.sources.mapping import ENTITY_NAMES, SourceMapping, load_mappings
 from cobranca.sources.problem import SourceProblem
 
 SAMPLE_ROWS = 50
 HEADER = ("source", "entity", "engine", "columns", "rows tried", "quarantine", "state")
+MET_HEADER = ("source", "entity", "column", "rule", "met in the rows tried", "count")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class CheckRow:
 
     ``entity`` is empty where the source as a whole has the problem. ``missing`` are optional columns that the query does
     not return. ``quarantined`` counts the sampled rows that landing would not accept as they are, by ``reasons`` (column
-    and reason). ``moment`` says in words what a landing is read from, ``notes`` what is new since the last landing.
+    and reason); ``repairs`` (column and rule) the values that it writes differently, ``emptied`` (column and reason) the
+    optional ones that it leaves empty. ``moment`` says in words what a landing is read from, ``notes`` what is new since the
+    last landing.
     """
 
     source: str
@@ -38,27 +41,31 @@ class CheckRow:
     rows: int = 0
     quarantined: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    repairs: Counter[str] = field(default_factory=Counter)
+    emptied: Counter[str] = field(default_factory=Counter)
     notes: tuple[str, ...] = ()
     problem: str = ""
     cure: str = ""
 
 
-def check(settings: Settings) -> list[CheckRow]:
-    """Reach each source and read the first rows of each query.
+def check(settings: Settings, business_date: date | None = None) -> list[CheckRow]:
+    """Reach each source and read the first rows of each query, held against the limits of the policy of ``business_date``.
 
-    Every problem of a source is a row of the answer, so that one visit shows them all.
+    Every problem of a source is a row of the answer, so that one visit shows them all. Without a date the rows are only
+    held against what no policy allows.
 
     Raises:
         ConfigError: a source's file is invalid.
     """
-    from cobranca.landing import previous_landing
+    from cobranca.landing import plausible, previous_landing
 
     rows: list[CheckRow] = []
     newest = previous_landing(settings, date.max)
+    bounds = ANY if business_date is None else plausible(settings, business_date)
     for mapping in load_mappings(settings).values():
         try:
             with open_snapshot(mapping) as snapshot:
-                rows += [_check_entity(snapshot, mapping, entity, newest) for entity in ENTITY_NAMES]
+                rows += [_check_entity(snapshot, mapping, entity, newest, bounds) for entity in ENTITY_NAMES]
         except SourceProblem as error:
             rows.append(CheckRow(mapping.source, "", problem=error.problem, cure=error.cure))
         except ConfigError as error:
@@ -68,17 +75,30 @@ def check(settings: Settings) -> list[CheckRow]:
 
 
 def report(rows: Sequence[CheckRow]) -> str:
-    """The rows as a table, with what does not fit into it below."""
+    """The rows as a table, what was met in them as a second one, and below what fits in neither."""
     lines = [table(HEADER, [_told(row) for row in rows])]
+    met = [found for row in rows for found in _met(row)]
+    if met:
+        lines += ["", table(MET_HEADER, met)]
     details = [detail for row in rows for detail in _details(row)]
     moments = dict.fromkeys(f"{row.source}: one moment by {row.moment}" for row in rows if row.moment)
     return "\n".join([*lines, "", *details, *moments]).rstrip()
 
 
+def _met(row: CheckRow) -> list[tuple]:
+    """What landing would do with values of the sampled rows: what it puts aside, leaves empty and rewrites."""
+    kinds = {"row to quarantine": row.reasons, "value left empty": row.emptied, "value rewritten": row.repairs}
+    return [
+        (row.source, row.entity, *name.split(" ", 1), what, count)
+        for what, counts in kinds.items()
+        for name, count in counts.most_common()
+    ]
+
+
 def _told(row: CheckRow) -> tuple:
     if row.problem and not row.columns:
         return row.source, row.entity, row.engine, "", None, None, "PROBLEM, see below"
-    known = len(schema.ENTITIES[row.entity]) - 1
+    known = sum(name not in schema.OURS for name in schema.ENTITIES[row.entity].names)
     state = "PROBLEM, see below" if row.problem else "rows for quarantine" if row.quarantined else "ok"
     return row.source, row.entity, row.engine, f"{len(row.columns)} of {known}", row.rows, row.quarantined, state
 
@@ -88,9 +108,6 @@ def _details(row: CheckRow) -> list[str]:
     found = []
     if row.problem:
         found.append(f"PROBLEM {where}: {row.problem}; {row.cure}".removesuffix("; "))
-    if row.reasons:
-        reasons = ", ".join(f"{reason} ({count})" for reason, count in row.reasons.most_common())
-        found.append(f"quarantine {where}: {reasons}")
     if row.columns and not row.problem:
         found.append(
             f"columns {where}: {', '.join(row.columns)}" + (f"; without {', '.join(row.missing)}" if row.missing else "")
@@ -98,7 +115,7 @@ def _details(row: CheckRow) -> list[str]:
     return found + [f"note {where}: {note}" for note in row.notes]
 
 
-def _check_entity(snapshot: Snapshot, mapping: SourceMapping, entity: str, newest: Manifest | None) -> CheckRow:
+def _check_entity(snapshot: Snapshot, mapping: SourceMapping, entity: str, newest: Manifest | None, bounds: Bounds) -> CheckRow:
     wanted = mapping.entity(entity)
     told = {"engine": snapshot.engine, "moment": snapshot.moment}
     columns: tuple[str, ...] = ()
@@ -109,7 +126,7 @@ def _check_entity(snapshot: Snapshot, mapping: SourceMapping, entity: str, newes
             query, shape = drift.compared_entity(snapshot, mapping, entity, before)
             stream = snapshot.stream(entity, snapshot.first_rows(query, SAMPLE_ROWS))
             columns = checked_columns(mapping.source, entity, stream.columns)
-            cleaner = Cleaner(mapping.source, entity, columns, wanted.cents)
+            cleaner = Cleaner(mapping.source, entity, columns, wanted.cents, bounds)
             for chunk in stream.chunks:
                 bad = cleaner.clean(chunk).quarantine
                 reasons.update(
@@ -122,10 +139,12 @@ def _check_entity(snapshot: Snapshot, mapping: SourceMapping, entity: str, newes
         entity,
         **told,
         columns=columns,
-        missing=tuple(name for name in schema.ENTITIES[entity].names if name != "source" and name not in columns),
+        missing=tuple(name for name in schema.ENTITIES[entity].names if name not in schema.OURS and name not in columns),
         rows=cleaner.rows_read,
         quarantined=sum(reasons.values()),
         reasons=reasons,
+        repairs=cleaner.repairs,
+        emptied=cleaner.notes,
         notes=tuple(_changes(shape)),
     )
 
