@@ -77,6 +77,58 @@ def test_the_migrations_make_exactly_the_declared_tables(engine):
         assert compare_metadata(context, metadata) == []
 
 
+@pytest.fixture
+def batch_of_two(engine):
+    """A worker that is given up for dead has handed over both contacts of a batch that leaves in half an hour."""
+    ledger = ContactLedger(engine, patience_seconds=0)
+    planned = [
+        {name: value for name, value in contact(n).items() if name != "state"} | {"requires_approval": False} for n in (1, 2)
+    ]
+    ledger.plan(NIGHT, "b1", [[(one, []) for one in planned]])
+    keys = ledger.claim(NIGHT, "b1", "asleep", limit=9, after="", lease_seconds=60)
+    ledger.schedule("asleep", keys, "late", 1800)
+    return ledger
+
+
+def state_of(ledger: ContactLedger) -> dict[str, str]:
+    with ledger.engine.connect() as connection:
+        return dict(connection.execute(sa.select(contacts.c.message_key, contacts.c.state)).all())
+
+
+def test_who_wakes_up_while_its_batch_is_cancelled_may_not_write_it_down_as_sent(batch_of_two):
+    ledger = batch_of_two
+    ledger.advance("asleep", ended=[], start=["m1", "m2"], lease_seconds=-1)
+    ledger.recover()
+    assert ledger.batches_in_doubt(NIGHT, 660) == ["late"]
+    # The provider is being asked to cancel it at this moment.
+    ledger.advance("asleep", ended=[Ended("m1", "sent"), Ended("m2", "sent")], start=[], lease_seconds=60)
+    assert ledger.take_back(NIGHT, "late", "cancelado") == 2
+    assert state_of(ledger) == {"m1": "planned", "m2": "planned"}
+
+
+@pytest.mark.parametrize("other", ["sending", "sent"])
+def test_a_batch_of_which_somebody_knows_more_is_not_cancelled(batch_of_two, other):
+    ledger = batch_of_two
+    ledger.advance("asleep", ended=[], start=["m1"], lease_seconds=-1)
+    ledger.recover()
+    ledger.advance("asleep", ended=[], start=["m2"], lease_seconds=60)
+    if other == "sent":
+        ledger.advance("asleep", ended=[Ended("m2", "sent")], start=[], lease_seconds=60)
+    assert state_of(ledger) == {"m1": "unknown", "m2": other}
+    assert ledger.batches_in_doubt(NIGHT, 660) == []
+
+
+def test_a_message_that_leaves_at_once_belongs_to_no_earlier_batch(batch_of_two):
+    ledger = batch_of_two
+    ledger.release("asleep", ["m1", "m2"])
+    # Since then batches were switched off.
+    keys = ledger.claim(NIGHT, "b1", "awake", limit=9, after="", lease_seconds=60)
+    ledger.advance("awake", ended=[], start=keys, lease_seconds=60)
+    ledger.advance("awake", ended=[Ended(key, "unknown") for key in keys], start=[], lease_seconds=60)
+    assert ledger.batches_in_doubt(NIGHT, 660) == []
+    assert ledger.take_back(NIGHT, "late", "cancelado") == 0
+
+
 def _open(url: str) -> None:
     open_ledger(url).dispose()
 
