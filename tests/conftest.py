@@ -7,7 +7,20 @@ from pathlib import Path
 import pytest
 
 from cobranca.settings import PROJECT_ROOT, Settings
+from distribution import ByNight, place_of
 from servers import MariadbUnavailable, PostgresUnavailable, PrivateMariadb, PrivatePostgres, unavailable
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest first where several workers share the tests; alone, one wants to hear of the short ones first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: place_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    config.option.loadscopereorder = False
+    return ByNight(config, log)
 
 
 @pytest.fixture(scope="session")

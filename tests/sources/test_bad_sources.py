@@ -122,7 +122,7 @@ def test_two_runs_of_one_date_do_not_mix(erp_only: Settings, make_source: MakeSo
     erp.add("clientes", CLIENT)
     erp.add("titulos", *[TITLE | {"id": n} for n in range(1, 50)])
     erp.add("baixas", *[SETTLEMENT | {"id": n, "titulo_id": n} for n in range(1, 50)])
-    stop = threading.Event()
+    stop, committed = threading.Event(), threading.Event()
 
     def write() -> None:  # one title and its settlement at a time, in one transaction: equal counts in every state
         number = 50
@@ -131,11 +131,13 @@ def test_two_runs_of_one_date_do_not_mix(erp_only: Settings, make_source: MakeSo
                 connection.execute(erp.tables.tables["titulos"].insert(), [TITLE | {"id": number}])
                 connection.execute(erp.tables.tables["baixas"].insert(), [SETTLEMENT | {"id": number, "titulo_id": number}])
             number += 1
+            committed.set()
             time.sleep(0.005)
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
+        assert committed.wait(60)
         with ThreadPoolExecutor(2) as runs:
             done = [runs.submit(landing.land_all, erp_only, D, f"run {n}") for n in range(2)]
             batches = {run.result(60).batch_id for run in done}

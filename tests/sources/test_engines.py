@@ -230,7 +230,7 @@ def test_a_statement_that_takes_too_long_is_ended(erp_only: Settings, make_sourc
     ):
         for _ in snapshot.stream("customers", slow).chunks:
             pass
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 25, "it would have slept for 30 s"
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -326,18 +326,25 @@ def test_a_writer_is_not_held_up_by_a_reader(erp_only: Settings, make_source: Ma
     erp = make_source("erp", "postgresql")
     erp.add("clientes", CLIENT)
     erp.add("titulos", TITLE)
-    stop = threading.Event()
+    stop, committed = threading.Event(), threading.Event()
 
     def write() -> None:
         number = 0
         while not stop.is_set():
             number += 1
             erp.add("baixas", SETTLEMENT | {"id": number})
+            committed.set()
+
+    def land(run: str) -> int:
+        rows = landing.land_all(erp_only, D, run).entry("erp/payments.parquet").rows
+        committed.clear()
+        assert committed.wait(60)
+        return rows
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        counts = [landing.land_all(erp_only, D, f"run {n}").entry("erp/payments.parquet").rows for n in range(3)]
+        counts = [land(f"run {n}") for n in range(3)]
     finally:
         stop.set()
         writer.join()
