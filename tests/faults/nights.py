@@ -111,7 +111,11 @@ class Night:
     def run(self, provider_url: str, **wish) -> tuple[int, dict]:
         process = self.start(provider_url, **wish)
         process.join(timeout=120)
-        return process.exitcode, json.loads(self.result.read_text()) if process.exitcode == 0 else {}
+        return process.exitcode, self.told() if process.exitcode == 0 else {}
+
+    def told(self) -> dict:
+        """The counts that the newest worker returned."""
+        return json.loads(self.result.read_text())
 
     def states(self) -> dict[str, str]:
         engine = open_ledger(self.settings.ledger)
@@ -194,6 +198,18 @@ def random_night(seed: int, settings: Settings, ledger_url: str, folder: Path, c
         injected.update({name: number for name, number in provider.behaved.items() if name not in ("ok", "slow")})
         doubt = provider.ambiguous + IN_DOUBT * (injected["killed"] + injected["asleep"] + injected["broke off"])
         return Outcome(injected, night.report(provider), doubt, counts)
+
+
+def sending_processes(worker: BaseProcess, number: int = 1, seconds: float = 60) -> list[int]:
+    """The processes that a worker has started, once there are so many of them."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and worker.is_alive():
+        with contextlib.suppress(OSError):
+            found = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+            if len(found) >= number:
+                return [int(pid) for pid in found]
+        time.sleep(0.01)
+    return []
 
 
 def _script(rng: random.Random) -> list[str]:

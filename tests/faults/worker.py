@@ -2,7 +2,8 @@
 
 A wish holds config, data, ledger, night, environment, log and result (files), and optionally ``die_at`` or ``stop_at`` (a
 point) with ``die_on`` (which time it is reached, from 1), ``lease``, ``patience``, ``timeout`` and ``fresh`` in seconds,
-``claim_size``, ``debug``, and a ``mutation``: one of the guards taken out, to see that the checker notices.
+``claim_size``, ``debug``, ``processes`` (more than one only on PostgreSQL), and a ``mutation``: one of the guards taken out, to
+see that the checker notices.
 """
 
 import json
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from cobranca.connections import get_connection
 from cobranca.ledger import contacts as contacts_module
 from cobranca.ledger.contacts import ContactLedger
-from cobranca.reminders import deliver, sender
+from cobranca.reminders import deliver, sender, workers
 from cobranca.reminders.channels.sendgrid_mail import SendGrid
 from cobranca.reminders.last_look import LastLook, Seen
 from cobranca.settings import Settings
@@ -107,8 +108,16 @@ def run(wish: dict) -> None:
     sender.FRESH_SECONDS = wish.get("fresh", sender.FRESH_SECONDS)
     sender.GRACE_SECONDS = min(sender.FRESH_SECONDS, sender.GRACE_SECONDS)
     night = date.fromisoformat(wish["night"])
-    settings = Settings(Path(wish["config"]), Path(wish["data"]), "", wish["ledger"], "sendgrid")
-    channel = SendGrid(get_connection("sendgrid"), timeout_seconds=wish.get("timeout", 0.5), threads=4)
+    number = wish.get("processes", 1)
+    settings = Settings(Path(wish["config"]), Path(wish["data"]), "", wish["ledger"], "sendgrid", delivery_processes=number)
+    channel = None
+    if number == 1:
+        channel = SendGrid(get_connection("sendgrid"), timeout_seconds=wish.get("timeout", 0.5), threads=4)
+    else:
+        # They open their own channels, and share its eight threads.
+        connection = json.loads(os.environ["AIRFLOW_CONN_SENDGRID"]) | {"extra": {"timeout_seconds": wish.get("timeout", 0.5)}}
+        os.environ["AIRFLOW_CONN_SENDGRID"] = json.dumps(connection)
+        workers.MESSAGES_A_PROCESS = 1
     counts = deliver(
         settings,
         night,

@@ -9,7 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from queue import Empty, SimpleQueue
 
@@ -52,6 +52,8 @@ class Terms:
     claim_size: int = 500
     threads: int = 8
     doubts: int = DOUBTS_IN_A_ROW
+    fresh_seconds: float = field(default_factory=lambda: FRESH_SECONDS)
+    grace_seconds: float = field(default_factory=lambda: GRACE_SECONDS)
 
 
 class Sender:
@@ -170,6 +172,7 @@ class Sender:
 
     def _looked_at(self, messages: list[Message]) -> Iterator[tuple[Message, float]]:
         """Messages that may leave, each with the moment until which its last look is fresh."""
+        fresh = self.terms.fresh_seconds
         too_early = {message.message_key for message in messages if not self.may_leave(message)}
         self.ledger.release(self.owner, sorted(too_early), reason=WAITS_FOR_ITS_HOUR)
         waiting = deque(message for message in messages if message.message_key not in too_early)
@@ -179,11 +182,11 @@ class Sender:
             for (state, reason), keys in seen.by_fate().items():
                 self.ledger.release(self.owner, keys, state, reason)
             waiting = deque(seen.ready)
-            if time.monotonic() - looked_at > FRESH_SECONDS:
+            if time.monotonic() - looked_at > fresh:
                 self.ledger.release(self.owner, [message.message_key for message in waiting], reason=TOO_SLOW)
                 return
-            while waiting and time.monotonic() - looked_at <= FRESH_SECONDS:
-                yield waiting.popleft(), looked_at + FRESH_SECONDS
+            while waiting and time.monotonic() - looked_at <= fresh:
+                yield waiting.popleft(), looked_at + fresh
 
     def _letters(self, messages: list[Message]) -> Letters:
         try:
@@ -273,7 +276,7 @@ class Sender:
         the ledger during which anybody may have paid."""
         if self._stop.is_set():
             return NOT_BEGUN
-        if time.monotonic() > fresh_until + GRACE_SECONDS:
+        if time.monotonic() > fresh_until + self.terms.grace_seconds:
             return TOO_OLD
         outcome = self.channel.send(letter)
         if outcome.result in ("retry", "halt"):

@@ -148,18 +148,21 @@ def _connection_for(request, timeout: float) -> http.client.HTTPConnection:
 
 
 class SendGrid:
-    """Sends through ``connection``: its password is the API key, its host (optional) another base address."""
+    """Sends through ``connection``: its password is the API key, its host (optional) another base address, its extra
+    ``timeout_seconds`` (optional) how long an answer is waited for."""
 
     name = "sendgrid"
     is_real = True
 
-    def __init__(self, connection: Connection, *, timeout_seconds: float = TIMEOUT_SECONDS, threads: int = 8):
+    def __init__(self, connection: Connection, *, timeout_seconds: float | None = None, threads: int = 8):
         if not connection.password:
             raise ConfigError(
                 f"connection '{connection.conn_id}' has no password; put the SendGrid API key there "
                 f"(AIRFLOW_CONN_{connection.conn_id.upper()}='http://:SG.…@')."
             )
         self.threads = threads
+        if timeout_seconds is None:
+            timeout_seconds = _seconds(connection)
         api = SendGridAPIClient(api_key=connection.password, host=_base_address(connection))
         api.client = _Client(
             host=api.host, request_headers=api._default_headers, version=3, timeout=timeout_seconds, kept=threading.local()
@@ -318,6 +321,16 @@ def _seconds_until_reset(headers) -> float | None:
         return max(0.0, float(headers.get("X-RateLimit-Reset")) - time.time())
     except (TypeError, ValueError):
         return None
+
+
+def _seconds(connection: Connection) -> float:
+    try:
+        seconds = float(connection.extra.get("timeout_seconds", TIMEOUT_SECONDS))
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds <= 120:
+        raise ConfigError(f"connection '{connection.conn_id}' has an extra timeout_seconds that is not from 0 to 120 seconds.")
+    return seconds
 
 
 def _base_address(connection: Connection) -> str:
