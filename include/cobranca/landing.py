@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from cobranca import manifest
 from cobranca.errors import PartitionError, SourceError
 from cobranca.manifest import FileEntry, Manifest
+from cobranca.privacy.turns import waits_for_erasures
 from cobranca.settings import Settings
 from cobranca.sources.now import Standing, paid_now, standing_now
 
@@ -63,6 +64,7 @@ def sources(settings: Settings) -> list[str]:
     return list(load_mappings(settings))
 
 
+@waits_for_erasures
 def land_source(settings: Settings, business_date: date, source: str, run_key: str) -> None:
     """Read all entities of one source, from one read-only snapshot, into this run's draft.
 
@@ -81,6 +83,8 @@ def land_source(settings: Settings, business_date: date, source: str, run_key: s
 
 
 def _read_source(settings: Settings, business_date: date, source: str, run_key: str) -> None:
+    from cobranca.privacy.erasures import read_erasures
+    from cobranca.privacy.redact import redact_landed
     from cobranca.sources import drift
     from cobranca.sources.engine import open_snapshot
     from cobranca.sources.incremental import read
@@ -101,7 +105,8 @@ def _read_source(settings: Settings, business_date: date, source: str, run_key: 
             extracts = {
                 entity: read(snapshot, mapping, entity, partial, business_date, previous, bounds) for entity in ENTITY_NAMES
             }
-        entries = drift.noted(settle(source, extracts, partial), shapes)
+        settled = redact_landed(partial, source, settle(source, extracts, partial), read_erasures(settings))
+        entries = drift.noted(settled, shapes)
         body = json.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False)
         manifest.write_atomically(partial / _SUMMARY, body + "\n")
         os.replace(partial, target)
@@ -110,6 +115,7 @@ def _read_source(settings: Settings, business_date: date, source: str, run_key: 
         raise
 
 
+@waits_for_erasures
 def accept(
     settings: Settings, business_date: date, run_key: str, check: Callable[[LandingDraft], object] = lambda draft: None
 ) -> Manifest:

@@ -44,7 +44,10 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a published partition holds. ``inputs`` names the batches and versions it was made from."""
+    """What a published partition holds. ``inputs`` names the batches and versions it was made from.
+
+    ``amended`` says why files were changed after they were published, once for each time; see :func:`amend`.
+    """
 
     kind: str
     business_date: date
@@ -52,6 +55,7 @@ class Manifest:
     files: tuple[FileEntry, ...]
     inputs: Mapping[str, str]
     folder: Path
+    amended: tuple[str, ...] = ()
 
     def path(self, name: str) -> Path:
         """Absolute path of one file.
@@ -136,6 +140,46 @@ def publish(
     return _manifest(body, root)
 
 
+def amend(root: Path, changed: Mapping[str, Path], note: str) -> Manifest:
+    """Put other files in the place of some of the current batch's, rows and totals unchanged, atomically and for good.
+
+    For what must not be kept (LGPD), not for corrections. The batch keeps its id, by which verdicts and the ledger name
+    it; the manifest seals the new bytes and says ``note``. What was there before is removed. ``changed`` maps names to
+    files on the same disk, which are moved; after a crash the batch is the old one or the new one, and a repetition
+    leaves nothing behind.
+
+    Raises:
+        PartitionError: there is no batch, or it has no file of such a name.
+    """
+    current = read_manifest(root)
+    target = root / f"{current.batch_id}.{len(current.amended) + 1}"
+    discard(target)
+    for entry in current.files:
+        place = target / entry.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if entry.name not in changed:
+            second_name(current.path(entry.name), place)
+    for name, path in changed.items():
+        current.entry(name)
+        os.replace(path, target / name)
+    files = [FileEntry.of(target, entry.name, entry.rows, entry.totals) for entry in current.files]
+    body = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
+    body |= {"folder": target.name, "amended": [*current.amended, note], "files": [asdict(entry) for entry in files]}
+    write_atomically(root / MANIFEST, json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+    discard(current.folder)
+    return _manifest(body, root)
+
+
+def second_name(path: Path, place: Path) -> None:
+    """Have a file under one more name, without copying it where the disk can do that."""
+    try:
+        os.link(path, place)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(path, place)
+
+
 def read_manifest(root: Path, *, verify: bool = False) -> Manifest:
     """Read the current batch of a partition.
 
@@ -182,5 +226,6 @@ def _manifest(body: Mapping, root: Path) -> Manifest:
         batch_id=body["batch_id"],
         files=tuple(FileEntry(**entry) for entry in body["files"]),
         inputs=body["inputs"],
-        folder=root / body["batch_id"],
+        folder=root / body.get("folder", body["batch_id"]),
+        amended=tuple(body.get("amended", ())),
     )

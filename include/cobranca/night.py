@@ -7,6 +7,7 @@ from functools import partial
 from cobranca import outbound
 from cobranca.errors import ConfigError
 from cobranca.manifest import Manifest
+from cobranca.privacy.turns import waits_for_erasures
 from cobranca.settings import Settings
 
 
@@ -61,6 +62,7 @@ def build(settings: Settings, business_date: date) -> str:
     return f"candidate batch {warehouse.build(settings, business_date).batch_id}"
 
 
+@waits_for_erasures
 def approve(settings: Settings, business_date: date) -> Manifest:
     """Judge the candidate plan; publish it when no critical check fails.
 
@@ -82,9 +84,14 @@ def reminders(settings: Settings, business_date: date) -> str:
     """Write the plan into the ledger and deliver what is still to be delivered."""
     from cobranca import reminders as sending
     from cobranca.quality import read_verdict
+    from cobranca.reminders.delivery import VolumeUnusual
 
     sending.plan(settings, business_date)
-    told = str(sending.deliver(settings, business_date))
+    try:
+        told = str(sending.deliver(settings, business_date))
+    except VolumeUnusual as question:
+        # The agents' queues and the reports do not wait for the answer.
+        return str(question)
     if read_verdict(settings, business_date, "plan").degraded:
         told += "; nothing is sent while the newest payments are too old to know who has paid"
     return told

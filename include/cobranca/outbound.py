@@ -1,12 +1,12 @@
 """The outbound partition: tonight's plan, frozen. Consumers read the approved batch of a date and nothing else."""
 
-import os
-import shutil
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 from cobranca.errors import PartitionError
-from cobranca.manifest import Manifest, draft_folder, publish, read_manifest
+from cobranca.manifest import Manifest, draft_folder, publish, read_manifest, second_name
+from cobranca.privacy.turns import waits_for_erasures
 from cobranca.settings import Settings
 
 VERDICT = "verdict.json"
@@ -26,6 +26,17 @@ def read_candidate(settings: Settings, business_date: date) -> Manifest:
     return read_manifest(candidate_root(settings, business_date), verify=True)
 
 
+def approved_batches(settings: Settings) -> Iterator[Manifest]:
+    """The approved batch of every night that is kept, the oldest first."""
+    for root in settings.nights("outbound").values():
+        try:
+            yield read_manifest(root)
+        except PartitionError:
+            # A night whose plan was never approved left nothing but its candidate.
+            continue
+
+
+@waits_for_erasures
 def approve(settings: Settings, business_date: date, candidate: Manifest) -> Manifest:
     """Publish a candidate as the approved batch of its date; the gate calls this once its verdict is written."""
     root = settings.folder("outbound", business_date)
@@ -34,11 +45,7 @@ def approve(settings: Settings, business_date: date, candidate: Manifest) -> Man
         target = draft / entry.name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
-        try:
-            os.link(candidate.path(entry.name), target)
-        except OSError:
-            # File systems without hard links get a copy.
-            shutil.copyfile(candidate.path(entry.name), target)
+        second_name(candidate.path(entry.name), target)
     return publish(
         root, draft, kind="outbound", business_date=business_date, files=list(candidate.files), inputs=candidate.inputs,
         keep_previous=True,

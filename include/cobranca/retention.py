@@ -49,7 +49,7 @@ def plan(settings: Settings, business_date: date, keep_days: int) -> Retention:
     going = {
         folder: sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         for kind in AGED_OUT
-        for night, folder in _nights_of(settings, kind).items()
+        for night, folder in settings.nights(kind).items()
         if night < cutoff and night not in staying
     }
     last_of_month = {(night.year, night.month): night for night in sorted(_approved(settings))}
@@ -69,19 +69,9 @@ def apply(settings: Settings, retention: Retention) -> None:
         shutil.rmtree(folder)
 
 
-def _nights_of(settings: Settings, kind: str) -> dict[date, Path]:
-    found = {}
-    for folder in sorted((settings.data / kind).glob("????-??-??")):
-        try:
-            found[parse_business_date(folder.name)] = folder
-        except ConfigError:
-            continue
-    return found
-
-
 def _approved(settings: Settings) -> set[date]:
     found = set()
-    for night, folder in _nights_of(settings, "outbound").items():
+    for night, folder in settings.nights("outbound").items():
         try:
             read_manifest(folder)
         except PartitionError:
@@ -95,11 +85,11 @@ def _needed(settings: Settings, cutoff: date) -> dict[date, str]:
     needed: dict[date, str] = {}
     for night in _unsettled_nights(settings):
         needed[night] = "the ledger has messages of that night that are not settled"
-    for night in sorted(_nights_of(settings, "landing")):
+    for night in sorted(settings.nights("landing")):
         if night >= cutoff:
             for earlier in _inputs_of(settings, night):
                 needed.setdefault(earlier, f"the landing of {night} was made from it")
-    landed, approved = _nights_of(settings, "landing"), _approved(settings)
+    landed, approved = settings.nights("landing"), _approved(settings)
     if landed:
         needed.setdefault(max(landed), "it is the newest landing, with which the next is compared")
     if approved:

@@ -24,7 +24,7 @@ ENTITIES: dict[str, pa.Schema] = {
     "customers": _table(
         source=TEXT, customer_id=TEXT, name=TEXT, tax_id=TEXT, email=TEXT, phone=TEXT, city=TEXT, state=TEXT,
         segment=TEXT, contract_type=TEXT, preferred_channel=TEXT, opt_out_email=FLAG, opt_out_phone=FLAG,
-        legal_hold=FLAG, deceased=FLAG, updated_at=TIME,
+        legal_hold=FLAG, deceased=FLAG, updated_at=TIME, erased_key=TEXT,
     ),
     "receivables": _table(
         source=TEXT, receivable_id=TEXT, customer_id=TEXT, due_date=DATE, amount=MONEY, document_number=TEXT,
@@ -36,6 +36,9 @@ ENTITIES: dict[str, pa.Schema] = {
         method=TEXT, updated_at=TIME,
     ),
 }  # fmt: skip
+
+# Columns that landing fills in itself: the source's name, and the key of a payer whose personal data were erased.
+OURS = ("source", "erased_key")
 
 REQUIRED: dict[str, tuple[str, ...]] = {
     "customers": ("customer_id", "name"),

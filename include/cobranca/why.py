@@ -13,7 +13,7 @@ from itertools import groupby
 from cobranca.errors import ConfigError, PartitionError
 from cobranca.manifest import Manifest, read_manifest
 from cobranca.money import format_money
-from cobranca.outbound import read_batch
+from cobranca.outbound import approved_batches, read_batch
 from cobranca.settings import Settings
 from cobranca.words import CHANNELS, CLASSES, DECISIONS, contact_state, in_sentence, reason
 
@@ -65,14 +65,25 @@ def explain(settings: Settings, customer: str, business_date: date | None = None
         if night is None:
             raise _unknown(customer, f"on {business_date}")
         return "\n".join(_one_night(night, _outcomes(settings, [night])))
-    batches = list(_approved(settings))
+    nights = nights_of(settings, customer)
+    outcomes = _outcomes(settings, nights)
+    return "\n".join([*_timeline(nights, outcomes), "", *_one_night(nights[-1], outcomes)])
+
+
+def nights_of(settings: Settings, customer: str) -> list[Night]:
+    """What every approved batch that is kept says of one payer, the oldest first.
+
+    Raises:
+        ConfigError: nobody of that key was known on any night.
+        PartitionError: no plan was ever approved.
+    """
+    batches = list(approved_batches(settings))
     if not batches:
         raise PartitionError(f"no plan was ever approved under {settings.data}; run a night first.")
     nights = [night for batch in batches if (night := _read(settings, batch, customer)) is not None]
     if not nights:
         raise _unknown(customer, f"on any of the {len(batches)} nights")
-    outcomes = _outcomes(settings, nights)
-    return "\n".join([*_timeline(nights, outcomes), "", *_one_night(nights[-1], outcomes)])
+    return nights
 
 
 def _unknown(customer: str, when: str) -> ConfigError:
@@ -82,16 +93,6 @@ def _unknown(customer: str, when: str) -> ConfigError:
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
-
-
-def _approved(settings: Settings) -> Iterator[Manifest]:
-    """The approved batches, the oldest first."""
-    for folder in sorted((settings.data / "outbound").glob("????-??-??")):
-        try:
-            yield read_manifest(folder)
-        except PartitionError:
-            # a night whose plan was never approved left nothing but its candidate
-            continue
 
 
 def _read(settings: Settings, batch: Manifest, customer: str) -> Night | None:

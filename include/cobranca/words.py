@@ -49,6 +49,7 @@ REASONS = {
     "hold_paid_claim": "Cliente informou que já pagou: em verificação",
     "hold_refused": "Recusou-se a pagar: pausa antes de novo contato",
     "hold_scheduled": "Retorno agendado",
+    "hold_erased": "Dados pessoais apagados a pedido do titular (LGPD, art. 18)",
     "hold_reversal": "Estorno maior do que o pagamento conhecido: uma pessoa confere antes de qualquer contato",
 }
 

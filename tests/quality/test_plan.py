@@ -231,6 +231,8 @@ REFUSED_BY_THE_LANDING = {
     "opted out of calls": (set_in("erp/customers", 1, opt_out_phone=True), {"fct_decisions willing_customers"}),
     "under legal hold": (set_in("erp/customers", 1, legal_hold=True), {"fct_decisions willing_customers"}),
     "deceased": (set_in("erp/customers", 0, deceased=True), {"fct_decisions willing_customers"}),
+    "erased and written to": (set_in("erp/customers", 0, erased_key="C1"), {"fct_decisions erased_left_alone"}),
+    "erased and held for another reason": (set_in("erp/customers", 2, erased_key="C3"), {"fct_decisions erased_left_alone"}),
 }
 
 
@@ -399,7 +401,10 @@ def test_a_plan_without_its_landing_is_refused(settings):
         verdict = read_verdict(settings, D, "plan")
     broken = {check.name for check in verdict.checks if check.broken}
     assert not verdict.passed
-    needing = {"open_at_the_source", "willing_customers", "respected_wishes", "nobody_on_hold", "unpaid_debts", "contact_day"}
+    needing = {
+        "open_at_the_source", "willing_customers", "erased_left_alone", "respected_wishes", "nobody_on_hold", "unpaid_debts",
+        "contact_day",
+    }  # fmt: skip
     assert broken == needing
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from cobranca import landing
 from cobranca.cli import commands
-from cobranca.schema import ENTITIES, REQUIRED
+from cobranca.schema import ENTITIES, OURS, REQUIRED
 from cobranca.settings import PROJECT_ROOT, Settings
 from source_databases import D, landed, refused
 
@@ -65,7 +65,7 @@ def test_the_table_of_the_readme_names_every_column_and_what_is_required():
     for entity, schema in ENTITIES.items():
         row = re.search(rf"^\| {entity} \| (.*) \|$", SECTION, re.MULTILINE).group(1)
         names = [part.strip() for part in re.sub(r"\([^)]*\)", "", row).split(",")]
-        assert {name.strip("*") for name in names} == set(schema.names) - {"source"}
+        assert {name.strip("*") for name in names} == set(schema.names) - set(OURS)
         assert {name.strip("*") for name in names if name.startswith("**")} == set(REQUIRED[entity])
 
 

@@ -158,6 +158,7 @@ obstacles as (
 select
     customers.customer_key,
     case
+        when customers.is_erased then 'hold_erased'
         when customers.is_deceased then 'hold_deceased'
         when customers.is_legal_hold then 'hold_legal'
         when manual_holds.reason is not null then manual_holds.reason
@@ -167,7 +168,7 @@ select
     end as hold_reason,
     -- the last day held, as far as it is known
     case
-        when customers.is_deceased or customers.is_legal_hold then null
+        when customers.is_erased or customers.is_deceased or customers.is_legal_hold then null
         when manual_holds.reason is not null then manual_holds.expires_on
         when promise_holds.customer_key is not null then promise_holds.last_day
         when agreement_holds.customer_key is not null then null

@@ -10,6 +10,7 @@ flags as (
         bool_or(is_opted_out_phone) as is_opted_out_phone,
         bool_or(is_legal_hold) as is_legal_hold,
         bool_or(is_deceased) as is_deceased,
+        bool_or(is_erased) as is_erased,
         -- the consumer's protection wins where sources disagree
         case when bool_or(contract_type = 'consumer') then 'consumer' else 'business' end as contract_type
     from customers
@@ -75,7 +76,8 @@ select
     flags.is_opted_out_email,
     flags.is_opted_out_phone,
     flags.is_legal_hold,
-    flags.is_deceased
+    flags.is_deceased,
+    flags.is_erased
 from newest
 inner join flags on newest.customer_key = flags.customer_key
 left join newest_email on newest.customer_key = newest_email.customer_key

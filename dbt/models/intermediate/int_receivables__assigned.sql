@@ -79,7 +79,8 @@ select
     coalesce(overridden.regua, reguas.regua, '*') as regua,
     overridden.last_offset as ends_at_offset,
     overridden.goes_on_after_offset,
-    case when overridden.regua = 'none' then overridden.expires_on end as no_regua_until
+    case when overridden.regua = 'none' then overridden.expires_on end as no_regua_until,
+    customers.is_erased
 from receivables
 inner join customers on receivables.customer_key = customers.customer_key
 inner join overridden on receivables.receivable_key = overridden.receivable_key

@@ -48,6 +48,7 @@ select
     assigned.ends_at_offset,
     assigned.goes_on_after_offset,
     case
+        when assigned.is_erased then 'hold_erased'
         when receivables.is_disputed then 'hold_dispute'
         when holds.reason is not null then 'hold_' || holds.reason
         when assigned.regua = 'none' then 'no_regua'
@@ -56,8 +57,13 @@ select
         -- more was given back than is known to have been paid: nobody is asked for more than was invoiced (CDC, art. 42)
         when receivables.open_amount > receivables.amount then 'hold_reversal'
     end as hold_reason,
-    case when not receivables.is_disputed then coalesce(holds.expires_on, assigned.no_regua_until) end as hold_until,
     case
+        when assigned.is_erased or receivables.is_disputed then null
+        else coalesce(holds.expires_on, assigned.no_regua_until)
+    end as hold_until,
+    case
+        -- due or not: nothing of a payer whose data were erased is looked at any further
+        when assigned.is_erased then 'held'
         when receivables.is_disputed or holds.reason is not null or assigned.regua = 'none' or receivables.is_restored then 'held'
         when receivables.open_amount > receivables.amount then 'held'
         when -receivables.days_past_due > horizons.days then 'not_due'

@@ -34,3 +34,4 @@ where
     and measured.open_days_past_due = 0
     and not customers.is_deceased
     and not customers.is_legal_hold
+    and not customers.is_erased

@@ -19,10 +19,12 @@ keyed as (
     select
         source,
         customer_id,
-        {{ customer_key('payer_tax_id', 'source', 'customer_id') }} as customer_key,
+        -- a payer whose data were erased lands without a tax id, but under the key that it had
+        coalesce(erased_key, {{ customer_key('payer_tax_id', 'source', 'customer_id') }}) as customer_key,
         name as customer_name,
         tax_id,
         case
+            when erased_key is not null then 'erased_key'
             when payer_tax_id is null then 'customer_id'
             when payer_tax_id <> tax_id then 'cnpj_root'
             else 'tax_id'
@@ -38,6 +40,7 @@ keyed as (
         coalesce(opt_out_phone, false) as is_opted_out_phone,
         coalesce(legal_hold, false) as is_legal_hold,
         coalesce(deceased, false) as is_deceased,
+        erased_key is not null as is_erased,
         updated_at
     from identified
 )

@@ -46,7 +46,8 @@ _CUSTOMERS = """
         draw(payer, 'no calls') < 10 as opt_out_phone,
         profile > 95 and draw(payer, 'legal') < 80 as legal_hold,
         draw(payer, 'deceased') < 2 as deceased,
-        timestamp '2020-01-01 12:00:00' as updated_at
+        timestamp '2020-01-01 12:00:00' as updated_at,
+        null::varchar as erased_key
     from (select range as payer, profile_of(range) as profile from range({payers}))
 """
 

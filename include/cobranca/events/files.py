@@ -9,6 +9,7 @@ from cobranca.events.sendgrid import Unreadable, read_events
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.events import Recorded, record_events, settle
+from cobranca.privacy.turns import waits_for_erasures
 from cobranca.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -17,6 +18,7 @@ SUFFIXES = (".json", ".jsonl", ".ndjson")
 LARGEST_BYTES = 256 * 1024 * 1024
 
 
+@waits_for_erasures
 def read_event_files(settings: Settings) -> dict[str, int]:
     """Read ``inbox/events/*.json`` (a list of events, or one a line) into the ledger, then settle what is still open.
 

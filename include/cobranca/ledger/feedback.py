@@ -19,6 +19,7 @@ from cobranca.ledger.tables import (
     suppressions,
 )
 from cobranca.manifest import FileEntry, Manifest, draft_folder, publish
+from cobranca.privacy.turns import waits_for_erasures
 from cobranca.schema import FEEDBACK
 from cobranca.settings import Settings
 
@@ -36,6 +37,7 @@ HAPPENED_ON = {
 }
 
 
+@waits_for_erasures
 def publish_feedback(settings: Settings, business_date: date) -> Manifest:
     """Write ``landing/<D>/feedback`` with one Parquet file per table of ``schema.FEEDBACK``.
 

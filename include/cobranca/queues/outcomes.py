@@ -16,6 +16,7 @@ from typing import Any
 from cobranca.manifest import write_atomically
 from cobranca.policy import load_policy
 from cobranca.policy.model import OutcomeCode
+from cobranca.privacy.turns import waits_for_erasures
 from cobranca.queues.columns import (
     AMOUNT,
     ANSWERS,
@@ -59,6 +60,7 @@ class Rejection:
     reason: str
 
 
+@waits_for_erasures
 def read_outcomes(settings: Settings, business_date: date) -> dict:
     """Read every file of ``inbox/`` into the ledger and file it under ``inbox/<date>/processed``.
 

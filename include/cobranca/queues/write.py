@@ -9,6 +9,8 @@ from cobranca import manifest, outbound
 from cobranca.errors import PartitionError
 from cobranca.money import format_number
 from cobranca.policy import Policy, load_policy
+from cobranca.privacy.redact import ERASED_NAME
+from cobranca.privacy.turns import waits_for_erasures
 from cobranca.queues.columns import (
     ANSWERS,
     KEY,
@@ -27,6 +29,7 @@ RESERVE = "reserva"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+@waits_for_erasures
 def write_queues(settings: Settings, business_date: date) -> dict:
     """Write ``queues/<date>`` from the approved plan and return its counts, totals and files.
 
@@ -38,7 +41,9 @@ def write_queues(settings: Settings, business_date: date) -> dict:
     """
     batch = outbound.read_batch(settings, business_date)
     policy = load_policy(settings.config, business_date)
-    rows = read_queue(batch.path(QUEUE))
+    everybody = read_queue(batch.path(QUEUE))
+    # of a plan that an erasure amended, whoever is to be forgotten is not handed out again
+    rows = [row for row in everybody if row["customer_name"] != ERASED_NAME]
     root = settings.folder("queues", business_date)
     draft = manifest.draft_folder(root, batch.batch_id)
     books = _workbooks(rows, business_date, policy)
@@ -50,7 +55,7 @@ def write_queues(settings: Settings, business_date: date) -> dict:
     name = f"fila_{business_date.isoformat()}.csv"
     _write_list(draft / name, rows)
     entries.append(manifest.FileEntry.of(draft, name, len(rows), _control_totals(rows)))
-    _balance(books, rows, batch.entry(QUEUE).rows)
+    _balance(books, rows, batch.entry(QUEUE).rows - (len(everybody) - len(rows)))
     published = manifest.publish(
         root,
         draft,

@@ -5,11 +5,13 @@ import json
 from datetime import date
 
 from cobranca.manifest import write_atomically
+from cobranca.privacy.turns import waits_for_erasures
 from cobranca.settings import Settings
 
 PAGE, WORKBOOK, MANIFEST = "financeiro.html", "financeiro.xlsx", "manifest.json"
 
 
+@waits_for_erasures
 def write_reports(settings: Settings, business_date: date) -> dict:
     """Write ``reports/<D>/financeiro.html``, ``financeiro.xlsx`` and ``manifest.json`` from the approved batch.
 
@@ -36,6 +38,8 @@ def write_reports(settings: Settings, business_date: date) -> dict:
         "kind": "reports",
         "business_date": business_date.isoformat(),
         "batch_id": pack.batch_id,
+        # which state of the batch: an erasure may amend it
+        "batch_folder": batch.folder.name,
         "totals": totals(pack),
         "files": [
             {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

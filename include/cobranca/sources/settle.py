@@ -5,8 +5,6 @@ fixed share of memory.
 """
 
 import logging
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cobranca import manifest, schema
 from cobranca.errors import SourceError
-from cobranca.manifest import FileEntry
+from cobranca.manifest import FileEntry, second_name
 from cobranca.sources.parquet import ParquetFile, in_order
 
 if TYPE_CHECKING:
@@ -87,16 +85,6 @@ def open_sorter(folder: Path) -> "duckdb.DuckDBPyConnection":
     # A sort of some seconds would otherwise draw a bar into the night's log.
     database.execute("set enable_progress_bar = false")
     return database
-
-
-def second_name(path: Path, place: Path) -> None:
-    """Have a file under one more name, without copying it where the disk can do that."""
-    try:
-        os.link(path, place)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        shutil.copyfile(path, place)
 
 
 def _within_memory(database: "duckdb.DuckDBPyConnection", work: Callable[[], T]) -> T:

@@ -8,6 +8,7 @@ from pathlib import Path
 from cobranca import outbound
 from cobranca.errors import BuildFailed, ConfigError
 from cobranca.manifest import FileEntry, Manifest, discard, draft_folder, publish, read_manifest, write_atomically
+from cobranca.privacy.turns import waits_for_erasures
 from cobranca.schema import ENTITIES, RAW
 from cobranca.settings import Settings
 from cobranca.warehouse.dbt import model_keys, run_dbt
@@ -37,6 +38,7 @@ def build(settings: Settings, business_date: date) -> Manifest:
     return freeze(settings, business_date)
 
 
+@waits_for_erasures
 def prepare(settings: Settings, business_date: date) -> None:
     """Make the landed files of this date the warehouse's ``raw`` tables; every file is verified first.
 
@@ -87,6 +89,7 @@ def build_layer(settings: Settings, business_date: date, layer: str) -> None:
     _run(settings, business_date, "build", "--select", LAYERS[layer], "--indirect-selection", "buildable", *_WITHOUT_UNIT_TESTS)
 
 
+@waits_for_erasures
 def freeze(settings: Settings, business_date: date) -> Manifest:
     """Export every published table into the candidate batch, which only the gate may turn into the approved one.
 
@@ -107,6 +110,7 @@ def freeze(settings: Settings, business_date: date) -> Manifest:
     return publish(root, draft, kind="candidate", business_date=business_date, files=files, inputs=inputs)
 
 
+@waits_for_erasures
 def _run(settings: Settings, business_date: date, *arguments: str) -> None:
     warehouse = open_warehouse(settings.warehouse)
     run_dbt(*arguments, environment=warehouse.dbt_environment(), business_date=business_date, work=_work(settings))

@@ -4,6 +4,7 @@ Everything between the two is dbt's, the same SQL on each engine.
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,8 +16,11 @@ from sqlalchemy import make_url
 
 from cobranca.errors import BuildFailed, ConfigError
 from cobranca.schema import RAW
+from cobranca.settings import PROJECT_ROOT
 
 RAW_SCHEMA = "raw"
+SCHEMAS = (RAW_SCHEMA, "staging", "intermediate", "marts", "finance", "outbound")
+MODELS = PROJECT_ROOT / "dbt" / "models"
 _SQL_TYPES = {pa.string(): "text", pa.date32(): "date", pa.bool_(): "boolean", pa.int32(): "integer"}
 _PARQUET = "(format parquet, compression zstd)"
 
@@ -32,6 +36,9 @@ class Warehouse(Protocol):
 
     def export(self, relation: str, key: Sequence[str], path: Path) -> int:
         """Write ``schema.table``, sorted by its key, to a Parquet file; return the number of rows."""
+
+    def empty(self) -> None:
+        """Give back to the disk all that nights have put there, deleted rows included; the next build makes it again."""
 
 
 def open_warehouse(url: str) -> Warehouse:
@@ -107,6 +114,11 @@ class DuckDBWarehouse:
             select = f"select * from {relation} order by {', '.join(key)}"
             return connection.execute(f"copy ({select}) to {quoted(path)} {_PARQUET}").fetchone()[0]
 
+    def empty(self) -> None:
+        shutil.rmtree(self.path.with_suffix(".tmp"), ignore_errors=True)
+        for path in (self.path, self.path.with_name(f"{self.path.name}.wal")):
+            path.unlink(missing_ok=True)
+
     def _connect(self):
         import duckdb
 
@@ -179,6 +191,15 @@ class PostgresWarehouse:
                 f"copy (select * from read_csv({quoted(csv)}, header = false, nullstr = '\\N', auto_detect = false, quote = '\"',"
                 f" escape = '\"', delim = ',', columns = {{{types}}})) to {quoted(path)} {_PARQUET}"
             )
+
+    def empty(self) -> None:
+        # Dropping a table frees its file; rows deleted would stay in it. Others may have tables of their own beside these.
+        ours = {*RAW, *(path.stem for path in MODELS.rglob("*.sql"))}
+        there = "select table_schema, table_name, table_type from information_schema.tables where table_schema = any(%s)"
+        with self._connect() as connection:
+            for schema, name, kind in connection.execute(there, [list(SCHEMAS)]).fetchall():
+                if name in ours:
+                    connection.execute(f"drop {'view' if kind == 'VIEW' else 'table'} if exists {schema}.{name} cascade")
 
     def _connect(self):
         import psycopg

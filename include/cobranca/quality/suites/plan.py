@@ -218,6 +218,20 @@ class ExpectWillingCustomers(NoOffenders):
     """
 
 
+class ExpectErasedLeftAlone(NoOffenders):
+    """Nothing of a payer whose personal data were erased is asked for: each of its receivables says so (LGPD, art. 18, VI)."""
+
+    title = "Nada é cobrado de quem teve os dados apagados"
+    needs = ("landed_receivables", "landed_customers")
+    offending = """
+        select 1 from {batch} as decided
+        join landed_receivables as landed on landed.source || ':' || landed.receivable_id = decided.receivable_key
+        join landed_customers as customer on customer.source = landed.source and customer.customer_id = landed.customer_id
+        where customer.erased_key is not null
+            and (decided.decision <> 'none' or decided.reason <> 'hold_erased' or decided.customer_key <> customer.erased_key)
+    """
+
+
 class ExpectRespectedWishes(NoOffenders):
     """Nobody is written to over a channel that they refused, nor at an address that the provider lists as refused or dead."""
 
@@ -426,6 +440,7 @@ def _contacted(on_date: dict) -> list:
         ExpectNoDisputes.on(table),
         ExpectOpenAtTheSource.on(table),
         ExpectWillingCustomers.on(table),
+        ExpectErasedLeftAlone.on(table),
         ExpectNobodyOnHold.on(table, **on_date),
         ExpectNoHeldContacts.on(table),
         ExpectUnpaidDebts.on(table, **on_date),

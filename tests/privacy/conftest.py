@@ -1,0 +1,48 @@
+"""One night of a small company, run once; every test of this folder looks at it or changes a copy."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from cobranca import night
+from cobranca.settings import PROJECT_ROOT, Settings
+from privacy import company
+
+FIRST, SECOND = date(2026, 11, 18), date(2026, 11, 19)
+
+
+def settings_in(folder: Path) -> Settings:
+    data = folder / "data"
+    return Settings(
+        config=folder / "config",
+        data=data,
+        warehouse=f"duckdb:///{data / 'warehouse.duckdb'}",
+        ledger=f"sqlite:///{data / 'ledger.db'}",
+        delivery="outbox",
+    )
+
+
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory) -> Iterator[Path]:
+    """A whole first night: one canary was written to, the other stands in the call queue."""
+    folder = tmp_path_factory.mktemp("canaries")
+    shutil.copytree(PROJECT_ROOT / "include" / "config", folder / "config")
+    for path in (folder / "config" / "sources").glob("*.yml"):
+        path.unlink()
+    (folder / "config" / "sources" / "crm.yml").write_text(company.SOURCE, encoding="utf-8")
+    company.fill(folder / "crm.db", FIRST - timedelta(days=1))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AIRFLOW_CONN_CRM", f"sqlite:///{folder / 'crm.db'}")
+        night.run(settings_in(folder), FIRST)
+    yield folder
+
+
+@pytest.fixture
+def place(first_night, tmp_path, monkeypatch) -> Path:
+    """A copy of it, free to be changed."""
+    shutil.copytree(first_night, tmp_path / "copy")
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", f"sqlite:///{tmp_path / 'copy' / 'crm.db'}")
+    return tmp_path / "copy"
