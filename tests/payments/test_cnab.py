@@ -50,6 +50,41 @@ def test_the_last_line_may_be_unended():
     assert len(read("bradesco400", content)) == 1
 
 
+@pytest.mark.parametrize("layout", BANKS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_file_that_a_gateway_made_utf_8_is_read_all_the_same(layout: str, encoding: str):
+    content = return_file(layout, BANKS[layout], ONE, TWO)
+    assert read(layout, content.decode("latin-1").encode(encoding)) == read(layout, content)
+
+
+@pytest.mark.parametrize("content", [b"", b"\r\n\n", b"\x1a", b"\xef\xbb\xbf", b"\xff\xfe"])
+def test_a_file_without_a_line_is_no_file(content: bytes):
+    with pytest.raises(DamagedFile):
+        read("bradesco400", content)
+
+
+def two_batches(second: str = "0002", told: str = "000002") -> bytes:
+    """What two files of one batch each tell, in one file of two."""
+    header, *first, end = F240.decode("latin-1").split("\r\n")[:-1]
+    other = [line[:3] + second + line[7:] for line in OTHER240.decode("latin-1").split("\r\n")[1:-2]]
+    count = f"{2 + len(first) + len(other):06}"
+    lines = [header, *first, *other, end[:17] + told + count + end[29:]]
+    return ("\r\n".join(lines) + "\r\n").encode("latin-1")
+
+
+def test_several_batches_are_read_each_by_its_own_trailer():
+    assert [one.company_use for one in read("febraban240", two_batches())] == ["T-1", "T-2", "T-3"]
+    for content, words in (
+        (two_batches("0001"), "line 8: a batch of this number was there before"),
+        (two_batches(told="000001"), "line 12: the trailer counts 1 batches and 12 records, the file has 2 and 12"),
+        (put(two_batches(), 11, 18, "000005"), "line 11: the batch's trailer counts 5 records, the batch has 4"),
+        (put(two_batches(), 9, 4, "0001"), "line 9: it belongs to another batch"),
+        (without(two_batches(), 7), "line 7: record '1' has no place here"),
+    ):
+        with pytest.raises(DamagedFile, match=words):
+            read("febraban240", content)
+
+
 def put(content: bytes, line: int, first: int, text: str) -> bytes:
     lines = content.decode("latin-1").split("\r\n")
     at = lines[line - 1]
@@ -63,6 +98,7 @@ def without(content: bytes, *numbers: int) -> bytes:
 
 
 F240 = return_file("febraban240", "001", ONE, TWO)  # header, batch header, T U T U, batch trailer, trailer
+OTHER240 = return_file("febraban240", "001", Told(receivable="T-3", our_number="3"))
 F400 = return_file("bradesco400", "237", ONE, TWO)  # header, two details, trailer
 
 

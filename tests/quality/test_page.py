@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cobranca.quality.facts import HIDDEN, shown_key
-from cobranca.quality.page import REASONS, headline, render
+from cobranca.quality.page import OTHERWISE, REASONS, headline, render
 from cobranca.quality.verdict import Check, Verdict
 
 D = date(2026, 11, 18)
@@ -18,7 +18,13 @@ FACTS = {
             {
                 "source": "erp", "entity": "receivables", "rows": 31250, "previous_rows": 31000, "quarantined": 3,
                 "totals": {"amount BRL": ["12345678.90", "12000000.00"], "amount USD": ["10.00", None]},
+                "reading": {"how": "changes", "changed": 1250, "left": 2, "swept": True},
             }
+        ],
+        "control": [
+            {"source": "erp", "entity": "receivables", "currency": "BRL", "right": True, "rows": [31253, 31250, 3],
+             "totals": ["12345693.90", "12345678.90", "15.00"]},
+            {"source": "erp", "entity": "payments", "currency": "", "right": False, "rows": [4, 3, 0], "totals": None},
         ],
         "quarantine": [
             {
@@ -57,10 +63,26 @@ def test_the_page_tells_arrivals_quarantine_and_plan():
     for part in (
         "quarta-feira, 18/11/2026", "Noite aprovada", "Comparado com a chegada de 17/11/2026", "31.250", "+0,81 %",
         "R$ 12.345.678,90", "US$ 10,00", "valor zero ou negativo", "R1, R2 e mais 1", "R$ 15,00", "mensagem",
+        "só mudanças: 1.250 lidas, 2 fora, com todos os códigos comparados", "R$ 12.345.693,90", "✗ há", "✓ nenhuma",
         "intervalo mínimo entre contatos", "something new", "Toda decisão tem um motivo",
     ):  # fmt: skip
         assert part in text
     assert "chegada anterior à mostrada" not in text
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("", "completa"), ("whole: there is no landing before", "completa (primeira vez)"),
+        ("whole: every 7 days", "completa (varredura periódica)"),
+        ("whole: the landing before was read by other rules", "completa (consulta ou regra mudou)"),
+        ("whole: the source's totals differ from the merged rows", f"completa ({OTHERWISE})"),
+    ],
+)  # fmt: skip
+def test_the_page_tells_how_each_entity_was_read(how: str, told: str):
+    [arrival] = FACTS["arrivals"]["arrivals"]
+    facts = FACTS["arrivals"] | {"arrivals": [arrival | {"reading": {"how": how, "changed": None, "left": 0, "swept": False}}]}
+    assert f" {told} " in text_of(render(D, Verdict.of(D, "b1", "arrivals", [check()], facts), None))
 
 
 @pytest.mark.parametrize("subjects", [("arrivals",), ("plan",), ("arrivals", "plan"), ()])

@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -122,6 +123,48 @@ def test_repairs_stand_in_the_manifest_and_on_the_quality_page(erp_only: Setting
     assert (totals["repaired tax_id normalised"], totals["repaired phone normalised"]) == ("4", "4")
     page = (erp_only.data / "quality" / D.isoformat() / "index.html").read_text(encoding="utf-8")
     assert "Valores reescritos na chegada" in page and "escrito na forma padrão" in page
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_what_the_source_itself_adds_up_stands_beside_what_came(erp_only: Settings, make_source: MakeSource, kind: str):
+    """In each currency, of whole nights and of nights that read only changes; a difference refuses the landing."""
+    long_ago = datetime(2026, 1, 1)
+    erp = make_source("erp", kind)
+    if kind == "mariadb":
+        erp.run("alter table titulos modify moeda varchar(3) character set utf8mb4")
+    erp.add("clientes", CLIENT)
+    erp.add("titulos", *[TITLE | {"id": n, "alterado_em": long_ago} for n in range(1, 81)])
+    erp.add("titulos", TITLE | {"id": 91, "moeda": "USD"}, TITLE | {"id": 92, "moeda": "USD", "valor": "-7.00"})
+    erp.add("titulos", TITLE | {"id": 93, "moeda": "ÚSD"}, TITLE | {"id": 94, "cod_cliente": "C9"})
+    erp.add(
+        "baixas", SETTLEMENT, SETTLEMENT | {"id": 2, "tipo": "ES", "valor": "-100.00"}, SETTLEMENT | {"id": 3, "titulo_id": 500}
+    )
+    erp.add("baixas", *[SETTLEMENT | {"id": n, "valor": "1.00"} for n in range(10, 40)])
+    landing.land_all(erp_only, D, "one", lambda draft: check_arrivals(erp_only, draft))
+    erp.run("update titulos set valor = 999.00 where id = 91")
+    drafts = []
+    landing.land_all(erp_only, D + timedelta(1), "two", lambda draft: drafts.append(check_arrivals(erp_only, draft)))
+    facts = drafts[0].facts
+    control = {(row["entity"], row["currency"]): (row["right"], row["rows"], row["totals"]) for row in facts["control"]}
+    assert control == {
+        ("customers", ""): (True, [1, 1, 0], None),
+        ("receivables", "?"): (True, [1, 0, 1], ["1000.00", "0", "1000.00"]),
+        ("receivables", "BRL"): (True, [81, 80, 1], ["81000.00", "80000.00", "1000.00"]),
+        ("receivables", "USD"): (True, [2, 1, 1], ["992.00", "999.00", "-7.00"]),
+        ("payments", ""): (True, [33, 32, 1], ["930.00", "530.00", "400.00"]),
+    }
+    [how] = [row["reading"] for row in facts["arrivals"] if row["entity"] == "receivables"]
+    assert (how["how"], how["left"], how["swept"]) == ("changes", 0, False)
+    page = (erp_only.data / "quality" / f"{D + timedelta(1)}" / "index.html").read_text(encoding="utf-8")
+    assert f"só mudanças: {how['changed']} lidas, 0 fora" in page and "81.000,00" in page
+
+    def spoilt(draft: landing.LandingDraft) -> None:
+        entries = [replace(one, totals={**one.totals, "source rows USD": "3"}) if "source rows USD" in one.totals else one
+                   for one in draft.entries]  # fmt: skip
+        check_arrivals(erp_only, replace(draft, entries=entries))
+
+    with pytest.raises(GateFailed, match="all_of_the_source on erp.receivables: observed difere: USD"):
+        landing.land_all(erp_only, D + timedelta(2), "three", spoilt)
 
 
 def test_repeated_rows_are_told_and_are_no_lost_money(erp_only: Settings, erp: SourceDatabase):

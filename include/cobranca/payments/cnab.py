@@ -11,6 +11,7 @@ Sources: FEBRABAN, "Layout Padrão Febraban 240 posições"; the manuals named i
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -180,15 +181,24 @@ def read_return_file(content: bytes, layout: Layout, bank: str, *, check_totals:
 
 
 def _lines(content: bytes, layout: Layout) -> list[str]:
-    # Latin-1 gives every byte one character, so that positions stay positions whatever a name holds.
-    text = content.decode("latin-1").rstrip("\x1a\r\n")
-    if not text:
+    # Latin-1 gives every byte one character, so that positions stay positions whatever a name holds. Some gateways turn it
+    # into UTF-8 on the way; then it is the characters of that which are as many as the layout asks for.
+    lines = _split(content.decode("latin-1"))
+    if any(len(line) != layout.length for line in lines):
+        with suppress(UnicodeDecodeError):
+            lines = _split(content.decode("utf-8-sig"))
+    if not lines:
         raise DamagedFile("the file is empty")
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
     for number, line in enumerate(lines, start=1):
         if len(line) != layout.length:
             raise DamagedFile(f"it has {len(line)} characters instead of {layout.length}", number)
     return lines
+
+
+def _split(text: str) -> list[str]:
+    """The lines of a file without its old end mark."""
+    text = text.rstrip("\x1a\r\n")
+    return [line.removesuffix("\r") for line in text.split("\n")] if text else []
 
 
 def _read_240(lines: Sequence[str], layout: Layout, bank: str, check_totals: bool) -> Iterator[Occurrence]:
@@ -199,7 +209,8 @@ def _read_240(lines: Sequence[str], layout: Layout, bank: str, check_totals: boo
         raise DamagedFile("the header does not say that this is a return file (position 143 is not 2)", 1)
     if len(lines) < 2 or lines[-1][7] != "9":
         raise DamagedFile("the file does not end with its trailer (record 9): it is cut off", len(lines))
-    batches, batch = 0, None
+    numbers: set[str] = set()
+    batch = None
     for number, line in enumerate(lines, start=1):
         if line[:3] != bank:
             raise DamagedFile(f"it is not of bank {bank}", number)
@@ -207,7 +218,10 @@ def _read_240(lines: Sequence[str], layout: Layout, bank: str, check_totals: boo
         if number in (1, len(lines)):
             continue
         if kind == "1" and batch is None:
-            batch, batches = _Batch(line), batches + 1
+            batch = _Batch(line)
+            if batch.number in numbers:
+                raise DamagedFile("a batch of this number was there before: it comes twice", number)
+            numbers.add(batch.number)
         elif kind in "234" and batch is not None:
             yield from batch.detail(line, number, layout, header, bank)
         elif kind == "5" and batch is not None:
@@ -221,9 +235,10 @@ def _read_240(lines: Sequence[str], layout: Layout, bank: str, check_totals: boo
         _whole(lines[-1], (18, 23), len(lines), "number of batches"),
         _whole(lines[-1], (24, 29), len(lines), "number of records"),
     )
-    if told != (batches, len(lines)):
+    if told != (len(numbers), len(lines)):
         raise DamagedFile(
-            f"the trailer counts {told[0]} batches and {told[1]} records, the file has {batches} and {len(lines)}", len(lines)
+            f"the trailer counts {told[0]} batches and {told[1]} records, the file has {len(numbers)} and {len(lines)}",
+            len(lines),
         )
 
 

@@ -23,6 +23,12 @@ def arrivals_facts(files: "Files", arrivals: list["Arrival"], previous: Manifest
     return {
         "previous_date": previous.business_date.isoformat() if previous else None,
         "arrivals": [_arrival(files, arrival) for arrival in arrivals if arrival.view in files.tables],
+        "control": [
+            row
+            for arrival in arrivals
+            if arrival.view in files.tables and arrival.quarantine_view in files.tables
+            for row in _control(files, arrival)
+        ],
         "quarantine": [
             group
             for arrival in arrivals
@@ -71,12 +77,46 @@ def _arrival(files: "Files", arrival: "Arrival") -> dict:
         "source": arrival.source,
         "entity": arrival.entity,
         "rows": files.rows(f"select count(*) as rows from {arrival.view}")[0]["rows"],
+        "reading": {
+            "how": arrival.reading,
+            "changed": arrival.changed,
+            "left": arrival.left,
+            "swept": arrival.swept,
+        },
         "previous_rows": arrival.previous_rows,
         "quarantined": unread,
         "totals": {
             name: [str(total), _text(arrival.previous_totals.get(name))] for name, total in sorted(arrival.declared.items())
         },
     }
+
+
+def _control(files: "Files", arrival: "Arrival") -> list[dict]:
+    """What the source states beside what landed and what went to quarantine of it, by currency."""
+    # An amount below zero is no payment, and its row stands in quarantine; a reversal lands positive.
+    money = {"customers": "null::decimal", "receivables": "amount", "payments": "abs(amount)"}[arrival.entity]
+    currency = "coalesce(currency, '?')" if arrival.entity == "receivables" else "''"
+    counted = {
+        (table, row["currency"]): row
+        for table in (arrival.view, arrival.quarantine_view)
+        for row in files.rows(f"select {currency} as currency, count(*) as rows, sum({money}) as total from {table} group by 1")
+    }
+    none = {"rows": 0, "total": None}
+    found = []
+    for name, stated in sorted(arrival.stated.items()):
+        landed, refused = (counted.get((table, name), none) for table in (arrival.view, arrival.quarantine_view))
+        sums = [part["total"] or Decimal(0) for part in (landed, refused)]
+        right = stated.rows == landed["rows"] + refused["rows"]
+        if stated.total is not None:
+            right = right and stated.total == sum(sums) + stated.lost
+        found.append(
+            {
+                "source": arrival.source, "entity": arrival.entity, "currency": name, "right": right,
+                "rows": [stated.rows, landed["rows"], refused["rows"]],
+                "totals": None if stated.total is None else [str(stated.total), str(sums[0]), str(sums[1] + stated.lost)],
+            }
+        )  # fmt: skip
+    return found
 
 
 def _quarantine(files: "Files", view: str) -> list[dict]:

@@ -52,8 +52,8 @@ def check_arrivals(settings: Settings, draft: "LandingDraft") -> Verdict:
             limits.maximum_quarantine_share,
             limits.maximum_years_ahead,
         )
-        checks = [*_completeness(draft, arrivals), *_columns(draft), *run(files, suite)]
         facts = arrivals_facts(files, arrivals, draft.previous)
+        checks = [*_completeness(draft, arrivals), *_columns(draft), *_all_of_the_source(facts["control"]), *run(files, suite)]
     verdict = Verdict.of(draft.business_date, batch_id_of(list(draft.entries)), ARRIVALS, checks, facts)
     return _conclude(settings, verdict)
 
@@ -94,6 +94,7 @@ def _conclude(settings: Settings, verdict: Verdict) -> Verdict:
 
 def _arrivals(draft: "LandingDraft") -> list:
     from cobranca.quality.suites.arrivals import Arrival
+    from cobranca.sources.incremental import CHANGED, LEFT, READING, SWEPT
 
     entries = {entry.name: entry for entry in draft.entries}
     previous = {entry.name: entry for entry in draft.previous.files} if draft.previous else {}
@@ -119,8 +120,27 @@ def _arrivals(draft: "LandingDraft") -> list:
                     for what, count in entries[name].totals.items()
                     if what.startswith(REPAIRED)
                 },
+                stated=_stated(entries[name]),
+                reading=entries[name].totals.get(READING, ""),
+                changed=int(entries[name].totals[CHANGED]) if CHANGED in entries[name].totals else None,
+                left=int(entries[name].totals.get(LEFT, 0)),
+                swept=SWEPT in entries[name].totals,
             )
         )
+    return found
+
+
+def _stated(entry: FileEntry) -> dict:
+    """What the source itself counted and added of an entity, by currency."""
+    from cobranca.quality.suites.arrivals import Stated
+    from cobranca.sources.extract import SOURCE_LOST, SOURCE_ROWS, SOURCE_SUM
+
+    found = {}
+    for name, text in entry.totals.items():
+        if name.startswith(SOURCE_ROWS):
+            currency = name.removeprefix(SOURCE_ROWS).strip()
+            total, lost = (entry.totals.get(f"{what} {currency}".strip()) for what in (SOURCE_SUM, SOURCE_LOST))
+            found[currency] = Stated(int(text), None if total is None else Decimal(total), Decimal(lost or 0))
     return found
 
 
@@ -186,6 +206,23 @@ def _columns(draft: "LandingDraft") -> list[Check]:
             "columns_as_before", "landing", "As fontes têm os mesmos campos da chegada anterior", not told,
             "; ".join(told) or "os mesmos campos", "nenhum campo novo ou retirado", severity=WARNING,
         )
+    ]  # fmt: skip
+
+
+def _all_of_the_source(control: list[dict]) -> list[Check]:
+    """What the source itself counts and adds is all there: landed or in quarantine."""
+    subjects = dict.fromkeys(f"{row['source']}.{row['entity']}" for row in control)
+    wrong = {
+        subject: [row["currency"] for row in control if f"{row['source']}.{row['entity']}" == subject and not row["right"]]
+        for subject in subjects
+    }
+    return [
+        _check(
+            "all_of_the_source", subject, "Tudo o que a fonte conta e soma chegou ou está em quarentena", not currencies,
+            f"difere{': ' + ', '.join(currencies) if any(currencies) else ''}" if currencies else "nenhuma diferença",
+            "nenhuma diferença",
+        )
+        for subject, currencies in wrong.items()
     ]  # fmt: skip
 
 

@@ -62,6 +62,16 @@ REASONS = {
 }
 
 
+# Why an entity of which only changes should be read was read whole; see cobranca.sources.incremental.
+WHOLE = {
+    "there is no landing before": "primeira vez",
+    "the landing before has none": "primeira vez",
+    "the landing before was read by other rules": "consulta ou regra mudou",
+    "every": "varredura periódica",
+}
+OTHERWISE = "as mudanças não bastaram para chegar aos totais da fonte"
+
+
 def write_page(settings: Settings, business_date: date) -> Path:
     """Draw ``quality/<date>/index.html`` from whatever verdicts there are; returns its path."""
     path = settings.folder("quality", business_date) / "index.html"
@@ -80,11 +90,14 @@ def render(business_date: date, arrivals: Verdict | None, plan: Verdict | None) 
     )  # fmt: skip
     environment.filters |= {
         "count": lambda number: "—" if number is None else f"{number:,}".replace(",", "."),
+        "currency": lambda code: {"": "—", "?": "desconhecida"}.get(code, code),
         "day": lambda day: f"{day:%d/%m/%Y}",
         "iso_day": lambda text: f"{date.fromisoformat(text):%d/%m/%Y}",
+        "amount": lambda text, currency: "—" if text is None else _amount(Decimal(text), currency),
         "money": lambda text, currency: "—" if text is None else format_money(Decimal(text), currency),
         "named": lambda name: NAMES.get(name, name),
         "subject": _subject,
+        "reading": _reading,
         "reason": lambda code: REASONS.get(code) or words.in_sentence(words.reason(code)),
         "change": _change,
     }
@@ -142,6 +155,21 @@ def _stored(settings: Settings, business_date: date, subject: str) -> Verdict | 
 def _subject(name: str) -> str:
     source, dot, entity = name.partition(".")
     return f"{source} · {NAMES.get(entity, entity)}" if dot else NAMES.get(name, name)
+
+
+def _amount(amount: Decimal, currency: str) -> str:
+    """With its currency where that is one."""
+    return format_money(amount, currency) if currency.isalpha() else format_number(amount)
+
+
+def _reading(how: dict) -> str:
+    """How an entity was read, in words: whole, or only what changed since the landing before."""
+    if how["how"] == "changes":
+        changed, left = (f"{number:,}".replace(",", ".") for number in (how["changed"], how["left"]))
+        keys = ", com todos os códigos comparados" if how["swept"] else ""
+        return f"só mudanças: {changed} {_plural(how['changed'], 'lida', 'lidas')}, {left} fora{keys}"
+    why = how["how"].removeprefix("whole").removeprefix(": ")
+    return "completa" + (f" ({next((told for said, told in WHOLE.items() if why.startswith(said)), OTHERWISE)})" if why else "")
 
 
 def _change(now: str | int, before: str | int | None) -> str:
