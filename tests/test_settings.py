@@ -26,10 +26,11 @@ def test_every_setting_is_read(tmp_path):
             "COBRANCA_WAREHOUSE": "postgresql://u@localhost/w",
             "COBRANCA_LEDGER": "postgresql://u@localhost/l",
             "COBRANCA_DELIVERY": "sendgrid",
+            "COBRANCA_DELIVERY_PROCESSES": "3",
         }
     )
     assert settings == Settings(
-        tmp_path / "config", tmp_path / "data", "postgresql://u@localhost/w", "postgresql://u@localhost/l", "sendgrid"
+        tmp_path / "config", tmp_path / "data", "postgresql://u@localhost/w", "postgresql://u@localhost/l", "sendgrid", 3
     )
 
 
@@ -49,6 +50,8 @@ def test_a_relative_data_folder_becomes_absolute(monkeypatch, tmp_path):
         ("COBRANCA_DATA", "s3://bucket/x", "give a folder"),
         ("COBRANCA_WAREHOUSE", "oracle://user:hunter2@host/db", "use duckdb:///path or postgresql://"),
         ("COBRANCA_DELIVERY", "carrier-pigeon", "use one of: outbox, sendgrid"),
+        ("COBRANCA_DELIVERY_PROCESSES", "0", "from 1 to 16"),
+        ("COBRANCA_DELIVERY_PROCESSES", "many", "from 1 to 16"),
     ],
 )
 def test_a_wrong_value_names_the_setting_and_the_cure(name, value, cure):
