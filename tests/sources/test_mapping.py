@@ -6,6 +6,7 @@ import pytest
 
 from cobranca.errors import ConfigError
 from cobranca.settings import Settings
+from cobranca.sources.keys import Condition, conditions, narrowed
 from cobranca.sources.mapping import get_mapping, load_mapping, load_mappings
 
 GOOD = """\
@@ -78,6 +79,22 @@ def test_the_shipped_sources_are_valid(settings: Settings):
         (GOOD + "    csv: {delimiter: ';'}\n", 12, "'csv' says how files are written; name them in 'files'"),
         (GOOD.replace("query: select 1 as payment_id", "query: 5"), 11, "'entities.payments.query'"),
         (GOOD.replace("source: shop", "source: sh\0p"), 1, "invalid YAML"),
+        (
+            with_query("select 1 from p where 1 = 1 /* by customer_id and p.c in (?) */"),
+            11,
+            "the comment 'by customer_id' names no key of payments; use one of: payment_id, receivable_id",
+        ),
+        (
+            with_query("select 1 from p where 1 = 1 /* by receivable_id.2 and p.c in (?) */"),
+            11,
+            "needs 'joined: {receivable_id: 1/2}' with that many parts",
+        ),
+        (with_query("select 1 from p where 1 = 1 /* by payment_id and p.c = 5 */"), 11, "must compare one column"),
+        (
+            GOOD + "    joined: {receivable_id: a/b}\n",
+            12,
+            "write the parts as numbers with the sign between them, for example 1/2",
+        ),
     ],
 )
 def test_an_error_names_the_file_the_line_and_the_cure(tmp_path: Path, text: str, line: int, words: str):
@@ -122,6 +139,45 @@ def test_a_query_is_one_select_and_nothing_else(tmp_path: Path, query: str):
 )
 def test_harmless_queries_are_accepted(tmp_path: Path, query: str):
     assert load(tmp_path, with_query(query)).entities.payments.query == query.rstrip(";")
+
+
+def test_a_comment_that_names_a_part_of_a_key_is_kept(tmp_path: Path):
+    text = (
+        with_query("select 1 from p where a = 1 /* by receivable_id.2 and p.c in (#) */") + "    joined: {receivable_id: 1|2|3}\n"
+    )
+    payments = load(tmp_path, text).entities.payments
+    assert payments.joined == {"receivable_id": "1|2|3"}
+    assert list(conditions(payments.query)) == [Condition("receivable_id", 2, "and p.c in (#)")]
+
+
+@pytest.mark.parametrize(
+    ("joined", "key", "part", "found"),
+    [
+        ("1/2", "a/2", 1, ["a"]), ("1/2", "a/2", 2, ["2"]), ("1/2", "a", 1, []), ("1/2", "a/b/2", 1, ["a", "a/b", "b"]),
+        ("1/2", "a/b/2", 2, ["b", "b/2", "2"]), ("1|2|3", "a|b|c", 2, ["b"]), ("1", "a/b", 1, ["a/b"]),
+    ],
+)  # fmt: skip
+def test_a_key_is_taken_apart_in_every_way_it_could_have_been_joined(joined: str, key: str, part: int, found: list[str]):
+    query, parameters = narrowed(f"/* by k.{part} and c in (?) */", "k", [key], joined, blanks_count=False)
+    assert parameters == ({f"text_{part}": found} if found else {})
+    assert query == (f"and c in :text_{part}" if found else "and 1 = 0")
+
+
+@pytest.mark.parametrize(
+    ("condition", "blanks_count", "query", "parameters"),
+    [
+        ("and t.c in (?)", True, "and rtrim(t.c) in :text_1", {"text_1": ["7", "x"]}),
+        ('and t."C" in (#)', True, 'and t."C" in :whole_1', {"whole_1": [7]}),
+        ("and m in (select d from l where l.c in (#))", False, "and m in (select d from l where l.c in :whole_1)",
+         {"whole_1": [7]}),
+    ],
+)  # fmt: skip
+def test_a_condition_takes_text_or_whole_numbers(condition: str, blanks_count: bool, query: str, parameters: dict):
+    found = narrowed(f"/* by k.1 {condition} */", "k", ["7/1", "x/1", "7/2"], "1/2", blanks_count=blanks_count)
+    assert found == (query, parameters)
+    # Oracle takes an empty text for NULL: such a part is not asked for. Another key's condition stays a comment.
+    assert narrowed("/* by k.1 and c in (?) */", "k", ["/1", "x/1"], "1/2", blanks_count=False) == ("", {})
+    assert narrowed("/* by k.1 and c in (?) */", "j", ["x/1"], None, blanks_count=False) == ("/* by k.1 and c in (?) */", {})
 
 
 def test_all_problems_of_a_file_are_told_at_once(tmp_path: Path):

@@ -201,6 +201,8 @@ _PLAIN_CODES = {
     "mssql": {102, 156, 195, 207, 208, 209, 229, 230, 319, 1033, 8155, 8156},
     "oracle": {900, 904, 907, 911, 918, 920, 923, 933, 936, 942, 1031},
 }
+_FORBIDDEN_CODES = {"postgresql": {"42501"}, "mysql": {1044, 1142, 1143}, "mssql": {229, 230}, "oracle": {1031}}
+_UNKNOWN_TABLE_CODES = {"postgresql": {"42P01"}, "mysql": {1146}, "mssql": {208}, "oracle": {942}}
 _PLAIN_SQLITE = re.compile(r'^(no such (table|column|function): |ambiguous column name: |near ")')
 _TIMEOUT_CODES = {"mysql": {1969, 3024}, "mssql": {20003}, "oracle": {3156, 1013}}
 # Codes by which a server itself answered while connecting: a login or a database name that it refuses.
@@ -240,6 +242,16 @@ def plain_text(dialect_name: str, original: BaseException) -> str | None:
         text = text[1]
     text = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     return text.partition("DB-Lib")[0].strip().splitlines()[0]
+
+
+def is_forbidden(dialect_name: str, original: BaseException) -> bool:
+    """Whether the connection's user may not read what the query names."""
+    return code_of(original) in _FORBIDDEN_CODES.get(dialect_name, ())
+
+
+def is_unknown_table(dialect_name: str, original: BaseException) -> bool:
+    """Whether the query names a table that is not there, or not where the connection looks for it."""
+    return code_of(original) in _UNKNOWN_TABLE_CODES.get(dialect_name, ())
 
 
 def is_timeout(dialect_name: str, original: BaseException) -> bool:

@@ -441,7 +441,13 @@ def _explain_query(error: BaseException, dialect: str, mapping: SourceMapping) -
     original = getattr(error, "orig", None) or error
     text = dialects.plain_text(dialect, original)
     if text is not None:
-        return f"the database refuses the query ({text})", f"correct the query in the file of source '{mapping.source}'"
+        problem = f"the database refuses the query ({text})"
+        if dialects.is_forbidden(dialect, original):
+            return problem, f"have the user of connection '{mapping.connection}' granted to read what the query names"
+        cure = f"correct the query in the file of source '{mapping.source}'"
+        if dialects.is_unknown_table(dialect, original):
+            cure += "; a table of another schema is written with it (schema.table)"
+        return problem, cure
     if dialects.is_timeout(dialect, original):
         return (
             f"a statement took longer than {mapping.statement_timeout_seconds} s",

@@ -360,6 +360,8 @@ def _explain(item: dict) -> str:
         problem = str(item["ctx"]["error"])
         if item["loc"][-1] == "encoding":
             return f"'{place}' {problem}"
+        if "joined" in item["loc"]:
+            return f"'{place}' does not say how a key is joined; {problem}"
         return f"'{place}' {problem}" if item["loc"][-1] == "query" else f"'{place}' is not a valid name; {problem}"
     return f"'{place}' has a wrong value ({item['msg']}); correct it"
 
