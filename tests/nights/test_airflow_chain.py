@@ -1,8 +1,10 @@
-"""Whole nights under the real scheduler, API server and DAG processor: two dates, a rerun, and a night whose gate fails."""
+"""Whole nights under the real scheduler, API server and DAG processor.
+
+Two dates, a rerun, a night whose gate fails, and a run that is late.
+"""
 
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,8 +18,8 @@ from cobranca.demo.agents import return_workbooks
 from cobranca.events.sendgrid import SIGNATURE, TIMESTAMP
 from cobranca.ledger import open_ledger
 from cobranca.ledger.tables import consents, contact_history, contacts
-from cobranca.local.airflow import processes_of
-from cobranca.local.api import BEGINNING, CHAIN, AirflowApi, NightFailed, TaskEvent
+from cobranca.local.airflow import LocalAirflow, processes_of
+from cobranca.local.api import BEGINNING, CHAIN, NightFailed, TaskEvent
 from cobranca.local.company import DemoCompany, demo_company
 from cobranca.local.summary import messages_sent, summarise
 from cobranca.reminders.unsubscribe import Tokens
@@ -25,6 +27,7 @@ from cobranca.settings import PROJECT_ROOT
 from events.reports import Provider
 from events.reports import told as reported
 from events.test_web import SECRET, ask
+from nights import late
 from servers import PostgresUnavailable, unavailable
 
 FIRST, SECOND, BAD = date(2026, 11, 18), date(2026, 11, 19), date(2026, 11, 23)
@@ -35,8 +38,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_gro
 class Nights:
     """What the nights of one installation left behind, gathered while its Airflow runs."""
 
-    def __init__(self, company: DemoCompany, api: AirflowApi) -> None:
-        self.company, self.api = company, api
+    def __init__(self, company: DemoCompany, airflow: LocalAirflow) -> None:
+        self.company, self.airflow, self.api = company, airflow, airflow.api
         self.settings = company.settings
         self.events: dict[str, list[TaskEvent]] = {}
 
@@ -57,7 +60,9 @@ class Nights:
         An answer in the very second of the question finds the task's first process still ending, and Airflow then takes
         that end for the failure of the task that the answer has just queued again.
         """
-        time.sleep(8)
+        noticed = f"Received executor event with state success for task instance TaskInstanceKey(dag_id='{event.dag}', task_id="
+        log = self.airflow.logs / "scheduler.log"
+        assert late.wait_for(lambda: f"{noticed}'{event.task}'" in log.read_text(errors="replace"))
         (run,) = self.api.call("GET", f"/api/v2/dags/{event.dag}/dagRuns")["dag_runs"]
         task = f"/api/v2/dags/{event.dag}/dagRuns/{run['dag_run_id']}/taskInstances/{event.task}/-1/hitlDetails"
         self.question = self.api.call("GET", task)
@@ -86,8 +91,8 @@ def nights(tmp_path_factory) -> Iterator[Nights]:
                 "AIRFLOW_CONN_SENDGRID_EVENTS": json.dumps({"conn_type": "generic", "password": provider.public}),
                 "AIRFLOW_CONN_UNSUBSCRIBE": json.dumps({"conn_type": "generic", "password": SECRET}),
             }
-            with company.airflow(environment) as airflow:
-                told = Nights(company, airflow.api)
+            with company.airflow(environment, dags=_dags(home / "dags")) as airflow:
+                told = Nights(company, airflow)
                 told.fill(FIRST)
                 told.run("first", FIRST)
                 told.first = told.outbox(FIRST)
@@ -104,13 +109,21 @@ def nights(tmp_path_factory) -> Iterator[Nights]:
                 with pytest.raises(NightFailed) as failure:
                     told.run("bad", BAD)
                 told.failure = str(failure.value)
-            told.left_by_airflow = processes_of(airflow.home)
+                told.late = late.watch(airflow, told.settings.data, company.urls["airflow"])
+            told.left_by_airflow = processes_of(airflow.home) + late.working_in(airflow.home)
             told.history = _history(told)
             told.sent = {day: messages_sent(told.settings, day) for day in (FIRST, SECOND, BAD)}
     except PostgresUnavailable as error:
         unavailable(str(error))
     told.left_by_postgres = _servers(home)
     yield told
+
+
+def _dags(folder: Path) -> Path:
+    """The project's own DAGs, and two that are only there to be late and in time."""
+    shutil.copytree(PROJECT_ROOT / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    late.write_dags(folder)
+    return folder
 
 
 def _cautious_config(folder: Path) -> Path:
@@ -232,6 +245,17 @@ def test_a_failed_gate_is_not_tried_again(nights):
     assert [event.state for event in nights.events["bad"] if event.task == "accept" and event.state != "running"] == ["failed"]
 
 
+def test_a_late_run_is_recorded_and_one_in_time_is_not(nights):
+    (record,) = nights.late.records
+    assert (record["dag"], record["run"], record["task"], record["error"]) == ("slow", nights.late.run, None, "Late")
+    assert record["business_date"] == late.NIGHT.isoformat()
+    assert record["message"].startswith("late: queued at ")
+    assert nights.late.notices == ["success"], "the notice itself went well"
+    assert nights.late.awaited == [], "nothing is awaited of a run that ended in time"
+    assert f"slow for {late.NIGHT} is late" in nights.late.log
+
+
 def test_nothing_runs_on(nights):
+    """Nor does the late run, which would have gone on for minutes."""
     assert nights.left_by_airflow == []
     assert nights.left_by_postgres == []

@@ -222,7 +222,8 @@ class LocalAirflow:
                 )
 
     def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "airflow", *arguments]
+        module = "cobranca.local.warm" if arguments[0] == "scheduler" else "airflow"
+        return [sys.executable, "-m", module, *arguments]
 
     def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + START_SECONDS

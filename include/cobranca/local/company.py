@@ -42,9 +42,10 @@ class DemoCompany:
     def settings(self) -> Settings:
         return Settings.from_environment(self.environment)
 
-    def airflow(self, environment: Mapping[str, str] | None = None) -> LocalAirflow:
+    def airflow(self, environment: Mapping[str, str] | None = None, dags: Path = PROJECT_ROOT / "dags") -> LocalAirflow:
         """Airflow for this company, not yet started."""
-        return LocalAirflow(self.home / "airflow", self.urls["airflow"], environment=self.environment | dict(environment or {}))
+        environment = self.environment | dict(environment or {})
+        return LocalAirflow(self.home / "airflow", self.urls["airflow"], environment=environment, dags=dags)
 
     def filled_for(self) -> date | None:
         """The date for which the sources were filled last."""
