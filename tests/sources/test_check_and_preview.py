@@ -82,6 +82,26 @@ def test_check_holds_rows_against_the_limits_of_the_policy(erp_only: Settings, m
     assert not {row.entity: row for row in check(erp_only)}["receivables"].reasons
 
 
+def test_what_a_database_refuses_names_its_own_cure(erp_only: Settings, make_source: MakeSource):
+    """A column in quotes, a table of another schema, a table that the user may not read."""
+    erp = make_source("erp", "postgresql")
+    erp.add("clientes", CLIENT)
+    path = erp_only.config / "sources" / "erp.yml"
+    text = path.read_text(encoding="utf-8").replace("municipio as city", 'municipio as "City"')
+    path.write_text(text.replace("from titulos", "from titulo"), encoding="utf-8")
+    erp.run("alter table baixas rename to settlements", "create view baixas as select * from settlements", "create role nobody_s")
+    try:
+        erp.run("alter view baixas owner to nobody_s")
+        found = {row.entity: (row.problem, row.cure) for row in check(erp_only)}
+    finally:
+        erp.run("drop view baixas", "drop role nobody_s")
+    problem, cure = found["customers"]
+    assert "column 'City' is named in quotes" in problem and cure == "name it without quotes (... as city)"
+    assert found["receivables"][1].endswith("a table of another schema is written with it (schema.table)")
+    assert "permission denied" in found["payments"][0]
+    assert found["payments"][1] == "have the user of connection 'erp' granted to read what the query names"
+
+
 def test_check_notes_what_is_new_since_the_last_landing(settings: Settings, erp):
     (settings.config / "sources" / "billing.yml").unlink()
     path = settings.config / "sources" / "erp.yml"

@@ -149,6 +149,11 @@ def blanks_count(dialect: sa.Dialect) -> bool:
     return not (dialect.name == "mssql" or (dialect.name == "mysql" and dialect.is_mariadb))
 
 
+def unquoted(dialect_name: str, column: str) -> str:
+    """How a database calls a column that was named without quotes."""
+    return {"postgresql": column.lower(), "oracle": column.upper()}.get(dialect_name, column)
+
+
 def told_apart(dialect_name: str, column: str, kind: str) -> str:
     """SQL of a column for grouping: texts that differ stay apart, times of one day come together.
 

@@ -25,6 +25,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from cobranca import schema
 from cobranca.connections import Connection, get_connection
 from cobranca.errors import ConfigError
 from cobranca.sources import dialects
@@ -127,10 +128,20 @@ class Snapshot:
         """The query's columns as the database names them, each with its broad type: text, number, date, flag or bytes.
 
         The type is empty where the engine does not tell it. No row is read.
+
+        Raises:
+            SourceProblem: as for :meth:`stream`, or a column was named in quotes and can only be asked for in quotes.
         """
         result = self._attempt(entity, lambda: self._run(self.first_rows(query, 0)))
         described = result.cursor.description
         result.close()
+        for name in (item[0] for item in described):
+            if name.lower() in schema.ENTITIES[entity].names and name != dialects.unquoted(self._dialect, name):
+                raise SourceProblem(
+                    f"source '{self._mapping.source}', {entity}",
+                    f"column '{name}' is named in quotes, and the database tells its letters apart",
+                    f"name it without quotes (... as {name.lower()})",
+                )
         return {item[0]: dialects.broad_type(self._dialect, item[1]) for item in described}
 
     def only(self, query: str, columns: Sequence[str]) -> str:
