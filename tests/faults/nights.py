@@ -117,6 +117,11 @@ class Night:
         """The counts that the newest worker returned."""
         return json.loads(self.result.read_text())
 
+    def lost_processes(self) -> int:
+        """How many sending processes their workers have missed."""
+        logs = (self.folder / f"worker{number}.log" for number in range(1, self.workers + 1))
+        return sum(log.read_text().count(") is gone") for log in logs if log.exists())
+
     def states(self) -> dict[str, str]:
         engine = open_ledger(self.settings.ledger)
         with engine.connect() as connection:
@@ -196,7 +201,9 @@ def random_night(seed: int, settings: Settings, ledger_url: str, folder: Path, c
             if code == 0 and not counts["held"]:
                 break
         injected.update({name: number for name, number in provider.behaved.items() if name not in ("ok", "slow")})
-        doubt = provider.ambiguous + IN_DOUBT * (injected["killed"] + injected["asleep"] + injected["broke off"])
+        injected["sending processes lost"] = night.lost_processes()
+        lost = injected["killed"] + injected["asleep"] + injected["broke off"] + injected["sending processes lost"]
+        doubt = provider.ambiguous + IN_DOUBT * lost
         return Outcome(injected, night.report(provider), doubt, counts)
 
 
@@ -226,7 +233,9 @@ def _script(rng: random.Random) -> list[str]:
 
 
 def _round(rng: random.Random, night: Night, provider: StandInProvider, injected: Counter) -> None:
-    """One or two workers at once, each with its own misfortune."""
+    """One or two workers at once, each with its own misfortune; one that watches over sending processes is alone."""
+    if night.settings.ledger.startswith("postgresql") and rng.random() < 0.4:
+        return _round_of_processes(rng, night, provider, injected)
     started = []
     for _ in range(rng.choice((1, 1, 2))):
         misfortune = rng.choice(("none", "die_at", "die_at", "stop_at", "killed", "stopped"))
@@ -234,22 +243,38 @@ def _round(rng: random.Random, night: Night, provider: StandInProvider, injected
         size = rng.choice((4, 10))
         worker = night.start(provider.url, timeout=1.2, fresh=FRESH, patience=6, claim_size=size, **wish)
         started.append((worker, misfortune, rng.uniform(0.2, 1.5)))
-    sleepers = []
     for worker, misfortune, moment in started:
         if misfortune in ("killed", "stopped"):
             worker.join(moment)
             if worker.is_alive():
                 os.kill(worker.pid, signal.SIGKILL if misfortune == "killed" else signal.SIGSTOP)
-    for worker, _, _ in started:
-        if _ended_or_asleep(worker):
-            sleepers.append(worker)
+    _see_the_end(night, provider, [worker for worker, _, _ in started], injected)
+
+
+def _round_of_processes(rng: random.Random, night: Night, provider: StandInProvider, injected: Counter) -> None:
+    """Two sending processes and the worker that watches over them: any of the three is killed or put to sleep."""
+    asked, after = sum(provider.behaved.values()), rng.randint(0, 10)
+    worker = night.start(provider.url, timeout=1.2, fresh=FRESH, patience=6, claim_size=4, processes=2)
+    victims = [*sending_processes(worker, 2), worker.pid]
+    until = time.monotonic() + 20
+    while worker.is_alive() and sum(provider.behaved.values()) - asked < after and time.monotonic() < until:
+        time.sleep(0.005)
+    injected["watched over"] += 1
+    if worker.is_alive():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(rng.choice(victims), rng.choice((signal.SIGKILL, signal.SIGSTOP)))
+    _see_the_end(night, provider, [worker], injected)
+
+
+def _see_the_end(night: Night, provider: StandInProvider, started: list[BaseProcess], injected: Counter) -> None:
+    sleepers = [worker for worker in started if _ended_or_asleep(worker)]
     if sleepers:
         injected["asleep"] += len(sleepers)
         # Longer than the lease, so that another takes over what they hold.
         night.run(provider.url, timeout=1.2, fresh=FRESH, patience=4)
         for worker in sleepers:
             os.kill(worker.pid, signal.SIGCONT)
-    for worker, _, _ in started:
+    for worker in started:
         worker.join(60)
         injected["killed"] += worker.exitcode == -signal.SIGKILL
         injected["broke off"] += worker.exitcode not in (0, -signal.SIGKILL)

@@ -90,7 +90,7 @@ class Sender:
         self._broken: Exception | None = None
         self._stop = threading.Event()
         self._ending = threading.Event()
-        self._heard: Outcome | None = None
+        self._heard: SimpleQueue[Outcome] = SimpleQueue()
         self._came_back = False
 
     def run(self) -> None:
@@ -108,7 +108,7 @@ class Sender:
 
     def hear(self, setback: Outcome) -> None:
         """What another process met stops this one as well. May be called from any thread."""
-        self._heard = setback
+        self._heard.put(setback)
         self._stop.set()
 
     def end(self) -> None:
@@ -179,6 +179,7 @@ class Sender:
         while waiting:
             looked_at = time.monotonic()
             seen = self.last_look(waiting)
+            self._renew()
             for (state, reason), keys in seen.by_fate().items():
                 self.ledger.release(self.owner, keys, state, reason)
             waiting = deque(seen.ready)
@@ -261,7 +262,10 @@ class Sender:
         return outcome
 
     def _take_heard(self) -> Outcome | None:
-        heard, self._heard = self._heard, None
+        heard = None
+        with contextlib.suppress(Empty):
+            while True:
+                heard = self._worse(heard, self._heard.get_nowait())
         return heard
 
     @staticmethod
@@ -308,6 +312,9 @@ class Sender:
         self._patience -= seconds
         log.warning("%s: %s; waiting %.1f s", self.channel.name, setback.reason, seconds)
         self._ending.wait(seconds)
+        # Others met the same meanwhile; that was waited for too.
+        if (heard := self._take_heard()) and heard.result == "halt":
+            self._heard.put(heard)
         return True
 
     def _take_over(self) -> bool:
