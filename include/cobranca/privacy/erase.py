@@ -316,7 +316,7 @@ def _landed(settings: Settings) -> Iterator[tuple[Manifest, str]]:
 
 def _landings(settings: Settings, payer: Payer) -> Iterator[Step]:
     for _, root in settings.nights("landing").items():
-        for draft in _drafts(root / "sources"):
+        for draft in (*_drafts(root / "sources"), *_replaced(root / "sources")):
             yield Step("removed", draft, partial(manifest.discard, draft))
     by_root: dict[Path, list[str]] = {}
     for landed, source in _landed(settings):
@@ -327,6 +327,17 @@ def _landings(settings: Settings, payer: Payer) -> Iterator[Step]:
             by_root.setdefault(landed.folder.parent, []).append(source)
     for root, sources in by_root.items():
         yield Step("rewritten", root, partial(_amend_landing, root, payer, sources))
+
+
+def _replaced(root: Path) -> list[Path]:
+    """Batches that an interrupted publication or erasure left beside the current one."""
+    try:
+        current = read_manifest(root).folder
+    except PartitionError:
+        return []
+    return sorted(
+        folder for folder in root.iterdir() if folder.is_dir() and folder != current and not folder.name.startswith(".")
+    )
 
 
 def _amend_landing(root: Path, payer: Payer, sources: Sequence[str]) -> None:
