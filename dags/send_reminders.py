@@ -20,7 +20,7 @@ from airflow.sdk import PartitionedAssetTimetable, chain, dag, task
 from cobranca.orchestration.assets import plan_approved, reminders_sent
 from cobranca.orchestration.dates import tonight
 from cobranca.orchestration.defaults import DEFAULT_ARGS
-from cobranca.orchestration.sending import COMES_BACK, ask, deliver_tonight
+from cobranca.orchestration.sending import COMES_BACK, VOLUME_QUESTION, ask, deliver_tonight
 
 
 @dag(
@@ -45,7 +45,7 @@ def send_reminders():
 
     @task.branch
     def is_unusual(reason: str | None) -> str:
-        return "ask_a_person" if reason else "wait_for_the_hour"
+        return VOLUME_QUESTION if reason else "wait_for_the_hour"
 
     @task.sensor(poke_interval=60, timeout=24 * 3600, mode="reschedule", trigger_rule="none_failed_min_one_success")
     def wait_for_the_hour() -> bool:
@@ -66,7 +66,7 @@ def send_reminders():
         return approve(tonight().settings, tonight().business_date, by=answer["responded_by_user"]["name"])
 
     reason, wait = check_volume(), wait_for_the_hour()
-    ask_a_person = ask("ask_a_person", "Send the reminders of {{ partition_key }}?", "check_volume")
+    ask_a_person = ask(VOLUME_QUESTION, "Send the reminders of {{ partition_key }}?", "check_volume")
     ask_about_steps = ask("ask_about_steps", "Send the steps of {{ partition_key }} that ask for it?", "check_approvals")
     deliver = task.sensor(task_id="deliver", outlets=[reminders_sent], **COMES_BACK)(deliver_tonight)()
     deliver_approved = task.sensor(task_id="deliver_approved", **COMES_BACK)(deliver_tonight)()

@@ -5,11 +5,15 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cobranca.errors import CobrancaError, ConfigError
 from cobranca.settings import Settings, parse_business_date
+
+if TYPE_CHECKING:
+    from cobranca.manifest import Manifest
 
 
 class _BusinessDate(click.ParamType):
@@ -56,8 +60,11 @@ def rebuild(business_date: date) -> None:
     """Build a past night again from its landing and compare it with what was approved then. Contacts nobody."""
     from cobranca.night import rebuild
 
-    candidate, approved = rebuild(Settings.from_environment(), business_date)
-    if approved is None:
+    settings = Settings.from_environment()
+    candidate, approved = rebuild(settings, business_date)
+    if approved is not None and approved.amended:
+        _compare_amended(settings, candidate, approved)
+    elif approved is None:
         click.echo(f"{business_date}: rebuilt as batch {candidate.batch_id}; no batch of that date was ever approved.")
     elif approved.batch_id == candidate.batch_id:
         click.echo(f"{business_date}: identical to the approved batch {approved.batch_id}.")
@@ -68,6 +75,21 @@ def rebuild(business_date: date) -> None:
             f"{business_date}: batch {candidate.batch_id} differs from the approved {approved.batch_id} in: {', '.join(changed)}."
             " Its landing, its policy or the models have changed since."
         )
+
+
+def _compare_amended(settings: Settings, candidate: "Manifest", approved: "Manifest") -> None:
+    from cobranca.privacy.amended import differing_tables
+    from cobranca.privacy.erasures import read_erasures
+
+    what = f"the approved batch {approved.batch_id}, from which an erasure has taken personal data since"
+    different = differing_tables(candidate, approved, read_erasures(settings).keys)
+    if different:
+        raise CobrancaError(
+            f"{approved.business_date}: but for the rows of erased payers, batch {candidate.batch_id} differs from {what}, in: "
+            f"{', '.join(different)}. Who is no longer called leaves room in the queue for others; anything else means that its"
+            " landing, its policy or the models have changed since."
+        )
+    click.echo(f"{approved.business_date}: equal, but for the rows of erased payers, to {what}.")
 
 
 @commands.command()
@@ -138,11 +160,18 @@ def preview_sources(source: str | None, entity: str | None, rows: int) -> None:
 @commands.command()
 @business_date_option
 @click.option("--step", "steps", multiple=True, metavar="STEP", help="Only this step, such as d+65; may be repeated.")
+@click.option("--volume", is_flag=True, help="Approve the unusual number of messages, and no step.")
 @click.option("--by", required=True, metavar="NAME", help="Who decides.")
-def approve(business_date: date, steps: tuple[str, ...], by: str) -> None:
-    """Approve the messages of a date whose step asks for a person; the next delivery sends them."""
-    from cobranca.reminders.control import approve
+def approve(business_date: date, steps: tuple[str, ...], volume: bool, by: str) -> None:
+    """Approve the messages of a date whose step asks for a person, or their number; the next delivery sends them."""
+    from cobranca.reminders.control import approve, approve_volume
 
+    if volume and steps:
+        raise ConfigError("approve steps and the number of messages one after the other: --step or --volume.")
+    if volume:
+        batch = approve_volume(Settings.from_environment(), business_date, by)
+        click.echo(f"the number of messages of {business_date} (plan {batch}) approved by {by}; run its delivery to send them.")
+        return
     number = approve(Settings.from_environment(), business_date, by, list(steps) or None)
     click.echo(f"{number} messages of {business_date} approved by {by}; run the delivery of that date to send them.")
 
@@ -257,6 +286,17 @@ def erase(customer: str, by: str, reason: str, business_date: date, really: bool
         click.echo(told(settings, erasure, left))
     else:
         click.echo(told(settings, plan(settings, customer)))
+
+
+@privacy.command("export")
+@customer_option
+@click.option("--folder", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where to write the answer.")
+def export(customer: str, folder: Path) -> None:
+    """Write, in Portuguese, all that is held about one payer and why they were contacted, for that person alone."""
+    from cobranca.privacy.export import export
+
+    for path in export(Settings.from_environment(), customer, folder):
+        click.echo(path)
 
 
 @commands.group()

@@ -12,8 +12,28 @@ from cobranca.ledger import open_ledger
 from cobranca.ledger.tables import contacts, switches
 from cobranca.reminders import deliver, plan
 from cobranca.reminders.channels import Outcome
-from cobranca.reminders.control import approve, pause, resume, steps_to_approve
+from cobranca.reminders.control import approve, approve_volume, pause, resume, steps_to_approve
+from cobranca.reminders.delivery import VolumeUnusual
+from cobranca.reminders.volume import unusual_volume
 from reminders.plans import TONIGHT, as_planned, message, noon, publish_plan
+
+
+class Accepting:
+    """A channel that takes every letter."""
+
+    name, threads = "recorder", 1
+
+    def __init__(self, is_real: bool = True):
+        self.is_real = is_real
+
+    def send(self, letter) -> Outcome:
+        return Outcome("sent", provider_message_id="1")
+
+    def was_accepted(self, key: str) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.fixture(autouse=True)
@@ -68,28 +88,50 @@ def test_an_approval_does_not_outlive_another_plan(night):
     assert steps_to_approve(night, TONIGHT + timedelta(days=1)) is None
 
 
+def test_an_unusual_number_of_messages_leaves_only_with_a_persons_word_for_that_very_plan(settings):
+    limits = settings.config / "limits.yml"
+    limits.write_text(
+        limits.read_text(encoding="utf-8").replace("maximum_messages: 5000", "maximum_messages: 2"), encoding="utf-8"
+    )
+
+    def deliver_for_real():
+        return deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=Accepting())
+
+    with pytest.raises(ConfigError, match="nothing is planned for 2026-11-18"):
+        approve_volume(settings, TONIGHT, "Ana")
+    publish_plan(settings, [message(n) for n in range(3)])
+    for _ in range(2):
+        with pytest.raises(VolumeUnusual, match="Há 3 mensagens.*cobranca approve --volume --business-date 2026-11-18"):
+            deliver_for_real()
+    assert deliver(settings, TONIGHT, channel=Accepting(is_real=False)).sent == 3, "a file disturbs nobody"
+
+    publish_plan(settings, [message(n) for n in range(5)])
+    with pytest.raises(VolumeUnusual, match="Há 5 mensagens"):
+        deliver_for_real()
+    approve_volume(settings, TONIGHT, "Ana")
+    approve_volume(settings, TONIGHT, "Ana")
+    assert unusual_volume(settings, TONIGHT) is None
+    assert deliver_for_real().new == 2
+
+    # The word was given for that plan; a larger one that replaces it before its hour needs another.
+    publish_plan(settings, [message(n) for n in range(9)])
+    with pytest.raises(VolumeUnusual, match="Há 9 mensagens"):
+        deliver_for_real()
+
+
 def test_a_pause_holds_the_next_messages_at_once_and_the_night_goes_on_after_it(settings):
     publish_plan(settings, [message(n) for n in range(20)])
 
-    class PausedMeanwhile:
+    class PausedMeanwhile(Accepting):
         """A person pauses while the third letter is on its way; with one thread nothing else is."""
 
-        name, is_real, threads = "recorder", True, 1
-
-        def __init__(self):
-            self.sent = 0
+        sent = 0
 
         def send(self, letter) -> Outcome:
             self.sent += 1
             if self.sent == 3:
                 pause(settings, "Ana", "valor errado no boleto")
-            return Outcome("sent", provider_message_id="1")
-
-        def was_accepted(self, key: str) -> bool:
-            return False
-
-        def close(self) -> None:
-            pass
+            return super().send(letter)
 
     channel = PausedMeanwhile()
     counts = deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel)
@@ -105,6 +147,7 @@ def test_a_pause_holds_the_next_messages_at_once_and_the_night_goes_on_after_it(
     [
         (["approve", "--business-date", str(TONIGHT), "--by", "Ana"], 0, "3 messages of 2026-11-18 approved by Ana"),
         (["approve", "--business-date", str(TONIGHT), "--by", "Ana", "--step", "d+65"], 0, "2 messages"),
+        (["approve", "--business-date", str(TONIGHT), "--by", "Ana", "--volume"], 0, "the number of messages of 2026-11-18"),
         (["approve", "--business-date", str(TONIGHT)], 2, "--by"),
         (["pause", "--by", "Ana", "--reason", "revisão"], 0, "paused"),
         (["pause", "--by", "Ana"], 2, "--reason"),

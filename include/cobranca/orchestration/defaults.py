@@ -25,7 +25,15 @@ from cobranca.settings import Settings
 log = logging.getLogger(__name__)
 
 # A second try cannot mend these; a person has to.
-HOPELESS = [ConfigError, GateFailed, BuildFailed, PartitionError, DeliveryHalted]
+HOPELESS = [
+    ConfigError,
+    GateFailed,
+    BuildFailed,
+    PartitionError,
+    DeliveryHalted,
+    "cobranca.reminders.delivery.DeliveryRefused",
+    "cobranca.reminders.delivery.VolumeUnusual",
+]
 # These pass by themselves: a source that restarts, a network that drops.
 PASSING = [SourceError, LedgerError, ProviderSilent, "sqlalchemy.exc.OperationalError", OSError]
 

@@ -3,21 +3,29 @@
 from datetime import timedelta
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import PokeReturnValue
+from airflow.sdk import PokeReturnValue, get_current_context
 
 from cobranca.orchestration.dates import tonight
 from cobranca.orchestration.pools import SENDGRID
 
+VOLUME_QUESTION = "ask_a_person"
 QUESTION_STANDS_FOR = timedelta(hours=16)
 # A delivery comes back every quarter of an hour for whom it was too early; between two tries it holds no slot.
 COMES_BACK = {"poke_interval": 15 * 60, "timeout": 24 * 3600, "mode": "reschedule", "pool": SENDGRID}
 
 
 def deliver_tonight() -> PokeReturnValue:
-    """Send what may leave by now; done when nothing is left that only waits for its hour or for the end of a pause."""
-    from cobranca.reminders import deliver
+    """Send what may leave by now; done when nothing is left that only waits for its hour or for the end of a pause.
 
-    night = tonight()
+    A plan that was replaced by an unusually large one since a person was asked is not sent.
+    """
+    from cobranca.reminders import deliver
+    from cobranca.reminders.control import approve_volume
+
+    night, task = tonight(), get_current_context()["ti"]
+    if answer := task.xcom_pull(task_ids=VOLUME_QUESTION):
+        by, batch = answer["responded_by_user"]["name"], task.xcom_pull(task_ids="plan")["batch_id"]
+        approve_volume(night.settings, night.business_date, by, batch)
     counts = deliver(night.settings, night.business_date)
     return PokeReturnValue(is_done=not counts.waits, xcom_value=counts.as_dict())
 

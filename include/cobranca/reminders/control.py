@@ -1,5 +1,6 @@
 """What a person decides about sending: approving steps that ask for it, stopping everything, going on."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -7,6 +8,7 @@ from datetime import date
 from cobranca.errors import ConfigError
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
+from cobranca.reminders.volume import APPROVED
 from cobranca.settings import Settings
 
 
@@ -35,6 +37,23 @@ def approve(settings: Settings, business_date: date, by: str, steps: Sequence[st
             known = ", ".join(waiting) or "none"
             raise ConfigError(f"nothing of step {unknown[0]} waits for approval on {business_date}; steps that wait: {known}.")
         return ledger.approve(business_date, _name(by), steps)
+
+
+def approve_volume(settings: Settings, business_date: date, by: str, batch_id: str | None = None) -> str:
+    """Let the messages of one plan (default: the newest of the date) be sent although their number is unusual.
+
+    Returns the plan's batch id. A later plan of the same date needs an answer of its own.
+
+    Raises:
+        ConfigError: nothing was planned for that date.
+    """
+    with _ledger(settings) as ledger:
+        batch_id = batch_id or ledger.newest_plan(business_date)
+        if batch_id is None:
+            raise ConfigError(f"nothing is planned for {business_date}; run its reminders first.")
+        run_id = hashlib.sha256(f"{APPROVED}|{batch_id}".encode()).hexdigest()[:32]
+        ledger.record_run(run_id, business_date, APPROVED, batch_id, {"by": _name(by)})
+    return batch_id
 
 
 def pause(settings: Settings, by: str, reason: str) -> None:

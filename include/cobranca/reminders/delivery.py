@@ -12,6 +12,7 @@ from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.states import REPORTED_STATES
 from cobranca.policy import Policy, load_policy
+from cobranca.privacy.turns import waits_for_erasures
 from cobranca.reminders.channels import Channel
 from cobranca.reminders.channels.by_channel import ByChannel
 from cobranca.reminders.counts import Counts, balance
@@ -20,6 +21,7 @@ from cobranca.reminders.messages import Message, open_plan
 from cobranca.reminders.planning import approved_batch, enter
 from cobranca.reminders.scheduled import ScheduledBatches
 from cobranca.reminders.sender import Sender, Terms
+from cobranca.reminders.volume import unusual_volume
 from cobranca.reminders.window import TIME_ZONE, ReachableHours
 from cobranca.reminders.workers import Task, processes_for, send_in_processes
 from cobranca.reminders.writing import MessageWriter
@@ -35,6 +37,11 @@ class DeliveryRefused(CobrancaError):
     """The business date may not be sent through a real channel yet."""
 
 
+class VolumeUnusual(DeliveryRefused):
+    """So many messages leave only with a person's word."""
+
+
+@waits_for_erasures
 def deliver(
     settings: Settings,
     business_date: date,
@@ -56,6 +63,7 @@ def deliver(
     Raises:
         PartitionError: no batch of that date was approved.
         DeliveryRefused: a real channel and a date in the future.
+        VolumeUnusual: a real channel and an unusual number of messages that nobody has approved.
         DeliveryHalted: the provider refuses the credentials.
         Unbalanced: contacts were lost.
     """
@@ -72,6 +80,8 @@ def deliver(
             elif _payments_are_stale(settings, business_date):
                 ledger.hold_back(business_date, "planned", STALE_PAYMENTS)
             else:
+                if channel.is_real:
+                    _refuse_unusual(settings, business_date)
                 # What the caller made cannot be made anew in another process.
                 sent = delivery.send(terms) if may_share else delivery.send_here(terms, last_look)
             counts = delivery.conclude(already, sent)
@@ -214,6 +224,15 @@ def _real_channels(policy: Policy) -> Channel:
 
     twilio = Twilio(get_connection(policy.texts.connection), policy.texts)
     return ByChannel({"email": mail, "whatsapp": twilio, "sms": twilio})
+
+
+def _refuse_unusual(settings: Settings, business_date: date) -> None:
+    """Asked here too, because a plan may have been replaced since a person saw it, and not every delivery is a DAG's."""
+    if question := unusual_volume(settings, business_date):
+        raise VolumeUnusual(
+            f"nothing of {business_date} was sent, because a person decides first: {question} To send them: "
+            f"cobranca approve --volume --business-date {business_date} --by NAME, then deliver that date again."
+        )
 
 
 def _payments_are_stale(settings: Settings, business_date: date) -> bool:
