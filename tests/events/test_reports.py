@@ -152,6 +152,19 @@ def test_a_report_that_comes_before_its_contact_is_settled_later(ledger):
     assert settle(ledger) == 0
 
 
+def test_a_wish_that_comes_before_its_contact_is_kept_for_it(ledger):
+    record_events(ledger, [Event("sendgrid", KEY, "complained", NOW), Event("sendgrid", KEY, "delivered", NOW)])
+    put(ledger, contact(1, "unknown"))
+    payer = f"C{1:020x}"
+    for _ in range(2):
+        settle(ledger)
+        assert states(ledger) == {KEY: "complained"}
+        assert ledger.opted_out([payer]) == {(payer, "email")}
+    record_consent(ledger, payer, "email", is_opted_in=True, origin="person", at=NOW + timedelta(days=1))
+    settle(ledger)
+    assert ledger.opted_out([payer]) == set(), "a kept report is no newer wish"
+
+
 def test_what_came_back_cannot_be_changed_or_removed(ledger):
     put(ledger, contact(1))
     record_events(ledger, [Event("sendgrid", KEY, "complained", NOW)])

@@ -20,6 +20,7 @@ import yaml
 from cobranca.events import sendgrid, web
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
+from cobranca.ledger.events import record_consent
 from cobranca.ledger.tables import consents, contacts
 from cobranca.reminders.unsubscribe import Tokens, link
 from events.reports import ADDRESS, Provider, contact, put, states, told
@@ -58,8 +59,9 @@ def house(settings, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_SENDGRID_EVENTS", json.dumps({"conn_type": "generic", "password": provider.public}))
     monkeypatch.setenv("AIRFLOW_CONN_UNSUBSCRIBE", json.dumps({"conn_type": "generic", "password": SECRET}))
     engine = open_ledger(settings.ledger)
-    with served(web.create_app(settings)) as url:
-        yield SimpleNamespace(url=url, provider=provider, ledger=ContactLedger(engine), settings=settings)
+    clock = SimpleNamespace(ahead=timedelta(0))
+    with served(web.create_app(settings, now=lambda: datetime.now(UTC) + clock.ahead)) as url:
+        yield SimpleNamespace(url=url, provider=provider, ledger=ContactLedger(engine), settings=settings, clock=clock)
     engine.dispose()
 
 
@@ -131,7 +133,7 @@ def test_one_click_stops_the_e_mails_and_looking_at_the_link_does_not(house):
         assert (status, "pedido registrado" in page) == (200, True)
     assert house.ledger.opted_out(["C1"]) == {("C1", "email")}
     with house.ledger.engine.connect() as connection:
-        assert {row.origin for row in connection.execute(sa.select(consents))} == {"link"}
+        assert [row.origin for row in connection.execute(sa.select(consents))] == ["link"], "one wish, however often it is told"
 
 
 @pytest.mark.parametrize("query", ["", "?t=", "?t=invented", "?t=" + "A" * 5000, "?t=%00%ff", "?t=<script>alert(1)</script>"])
@@ -195,6 +197,17 @@ def test_status_callbacks_of_texts_move_contacts_and_hear_who_wants_no_more(hous
     with house.ledger.engine.connect() as connection:
         reason = connection.scalar(sa.select(contacts.c.state_reason).where(contacts.c.message_key == keys[1]))
     assert reason == "não entregue: código 30003"
+
+
+def test_a_callback_that_somebody_kept_does_not_undo_a_later_wish(house, texting):
+    put(house.ledger, {**contact(1), "channel": "sms"})
+    key, payer = f"M{1:024x}", f"C{1:020x}"
+    assert texting(key, MessageStatus="failed", ErrorCode="21610") == 204
+    assert house.ledger.opted_out([payer]) == {(payer, "sms")}
+    record_consent(house.ledger, payer, "sms", is_opted_in=True, origin="person", at=datetime.now(UTC) + timedelta(seconds=1))
+    house.clock.ahead = timedelta(days=3)
+    assert texting(key, MessageStatus="failed", ErrorCode="21610") == 204
+    assert house.ledger.opted_out([payer]) == set()
 
 
 def test_forged_callbacks_change_nothing(house, texting):

@@ -22,13 +22,17 @@ MEANS_STOP: tuple[Kind, ...] = ("complained", "opted_out")
 
 @dataclass(frozen=True)
 class Event:
-    """A report as it is kept. It holds no address; ``detail`` is short Portuguese made of known words and codes only."""
+    """A report as it is kept. It holds no address; ``detail`` is short Portuguese made of known words and codes only.
+
+    ``is_dated`` is false where the provider says no time and ``occurred_at`` is when the report first came.
+    """
 
     provider: str
     message_key: str
     kind: Kind
     occurred_at: datetime
     detail: str | None = field(default=None, compare=False)
+    is_dated: bool = True
 
     def __post_init__(self):
         if self.occurred_at.tzinfo is None:
@@ -41,6 +45,11 @@ class Event:
 
     @property
     def key(self) -> str:
-        """The same for each delivery of the same report: providers number a report anew when they send it again."""
-        told = f"{self.provider}|{self.message_key}|{self.kind}|{self.at_utc.isoformat()}"
+        """The same for each delivery of the same report: providers number a report anew when they send it again.
+
+        What has no time of its own is told once for each message: a copy that somebody kept must not undo what a payer
+        has wished since.
+        """
+        when = self.at_utc.isoformat() if self.is_dated else "undated"
+        told = f"{self.provider}|{self.message_key}|{self.kind}|{when}"
         return hashlib.sha256(told.encode()).hexdigest()[:40]

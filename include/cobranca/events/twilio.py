@@ -4,7 +4,7 @@ Signatures: HMAC-SHA1 over the public address and the sorted form fields (Twilio
 a copy that somebody sends again tells what is known already.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import parse_qs, parse_qsl
 
 from cobranca.errors import ConfigError
@@ -43,7 +43,7 @@ def verify(public_url: str, query: str, body: bytes, signature: str | None, toke
 
 
 def read_events(query: str, body: bytes, received_at: datetime) -> list[Event]:
-    """What one callback says of one message. It holds no time, so the day on which it came stands for it.
+    """What one callback says of one message. It holds no time, so the moment at which it first came stands for it.
 
     Raises:
         Unreadable: it is about no message of ours, or of no known status.
@@ -53,15 +53,13 @@ def read_events(query: str, body: bytes, received_at: datetime) -> list[Event]:
     kind = KINDS.get(fields.get("MessageStatus", ""))
     if kind is None or not MESSAGE_KEY.fullmatch(message_key):
         raise Unreadable("the callback names no message, or an unknown status")
-    # The same report on the same day is one report, however often it is sent.
-    day = received_at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     code = fields.get("ErrorCode", "")
     detail = None
     if kind == "bounced":
         detail = f"não entregue: código {code}" if code.isascii() and code.isdigit() and len(code) < 8 else "não entregue"
-    events = [Event(PROVIDER, message_key, kind, day, detail)]
+    events = [Event(PROVIDER, message_key, kind, received_at, detail, is_dated=False)]
     if code == OPTED_OUT:
-        events.append(Event(PROVIDER, message_key, "opted_out", day))
+        events.append(Event(PROVIDER, message_key, "opted_out", received_at, is_dated=False))
     return events
 
 

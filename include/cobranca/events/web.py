@@ -138,7 +138,9 @@ def _customer(token: str) -> str | None:
 
 
 def _stop(ledger: Callable[[], ContactLedger], customer_key: str, now: datetime) -> None:
-    record_consent(ledger(), customer_key, "email", is_opted_in=False, origin="link", at=now)
+    # A link that is opened again and again must not fill a table that nobody may empty.
+    if (customer_key, "email") not in ledger().opted_out([customer_key]):
+        record_consent(ledger(), customer_key, "email", is_opted_in=False, origin="link", at=now)
 
 
 def _page(settings: Settings, now: datetime, situation: str) -> HTMLResponse:

@@ -63,10 +63,10 @@ def _record_chunk(ledger: ContactLedger, events: Sequence["Event"]) -> Recorded:
     ]
     with ledger.engine.begin() as connection:
         new = _insert_new(connection, delivery_events, delivery_events.c.event_key, rows)
-        stopped = _stop(connection, [event for event in events if event.kind in MEANS_STOP])
+        stopped = _stop(connection, sorted(new))
     # Kept first: what a crash leaves unsettled here, settle() finds.
     moved = sum(_move(ledger, event) for event in _farthest(events))
-    return Recorded(new, moved, stopped)
+    return Recorded(len(new), moved, stopped)
 
 
 def _farthest(events: Iterable["Event"]) -> list["Event"]:
@@ -86,27 +86,27 @@ def _move(ledger: ContactLedger, event: "Event") -> bool:
     return ledger.record_event(event.message_key, STATE_AFTER[event.kind], event.detail)
 
 
-def _stop(connection: sa.Connection, events: Sequence["Event"]) -> int:
-    if not events:
-        return 0
-    keys = [event.message_key for event in events]
-    found = connection.execute(
-        sa.select(contacts.c.message_key, contacts.c.customer_key, contacts.c.channel).where(contacts.c.message_key.in_(keys))
+def _stop(connection: sa.Connection, event_keys: Sequence[str] | None = None) -> int:
+    """Write down who wants no more, by these kept reports (default: by all); returns how many wishes were new."""
+    query = (
+        sa.select(contacts.c.customer_key, contacts.c.channel, delivery_events.c.kind, delivery_events.c.occurred_at)
+        .join(contacts, contacts.c.message_key == delivery_events.c.message_key)
+        .where(delivery_events.c.kind.in_(MEANS_STOP))
     )
-    about = {row.message_key: row for row in found}
-    rows = [
-        consent(about[event.message_key].customer_key, about[event.message_key].channel, False, event.kind, event.at_utc)
-        for event in events
-        if event.message_key in about
-    ]
-    return _insert_new(connection, consents, consents.c.consent_key, rows)
+    if event_keys is not None:
+        query = query.where(delivery_events.c.event_key.in_(event_keys))
+    rows = [consent(row.customer_key, row.channel, False, row.kind, row.occurred_at) for row in connection.execute(query)]
+    return len(_insert_new(connection, consents, consents.c.consent_key, rows))
 
 
 def settle(ledger: ContactLedger) -> int:
     """Move every contact that kept reports lead farther than it is; returns how many.
 
-    Needed after a crash between keeping and moving, and for reports that came before their contact.
+    Needed after a crash between keeping and moving, and for reports that came before their contact. Whoever stopped our
+    messages by such a report is not written to again either.
     """
+    with ledger.engine.begin() as connection:
+        _stop(connection)
     moved = 0
     for state in reversed(REPORTED_STATES):
         kinds = [kind for kind, leads_to in STATE_AFTER.items() if leads_to == state]
@@ -150,10 +150,10 @@ def local_day(at_utc: datetime) -> date:
     return at_utc.replace(tzinfo=UTC).astimezone(HERE).date()
 
 
-def _insert_new(connection: sa.Connection, table: sa.Table, key: sa.Column, rows: Sequence[dict]) -> int:
-    """Insert the rows whose key is not there yet; returns how many those were."""
+def _insert_new(connection: sa.Connection, table: sa.Table, key: sa.Column, rows: Sequence[dict]) -> set[str]:
+    """Insert the rows whose key is not there yet; returns the keys of those."""
     by_key = {row[key.name]: row for row in rows}
     if not by_key:
-        return 0
+        return set()
     insert = insert_into(connection, table).on_conflict_do_nothing(index_elements=[key]).returning(key)
-    return len(connection.scalars(insert, list(by_key.values())).all())
+    return set(connection.scalars(insert, list(by_key.values())).all())
