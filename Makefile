@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DATE ?= 2026-11-18
+# Of the tests: one more than cores, for there is always one that waits for a server, a lease or Airflow.
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 
 .PHONY: help setup demo airflow test lint format bench faults templates lock clean
 
@@ -35,7 +37,7 @@ airflow: $(READY)  ## start Airflow's pages with the DAGs, until Ctrl-C
 	@$(BIN)/python -m cobranca.local.pages
 
 test: $(READY)  ## run the whole test suite
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(READY)  ## check style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
