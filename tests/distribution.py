@@ -3,13 +3,14 @@
 from xdist.scheduler import LoadScopeScheduling
 
 # Folders whose files read the same nights, each built once by the worker that tests them all.
-TOGETHER = ("tests/warehouse", "tests/decisions", "tests/reports")
+TOGETHER = ("tests/warehouse", "tests/decisions", "tests/reports", "tests/privacy")
 # In this order, so that no worker is left alone with one of them at the end. The other files follow as they come.
 LONGEST = (
     "tests/nights/test_airflow_chain.py",
     "tests/nights/test_command_nights.py",
     "tests/warehouse",
     "tests/faults/test_nobody_twice.py",
+    "tests/privacy",
     "tests/reports",
     "tests/presets/test_presets.py",
     "tests/decisions",

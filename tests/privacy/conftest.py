@@ -25,7 +25,7 @@ def settings_in(folder: Path) -> Settings:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def first_night(tmp_path_factory) -> Iterator[Path]:
     """A whole first night: one canary was written to, the other stands in the call queue."""
     folder = tmp_path_factory.mktemp("canaries")
