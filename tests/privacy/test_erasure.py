@@ -80,6 +80,8 @@ def test_an_erased_canary_is_found_nowhere_and_never_contacted_again(place):
     assert {step.what for step in erase.plan(settings, "crm:1").steps} == {"rewritten", "removed", "written again", "emptied"}
     assert contents(settings.data) == before
 
+    counted = ("fct_receivables", "fct_decisions", "fct_promises", "fct_contacts", "fct_aging")
+    before_erasure = {table: rows(settings, FIRST, table, "select * from {} order by all") for table in counted}
     for account in ("crm:1", keys_of(CALLED.cpf)[0]):
         erasure, left = erase.apply(settings, account, **BY)
         assert (left, erasure.unreadable) == ([], ())
@@ -89,6 +91,8 @@ def test_an_erased_canary_is_found_nowhere_and_never_contacted_again(place):
     assert "comum10@example.com" in events.read_text()
     # what is left to do again is only to empty what the next build fills
     assert [step.what for step in erase.plan(settings, "crm:1").steps] == ["emptied"]
+    # all that is counted, decided and done is as it was, under opaque keys
+    assert before_erasure == {table: rows(settings, FIRST, table, "select * from {} order by all") for table in counted}
     # the plan that was approved still is the one of its verdict, and is whole
     assert rows(settings, FIRST, "fct_receivables", "select count(*) from {}") == [(9,)]
     assert read_verdict(settings, FIRST, "plan").batch_id == read_manifest(settings.folder("outbound", FIRST)).batch_id

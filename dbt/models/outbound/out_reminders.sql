@@ -37,8 +37,9 @@ select
     decisions.message_key,
     decisions.customer_key,
     customers.customer_name,
-    customers.email,
-    customers.phone,
+    -- only the way by which this message goes: no more of a person than its purpose needs (LGPD, art. 6, III)
+    case when decisions.channel = 'email' then customers.email end as email,
+    case when decisions.channel in ('whatsapp', 'sms') then customers.phone end as phone,
     customers.state,
     decisions.channel,
     decisions.step,

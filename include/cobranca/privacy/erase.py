@@ -23,7 +23,16 @@ from cobranca.errors import CobrancaError, ConfigError, PartitionError
 from cobranca.manifest import Manifest, read_manifest
 from cobranca.privacy import papers
 from cobranca.privacy.payer import Payer, Traces, contacts_of, find, keys_in, message_keys
-from cobranca.privacy.redact import CUSTOMER, CUSTOMERS, PERSONAL, RECEIVABLES, marked_customers, rewrite, still_named
+from cobranca.privacy.redact import (
+    CUSTOMER,
+    CUSTOMERS,
+    PERSONAL,
+    RECEIVABLES,
+    marked_customers,
+    personal_in,
+    rewrite,
+    still_named,
+)
 from cobranca.privacy.turns import alone
 from cobranca.settings import Settings
 
@@ -186,11 +195,17 @@ def _named(folder: Path, payer: Payer) -> list[str]:
     """The files of a batch that still name the payer."""
     keys = keys_in(folder, payer)
     paths = sorted(folder.glob("*.parquet"))
-    return [path.name for path in paths if still_named(path, "customer_key", keys, PERSONAL)]
+    return [path.name for path in paths if still_named(path, "customer_key", keys, _personal(path))]
 
 
 def _redact(path: Path, keys: Sequence[str], target: Path | None = None) -> None:
-    rewrite(path, "customer_key", keys, PERSONAL, target)
+    rewrite(path, "customer_key", keys, _personal(path), target)
+
+
+def _personal(path: Path) -> dict[str, object]:
+    import pyarrow.parquet as pq
+
+    return personal_in(pq.read_schema(path).names)
 
 
 def _amend_plan(root: Path, payer: Payer, names: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from cobranca.money import format_number
 from cobranca.policy import Policy, load_policy
 from cobranca.privacy.payer import Payer, find
 from cobranca.privacy.redact import CUSTOMERS, marked_customers
+from cobranca.queues.columns import DELAY_REASONS, format_phone
 from cobranca.settings import Settings
 from cobranca.why import Night, explain, nights_of
 from cobranca.words import CHANNELS, CLASSES, DECISIONS, contact_state, reason
@@ -122,9 +123,9 @@ def _registered(settings: Settings, payer: Payer) -> list[Section]:
                 "origem": lambda row: row["source"],
                 "código": lambda row: row["customer_id"],
                 "nome": lambda row: row["name"],
-                "CPF/CNPJ": lambda row: row["tax_id"],
+                "CPF/CNPJ": lambda row: _tax_id(row["tax_id"]),
                 "e-mail": lambda row: row["email"],
-                "telefone": lambda row: row["phone"],
+                "telefone": lambda row: format_phone(row["phone"]) or None,
                 "cidade": lambda row: row["city"],
                 "UF": lambda row: row["state"],
                 "segmento": lambda row: row["segment"],
@@ -241,8 +242,6 @@ def _told(nights: Sequence[Night]) -> list[Section]:
 
 
 def _done(settings: Settings, payer: Payer, policy: Policy) -> list[Section]:
-    from cobranca.queues.columns import DELAY_REASONS
-
     answers = {code.code: code.label for code in policy.outcome_codes}
     told = _ledger(settings, payer.key)
     return [
@@ -377,6 +376,15 @@ def _day(value: date | None) -> str | None:
 
 def _time(value: datetime) -> str:
     return f"{value.replace(tzinfo=UTC).astimezone(HERE):%d/%m/%Y %H:%M}"
+
+
+def _tax_id(value: str | None) -> str | None:
+    """A CPF or CNPJ as people write it."""
+    if value is None:
+        return None
+    if len(value) == 11:
+        return f"{value[:3]}.{value[3:6]}.{value[6:9]}-{value[9:]}"
+    return f"{value[:2]}.{value[2:5]}.{value[5:8]}/{value[8:12]}-{value[12:]}"
 
 
 def _money(value: Decimal | None) -> str | None:

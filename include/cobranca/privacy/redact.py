@@ -1,7 +1,7 @@
 """Taking what names a person out of Parquet files, row by row: everything that is counted stays, so that no cent is lost."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,6 @@ PERSONAL: Mapping[str, object] = {
     "email": None,
     "phone": None,
     "city": None,
-    "state": None,
     "boleto_line": None,
     "pix_code": None,
     "payment_url": None,
@@ -31,6 +30,7 @@ PERSONAL: Mapping[str, object] = {
 # A landed customer besides: there is no channel to choose any more, and no court or death to know of. Segment and kind of
 # contract stay: charges and the company's own rates depend on them, and many people share them.
 CUSTOMER = PERSONAL | {
+    "state": None,
     "preferred_channel": None,
     "opt_out_email": True,
     "opt_out_phone": True,
@@ -39,6 +39,13 @@ CUSTOMER = PERSONAL | {
 }
 MARK = "erased_key"
 CUSTOMERS, RECEIVABLES = "customers.parquet", "receivables.parquet"
+
+
+def personal_in(columns: Iterable[str]) -> dict[str, object]:
+    """What is personal in a table of the plan. Where nobody is named, ``state`` is that of a contact or a promise."""
+    columns = set(columns)
+    found = {name: value for name, value in PERSONAL.items() if name in columns}
+    return found | ({"state": None} if {"customer_name", "state"} <= columns else {})
 
 
 def redact_landed(folder: Path, source: str, entries: Sequence[FileEntry], erasures: Erasures) -> list[FileEntry]:
