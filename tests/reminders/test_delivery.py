@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from cobranca.errors import ConfigError, DeliveryHalted, PartitionError
 from cobranca.ledger import open_ledger
-from cobranca.ledger.contacts import ContactLedger, PlanConflict
+from cobranca.ledger.contacts import ALREADY_WRITTEN_TODAY, ContactLedger, PlanConflict
 from cobranca.ledger.feedback import publish_feedback
 from cobranca.ledger.tables import agreements, contact_items, contacts, outcomes, promises
 from cobranca.outbound import read_batch
@@ -127,6 +127,20 @@ def test_a_newer_plan_of_the_date_replaces_what_was_not_yet_sent(settings, ledge
     assert (counts.sent, counts.new, counts.superseded) == (3, 1, 1), "the one that came back is sent, nobody else again"
 
 
+def test_a_payer_whose_key_changes_during_the_day_is_not_written_to_again_about_the_same(settings, ledger):
+    publish_plan(settings, [message(1, [item("A"), item("B")]), message(2)])
+    assert deliver(settings, TONIGHT).sent == 2
+    # Its tax id was corrected and A was paid: another key, another carrier and another step, but the same person.
+    publish_plan(settings, [message(3, [item("B")], step="d+3"), message(2), message(4)])
+    counts = deliver(settings, TONIGHT)
+    assert (counts.new, counts.suppressed, counts.held) == (1, 1, 0)
+    assert states(ledger)[3, TONIGHT] == ("suppressed", ALREADY_WRITTEN_TODAY)
+    # Tomorrow is another day, on which the night decides by what it knows.
+    tomorrow = TONIGHT + timedelta(days=1)
+    publish_plan(settings, [message(3, [item("B", night=tomorrow)], night=tomorrow, step="d+3")], night=tomorrow)
+    assert deliver(settings, tomorrow).sent == 1
+
+
 def test_a_step_that_was_done_is_not_done_again_on_another_date(settings, ledger):
     publish_plan(settings, [message(1), message(2)])
     deliver(settings, TONIGHT)
@@ -194,6 +208,7 @@ def test_a_payment_that_the_plan_knew_cancels_nothing(settings, now):
         ({"opt_out_phone": True}, "sent", None),
         ({"legal_hold": True}, "cancelled", "legal"),
         ({"deceased": True}, "cancelled", "falecido"),
+        ({"unreadable": True, "paid": Decimal(1000)}, "planned", "não pôde ser lido"),
     ],
 )
 def test_what_changed_at_the_source_since_the_plan_stops_the_message(settings, ledger, now, found, state, said):

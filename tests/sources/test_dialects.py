@@ -218,6 +218,14 @@ def test_sql_server_without_snapshots_names_the_cure(erp_only: Settings, sql_ser
         pass
 
 
+def test_which_databases_tell_blanks_at_the_end_of_a_text_apart():
+    mysql = sa.create_engine("mysql+pymysql://").dialect
+    assert dialects.blanks_count(mysql)
+    mysql.is_mariadb = True
+    assert not dialects.blanks_count(mysql)
+    assert dialects.blanks_count(sa.create_engine("sqlite://").dialect)
+
+
 def test_sql_server_counts_and_looks_up_in_its_own_words(erp_only: Settings, sql_server: Recording):
     sql_server.script["select count(*)"] = (["n", "s"], [(2, Decimal("30.500000"))])
     sql_server.script["rtrim(ltrim("] = (["payment_id"], [(1,)])

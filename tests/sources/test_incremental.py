@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from cobranca import landing
+from cobranca.errors import SourceError
 from cobranca.settings import Settings
 from cobranca.sources.incremental import CHANGED, LEFT, READING, SWEPT, WATERMARK
 from source_databases import CLIENT, SETTLEMENT, TITLE, D, MakeSource, SourceDatabase, landed, refused
@@ -277,6 +278,24 @@ def test_a_date_moved_silently_is_noticed(erp_only: Settings, make_source: MakeS
         assert reading == "whole: the source's totals differ from the merged rows"
     third = landing.land_all(erp_only, D + timedelta(days=2), "run 3")
     assert third.entry("erp/receivables.parquet").totals[READING] == "changes"
+
+
+def test_codes_that_are_none_are_not_counted_apart(erp_only: Settings, make_source: MakeSource, monkeypatch: pytest.MonkeyPatch):
+    """A column that holds something else in each row would fill the memory instead of proving anything."""
+    monkeypatch.setattr("cobranca.sources.engine.MOST_GROUPS", 3)
+    erp = make_source("erp", "postgresql")
+    erp.add("clientes", CLIENT)
+    erp.add("titulos", *[TITLE | {"id": n, "vencimento": D + timedelta(days=n)} for n in range(5)])
+    erp.add("baixas", SETTLEMENT)
+    landing.land_all(erp_only, D, "run 1")
+    second = landing.land_all(erp_only, D + timedelta(days=1), "run 2")
+    reading = second.entry("erp/receivables.parquet").totals[READING]
+    assert reading == "whole: its dates are too many to be told apart"
+    erp.run("alter table titulos alter situacao type varchar(20)", "update titulos set situacao = 'x' || id")
+    with pytest.raises(
+        SourceError, match="currency, status hold more than 3 different values, which are no codes; have the query"
+    ):
+        landing.land_all(erp_only, D + timedelta(days=2), "run 3")
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])

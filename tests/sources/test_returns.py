@@ -118,6 +118,13 @@ def test_files_beside_a_real_server(erp_only: Settings, make_source: MakeSource,
     ]  # fmt: skip
     assert published.entry("erp/payments.parquet").totals["source_control"] == "compared"
     assert landing.paid_now(erp_only, "erp", ["1", "2"]) == {"1": Decimal("100.00"), "2": Decimal("7.00")}
+    totals = published.entry("erp/payments.parquet").totals
+    assert (totals["source rows"], totals["source sum"]) == ("2", "107.00")
+    # the receivables beside the files are read by changes, as those of a database alone
+    erp.add("titulos", TITLE | {"id": 3})
+    second = landing.land_all(erp_only, D + timedelta(days=1), "the next night")
+    assert second.entry("erp/receivables.parquet").totals["reading"] == "changes"
+    assert (second.entry("erp/receivables.parquet").rows, second.entry("erp/payments.parquet").rows) == (3, 2)
     # amounts that the database keeps as text cannot be added there
     path = erp_only.config / "sources" / "erp.yml"
     text = path.read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ from cobranca import schema
 from cobranca.errors import PartitionError
 from cobranca.manifest import Manifest, second_name
 from cobranca.sources import clean, people, quick
-from cobranca.sources.bulk import TextTable
+from cobranca.sources.bulk import BulkTable
 from cobranca.sources.clean import ANY, DATED, Bounds, Cleaner, Group, checked_columns
 from cobranca.sources.extract import Groups, asked, noted, read_whole, stated
 from cobranca.sources.keys import AS_STORED, rows_with
@@ -201,7 +201,7 @@ class _Changes:
         try:
             return asked(self._snapshot, self._mapping, self._entity, self._cleaner)
         except TooManyGroups:
-            raise Unproven("its dates are text with a time of day, too many to be told apart") from None
+            raise Unproven("its dates are too many to be told apart") from None
 
     def _read_changes(self, good: ParquetFile, bad: ParquetFile) -> None:
         """Rows that were refused before, then changed ones; each row of the source at most once."""
@@ -222,7 +222,7 @@ class _Changes:
         for chunk in rows_with(self._snapshot, self._entity, self._wanted.query, self._key, keys.to_pylist()).chunks:
             self._take(_only(self._cleaner, chunk, keys, inside=True), good, bad)
 
-    def _take(self, chunk: Sequence[Sequence] | TextTable, good: ParquetFile, bad: ParquetFile) -> None:
+    def _take(self, chunk: Sequence[Sequence] | BulkTable, good: ParquetFile, bad: ParquetFile) -> None:
         cleaned = self._cleaner.clean(chunk)
         good.write(cleaned.rows)
         bad.write(cleaned.quarantine)
@@ -308,13 +308,13 @@ def _plain(groups: Groups) -> dict[tuple, tuple]:
 
 
 def _only(
-    cleaner: Cleaner, chunk: Sequence[Sequence] | TextTable, keys: pa.Array, *, inside: bool
-) -> Sequence[Sequence] | TextTable:
+    cleaner: Cleaner, chunk: Sequence[Sequence] | BulkTable, keys: pa.Array, *, inside: bool
+) -> Sequence[Sequence] | BulkTable:
     """The rows of a chunk whose key is (or is not) among ``keys``."""
     if len(chunk) == 0 or (not inside and len(keys) == 0):
         return chunk
     wanted = pc.is_in(cleaner.keys(chunk), keys)
     wanted = wanted if inside else pc.invert(wanted)
-    if isinstance(chunk, TextTable):
-        return TextTable(chunk.kinds, chunk.table.filter(wanted))
+    if isinstance(chunk, BulkTable):
+        return BulkTable(chunk.kinds, chunk.table.filter(wanted))
     return [row for row, keep in zip(chunk, wanted.to_pylist(), strict=True) if keep]
