@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes, policy
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -292,8 +293,10 @@ def test_what_an_agent_recorded_since_the_plan_stops_the_message(settings, ledge
 
 
 def test_a_message_that_waited_is_looked_at_again(settings, ledger, monkeypatch):
-    """The provider is slow, so the claim takes longer than a look stays fresh."""
+    """The provider is slow, so the claim takes longer than a look stays fresh; no time passes but with each answer."""
     monkeypatch.setattr("cobranca.reminders.sender.FRESH_SECONDS", 0.2)
+    passed = []
+    monkeypatch.setattr("cobranca.reminders.sender.time", SimpleNamespace(monotonic=lambda: 0.15 * len(passed)))
     publish_plan(settings, [message(n) for n in range(12)])
     looks, channel = [], Recorder()
 
@@ -302,7 +305,7 @@ def test_a_message_that_waited_is_looked_at_again(settings, ledger, monkeypatch)
         return Seen(ready=list(messages))
 
     def slow(letter) -> Outcome:
-        time.sleep(0.15)
+        passed.append(letter)
         return Outcome("sent", provider_message_id="1")
 
     channel.send = slow
