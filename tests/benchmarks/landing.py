@@ -209,7 +209,9 @@ def land(folder: Path) -> Callable[[], object]:
     from cobranca import landing
     from cobranca.sources import engine, extract, settle  # noqa: F401
 
-    settings = Settings(config=folder / "config", data=folder, warehouse="", ledger="", delivery="outbox")
+    settings = Settings(
+        config=folder / "config", data=folder, warehouse="", ledger=f"sqlite:///{folder}/ledger.db", delivery="outbox"
+    )
     landing.plausible(settings, DAY)
     return lambda: landing.land_all(settings, DAY, "run")
 

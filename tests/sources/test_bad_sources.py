@@ -86,8 +86,8 @@ def kill_after_the_first_chunk(server, kind: str, patch: pytest.MonkeyPatch) -> 
     patch.setattr(Cleaner, "clean", and_kill)
     # the extract must not be over before its first chunk is handed on
     patch.setattr(engine, "FIRST_CHUNK_ROWS", 10)
-    patch.setattr("cobranca.sources.bulk.CHUNK_BYTES", 1 << 20)
-    patch.setattr("cobranca.sources.bulk.CHUNK_ROWS", 10)
+    patch.setattr("cobranca.sources.arrow_postgresql.TABLE_BYTES", 1 << 10)
+    patch.setattr("cobranca.sources.arrow_mysql.BLOCK_BYTES", 80 << 10)
     return killed
 
 
@@ -218,6 +218,34 @@ def test_a_server_that_stops_answering_is_given_up(
         finally:
             os.kill(pid, signal.SIGCONT)
         assert time.monotonic() - started < 8
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_server_that_stops_in_the_middle_of_rows_is_given_up(
+    erp_only: Settings, make_source: MakeSource, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    erp = make_source("erp", kind)
+    number = "generate_series(1, 9000000)" if kind == "postgresql" else "seq"
+    numbers = "from seq_1_to_9000000" if kind == "mariadb" else ""
+    with engine.open_snapshot(get_mapping(erp_only, "erp")) as snapshot:
+        monkeypatch.setattr(snapshot, "_patience", 2)
+        if kind == "mariadb":
+            monkeypatch.setattr(snapshot._connection.connection.driver_connection, "_read_timeout", 2)
+        rows = snapshot.bulk("customers", f"select {number} as customer_id, repeat('x', 100) as name {numbers}").chunks
+        assert next(rows)
+        if kind == "mariadb":
+            pid = request.getfixturevalue("mariadb_server")._process.pid
+        else:
+            [(pid,)] = erp.engine.connect().exec_driver_sql("select pid from pg_stat_activity where query like 'COPY%%'")
+        os.kill(pid, signal.SIGSTOP)
+        started = time.monotonic()
+        try:
+            with pytest.raises(SourceError, match="the database has not answered for 2 s; nothing of this source was landed"):
+                for _ in rows:
+                    pass
+            assert time.monotonic() - started < 8
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
 
 WRITES = {

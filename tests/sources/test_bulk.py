@@ -3,6 +3,7 @@
 import os
 from decimal import Decimal
 
+import adbc_driver_manager
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -13,8 +14,10 @@ from cobranca import landing, schema
 from cobranca.errors import SourceError
 from cobranca.settings import Settings
 from cobranca.sources import bulk, engine, people, quick
-from cobranca.sources.bulk import TextColumn, TextTable
+from cobranca.sources.arrow_postgresql import PostgresReader
+from cobranca.sources.bulk import BulkColumn, BulkTable
 from cobranca.sources.clean import Cleaner
+from cobranca.sources.mapping import get_mapping
 from source_databases import CLIENT, SETTLEMENT, TITLE, D, MakeSource, everything_under, refused
 
 SEEDS = int(os.environ.get("COBRANCA_SEEDS", "60"))
@@ -68,6 +71,20 @@ MARIADB = [
 ]
 
 
+def opened_in_bulk(monkeypatch: pytest.MonkeyPatch) -> list[bulk.Bulk | None]:
+    """Every result that is asked for in bulk from here on; ``None`` where it could not be had so."""
+    opened = []
+
+    def spied(*arguments):
+        reader = bulk.open_reader(*arguments)
+        read = reader.read
+        reader.read = lambda query: opened.append(read(query)) or opened[-1]
+        return reader
+
+    monkeypatch.setattr(engine, "open_reader", spied)
+    return opened
+
+
 @pytest.mark.parametrize(("kind", "statements"), [("postgresql", POSTGRES), ("mariadb", MARIADB)])
 def test_bulk_and_rows_land_the_same_bytes(
     erp_only: Settings, make_source: MakeSource, monkeypatch: pytest.MonkeyPatch, kind: str, statements: list[str]
@@ -79,26 +96,65 @@ def test_bulk_and_rows_land_the_same_bytes(
     with erp.engine.begin() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
-    opened = []
-
-    def spied(*arguments):
-        opened.append(bulk.open_bulk(*arguments))
-        return opened[-1]
-
-    monkeypatch.setattr(engine, "open_bulk", spied)
+    opened = opened_in_bulk(monkeypatch)
     fast = landing.land_all(erp_only, D, "in bulk")
     assert len(opened) == 3 and None not in opened
     assert len(refused(fast, "erp", "receivables")) >= 8
     before, totals = everything_under(fast.folder), [entry.totals for entry in fast.files]
-    monkeypatch.setattr(engine, "open_bulk", lambda *_: None)
+    monkeypatch.setattr(engine, "open_reader", lambda *_: None)
     slow = landing.land_all(erp_only, D, "row by row")
     assert everything_under(slow.folder) == before
     assert [entry.totals for entry in slow.files] == totals
 
 
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_bulk_gives_the_values_of_rows_whatever_their_length(
+    erp_only: Settings, make_source: MakeSource, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    """Lengths on both sides of each limit of the client protocol, and rows on both sides of each block."""
+    make_source("erp", kind)
+    monkeypatch.setattr("cobranca.sources.arrow_postgresql.TABLE_BYTES", 1 << 10)
+    monkeypatch.setattr("cobranca.sources.arrow_mysql.BLOCK_BYTES", 80 << 10)
+    part = "select {0} as id, repeat('x', {1}) as name, {2} as amount, repeat('á', {3}) as city"
+    sizes = [0, 1, 250, 251, 252, 65_535, 65_536, 70_000, 140_000] + [100] * 2_000
+    rows = " union all ".join(part.format(at, size, "null" if at % 3 else -at / 8, size % 777) for at, size in enumerate(sizes))
+    with engine.open_snapshot(get_mapping(erp_only, "erp")) as snapshot:
+        stream = snapshot.bulk("customers", rows)
+        tables = list(stream.chunks)
+        found = [row for table in tables for row in zip(*(one.values() for one in table.columns().values()), strict=True)]
+        wanted = [tuple(row) for chunk in snapshot.stream("customers", rows).chunks for row in chunk]
+    assert len(tables) > 3 and found == wanted
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_bulk_sees_the_moment_of_the_snapshot(erp_only: Settings, make_source: MakeSource, kind: str):
+    erp = make_source("erp", kind)
+    erp.add("clientes", CLIENT)
+    query = "select cod_cliente as customer_id, razao_social as name from clientes"
+    with engine.open_snapshot(get_mapping(erp_only, "erp")) as snapshot:
+        for number in (8, 9):  # before the reader is opened, and after
+            snapshot.rows("customers", query)
+            erp.add("clientes", CLIENT | {"cod_cliente": f"{number}"})
+            assert sum(map(len, snapshot.bulk("customers", query).chunks)) == 1
+
+
+def test_without_a_second_connection_rows_come_one_by_one(
+    erp_only: Settings, make_source: MakeSource, monkeypatch: pytest.MonkeyPatch
+):
+    make_source("erp", "postgresql").add("clientes", CLIENT)
+
+    def refuse(_):
+        raise adbc_driver_manager.OperationalError("too many", status_code=adbc_driver_manager.AdbcStatusCode.IO)
+
+    monkeypatch.setattr(PostgresReader, "connect", refuse)
+    with engine.open_snapshot(get_mapping(erp_only, "erp")) as snapshot:
+        [[row]] = snapshot.bulk("customers", "select 7 as customer_id, 'Ana' as name").chunks
+    assert tuple(row) == (7, "Ana")
+
+
 @pytest.mark.parametrize(
     ("kind", "column"), [("postgresql", "json"), ("postgresql", "bytea"), ("postgresql", "text[]"), ("mariadb", "blob"),
-                         ("mariadb", "double"), ("mariadb", "int(10) zerofill"), ("mariadb", "bit(1)")],
+                         ("mariadb", "int(10) zerofill"), ("mariadb", "bit(1)")],
 )  # fmt: skip
 def test_types_that_bulk_does_not_cover_come_row_by_row(
     erp_only: Settings, make_source: MakeSource, kind: str, column: str, monkeypatch: pytest.MonkeyPatch
@@ -109,8 +165,7 @@ def test_types_that_bulk_does_not_cover_come_row_by_row(
     with erp.engine.begin() as connection:
         rows = [{name: value for name, value in CLIENT.items() if name != "municipio"}]
         connection.execute(tables.insert().values(rows))
-    opened = []
-    monkeypatch.setattr(engine, "open_bulk", lambda *arguments: opened.append(bulk.open_bulk(*arguments)) or opened[-1])
+    opened = opened_in_bulk(monkeypatch)
     landing.land_all(erp_only, D, "run")
     assert [found is None for found in opened] == [True, False, False]
 
@@ -146,6 +201,17 @@ VALUES = {
     "float": st.one_of(st.none(), st.sampled_from(["NaN", "Infinity", "0.1", "1e+20", "0.30000000000000004", "5", "-7.25"])),
     "flag": st.sampled_from([None, "t", "f"]),
 }
+# What comes in a type of its own: kind, type, and its numbers. Some dates and times are of years that Python does not know.
+NATIVE = {
+    "native whole": ("whole", pa.int64(), st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.integers(0, 3))),
+    "native flag": ("flag", pa.bool_(), st.one_of(st.none(), st.integers(0, 1))),
+    "native date": ("text", schema.DATE, st.one_of(st.none(), st.integers(-900_000, 3_000_000), st.integers(15_000, 22_000))),
+    "native time": (
+        "text",
+        schema.TIME,
+        st.one_of(st.none(), st.integers(-(10**17), 3 * 10**17), st.integers(0, 2 * 10**9).map(lambda second: second * 10**6)),
+    ),
+}
 
 
 @given(st.data())
@@ -154,12 +220,17 @@ def test_whole_columns_are_cleaned_like_single_values(data: st.DataObject):
     entity = data.draw(st.sampled_from(sorted(schema.ENTITIES)))
     names = [name for name in schema.ENTITIES[entity].names if name not in schema.OURS]
     rows = data.draw(st.integers(1, 6))
-    kinds = {name: data.draw(st.sampled_from(["text", "text", *VALUES])) for name in names}
-    columns = {name: data.draw(st.lists(VALUES[kind], min_size=rows, max_size=rows)) for name, kind in kinds.items()}
+    drawn = {name: data.draw(st.sampled_from(["text", "text", *VALUES, *NATIVE])) for name in names}
+    kinds = {name: NATIVE[kind][0] if kind in NATIVE else kind for name, kind in drawn.items()}
+    columns = {}
+    for name, kind in drawn.items():
+        type_, values = NATIVE[kind][1:] if kind in NATIVE else (pa.string(), VALUES[kind])
+        found = pa.array(data.draw(st.lists(values, min_size=rows, max_size=rows)), pa.int64() if kind in NATIVE else type_)
+        columns[name] = found.cast(pa.int32()).cast(type_) if type_ == schema.DATE else found.cast(type_)
     cents = ("amount",) if entity != "customers" and data.draw(st.booleans()) else ()
     quickly, slowly = (Cleaner("erp", entity, names, cents) for _ in range(2))
-    table = TextTable(kinds, pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
-    values = [TextColumn(kind, pa.array(columns[name], pa.string())).values() for name, kind in kinds.items()]
+    table = BulkTable(kinds, pa.table(columns))
+    values = [BulkColumn(kind, columns[name]).values() for name, kind in kinds.items()]
     fast, slow = quickly.clean(table), slowly.clean(list(zip(*values, strict=True)))
     assert fast.rows.equals(slow.rows) and fast.quarantine.equals(slow.quarantine)
     assert (quickly.notes, quickly.groups, quickly.repairs) == (slowly.notes, slowly.groups, slowly.repairs)
@@ -209,4 +280,4 @@ def test_plain_people_are_answered_at_once():
     assert quick.tax_ids(pa.array(["529.982.247-25", "11.222.333/0001-81", "12ABC34501DE35"])).to_pylist() == [
         "52998224725", "11222333000181", "12ABC34501DE35",
     ]  # fmt: skip
-    assert quick.money(TextColumn("decimal", pa.array(["10.50"])), False).to_pylist() == [Decimal("10.50")]
+    assert quick.money(BulkColumn("decimal", pa.array(["10.50"])), False).to_pylist() == [Decimal("10.50")]

@@ -31,7 +31,7 @@ from cobranca import schema
 from cobranca.calendar import FIRST_YEAR, LAST_YEAR
 from cobranca.money import parse_money
 from cobranca.sources import people, quick
-from cobranca.sources.bulk import TextColumn, TextTable
+from cobranca.sources.bulk import BulkColumn, BulkTable
 from cobranca.sources.problem import SourceProblem
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -182,16 +182,16 @@ class Cleaner:
         """Whether the database adds this entity's amounts as exactly as it is done here."""
         return self.amount_exact and self.amount_finite
 
-    def clean(self, chunk: Sequence[Sequence] | TextTable) -> Cleaned:
+    def clean(self, chunk: Sequence[Sequence] | BulkTable) -> Cleaned:
         """Convert one chunk of rows; its good rows and its quarantined ones add up to it."""
         with localcontext(prec=DIGITS):
             return self._clean(chunk)
 
-    def _clean(self, chunk: Sequence[Sequence] | TextTable) -> Cleaned:
+    def _clean(self, chunk: Sequence[Sequence] | BulkTable) -> Cleaned:
         count = len(chunk)
         self.rows_read += count
-        if isinstance(chunk, TextTable):
-            raw: dict[str, Sequence | TextColumn] = chunk.columns()
+        if isinstance(chunk, BulkTable):
+            raw: dict[str, Sequence | BulkColumn] = chunk.columns()
         else:
             raw = dict(zip(self.columns, zip(*chunk, strict=True), strict=True)) if chunk else {}
         bad: dict[int, tuple[str, str]] = {}
@@ -211,10 +211,10 @@ class Cleaner:
         keep = pc.invert(pc.is_in(pa.array(range(count)), pa.array(list(bad), pa.int64())))
         return Cleaned(table.filter(keep), self._quarantined(arrays, bad))
 
-    def keys(self, chunk: Sequence[Sequence] | TextTable) -> pa.Array:
+    def keys(self, chunk: Sequence[Sequence] | BulkTable) -> pa.Array:
         """The canonical key of each row of a chunk."""
         at = self.columns.index(self._key)
-        values = chunk.columns()[self._key] if isinstance(chunk, TextTable) else [row[at] for row in chunk]
+        values = chunk.columns()[self._key] if isinstance(chunk, BulkTable) else [row[at] for row in chunk]
         return texts(values).values
 
     def code(self, name: str, value) -> str:
@@ -248,7 +248,7 @@ class Cleaner:
             group.lost_size += abs(number)
         self._lost = {}
 
-    def _convert(self, field: pa.Field, values: Sequence | TextColumn, bad: dict[int, tuple[str, str]]) -> pa.Array:
+    def _convert(self, field: pa.Field, values: Sequence | BulkColumn, bad: dict[int, tuple[str, str]]) -> pa.Array:
         name = field.name
         if field.type == schema.MONEY:
             column = self._money(name, values)
@@ -268,7 +268,7 @@ class Cleaner:
             self.repairs[f"{name} {rule}"] += count
         return column.values
 
-    def _text(self, name: str, values: Sequence | TextColumn) -> Column:
+    def _text(self, name: str, values: Sequence | BulkColumn) -> Column:
         column = texts(values, line_break=";" if name == "phone" else " ")
         if name in _PERSONAL:
             return _personal(name, column)
@@ -291,10 +291,10 @@ class Cleaner:
         composed = pc.utf8_normalize(column.values, form="NFC")
         return Column(composed, column.bad, column.repaired + _changed("normalised", column.values, composed))
 
-    def _money(self, name: str, values: Sequence | TextColumn) -> Column:
+    def _money(self, name: str, values: Sequence | BulkColumn) -> Column:
         in_cents = name in self._cents
-        quickly = quick.money(values, in_cents) if isinstance(values, TextColumn) else None
-        exact = isinstance(values, TextColumn) and values.kind in ("whole", "decimal")
+        quickly = quick.money(values, in_cents) if isinstance(values, BulkColumn) else None
+        exact = isinstance(values, BulkColumn) and values.kind in ("whole", "decimal")
         lost, finite = {}, True
         if quickly is not None:
             column = Column(quickly, {})
@@ -372,9 +372,9 @@ class Cleaner:
         )
 
 
-def texts(values: Sequence | TextColumn, line_break: str = " ") -> Column:
+def texts(values: Sequence | BulkColumn, line_break: str = " ") -> Column:
     """Trimmed text, blank as null; ``line_break`` stands for line breaks and other control characters."""
-    array, bad = quick.text(values) if isinstance(values, TextColumn) else None, {}
+    array, bad = quick.text(values) if isinstance(values, BulkColumn) else None, {}
     if array is None:
         values = _listed(values)
         kinds = set(map(type, values)) - {type(None)}
@@ -397,14 +397,15 @@ def texts(values: Sequence | TextColumn, line_break: str = " ") -> Column:
     return Column(pc.if_else(pc.equal(array, ""), pa.scalar(None, schema.TEXT), array), bad, repaired)
 
 
-def dates(values: Sequence | TextColumn) -> Column:
+def dates(values: Sequence | BulkColumn) -> Column:
     """Dates from date, datetime, ISO text (its first ten characters) or ``YYYYMMDD``; 0000-00-00 is null.
 
     A time that names its zone is of the day it is in São Paulo: 02:30 UTC is still yesterday there.
     """
-    if isinstance(values, TextColumn):
-        with suppress(pa.ArrowException):
-            return Column(values.array.cast(schema.DATE), {})
+    if isinstance(values, BulkColumn):
+        quickly = quick.day(values)
+        if quickly is not None:
+            return Column(quickly, {})
         if values.kind in ("text", "whole"):
             with suppress(pa.ArrowException, ValueError):
                 return _dates_column(texts(values))
@@ -424,9 +425,9 @@ def dates(values: Sequence | TextColumn) -> Column:
     return Column(array, bad, Counter(reformatted=compact) if compact else Counter())
 
 
-def times(values: Sequence | TextColumn) -> Column:
+def times(values: Sequence | BulkColumn) -> Column:
     """Points in time as UTC without a zone; a time that has no zone is taken as it is."""
-    if isinstance(values, TextColumn):
+    if isinstance(values, BulkColumn):
         quickly = quick.time(values)
         if quickly is not None:
             return Column(quickly, {})
@@ -445,9 +446,9 @@ def times(values: Sequence | TextColumn) -> Column:
     return Column(*_each(values, _time_of, schema.TIME))
 
 
-def flags(values: Sequence | TextColumn) -> Column:
+def flags(values: Sequence | BulkColumn) -> Column:
     """Flags from bool, 0/1, S/N, sim/não, true/false; null is false, and what cannot be read counts as set."""
-    if isinstance(values, TextColumn):
+    if isinstance(values, BulkColumn):
         quickly = quick.codes(values, _flag_of, schema.FLAG)
         if quickly is not None:
             return Column(pc.fill_null(quickly, False), {})
@@ -463,9 +464,9 @@ def flags(values: Sequence | TextColumn) -> Column:
     return Column(pc.fill_null(array, False), bad)
 
 
-def rates(values: Sequence | TextColumn) -> Column:
+def rates(values: Sequence | BulkColumn) -> Column:
     """Fractions between 0 and 1, rounded half up to six places; 2 (instead of 0.02) is refused."""
-    if isinstance(values, TextColumn):
+    if isinstance(values, BulkColumn):
         quickly = quick.codes(values, _rate_of, schema.RATE)
         if quickly is not None:
             return Column(quickly, {})
@@ -473,8 +474,8 @@ def rates(values: Sequence | TextColumn) -> Column:
     return Column(*_each(values, lru_cache(maxsize=1024)(_rate_of), schema.RATE))
 
 
-def _listed(values: Sequence | TextColumn) -> Sequence:
-    return values.values() if isinstance(values, TextColumn) else values
+def _listed(values: Sequence | BulkColumn) -> Sequence:
+    return values.values() if isinstance(values, BulkColumn) else values
 
 
 @lru_cache(maxsize=64)

@@ -10,10 +10,9 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -29,7 +28,8 @@ from cobranca import schema
 from cobranca.connections import Connection, get_connection
 from cobranca.errors import ConfigError
 from cobranca.sources import dialects
-from cobranca.sources.bulk import Damaged, TextTable, open_bulk
+from cobranca.sources.ahead import Ahead, Silent, within
+from cobranca.sources.bulk import Bulk, BulkTable, Damaged, Reader, open_reader
 from cobranca.sources.dialects import CONNECT_SECONDS, ENGINES
 from cobranca.sources.keys import narrowed
 from cobranca.sources.mapping import SourceMapping
@@ -58,10 +58,16 @@ class TooManyGroups(SourceProblem):
 
 @dataclass
 class Stream:
-    """Rows on their way: lower-case column names and chunks of rows, or of whole columns where they come in bulk."""
+    """Rows on their way: lower-case column names and chunks of rows, or of whole columns where they come in bulk.
+
+    Of what comes in bulk, ``kinds`` are those of its columns (see :class:`~cobranca.sources.bulk.BulkColumn`), and
+    ``afterwards`` has something asked of the source as soon as the last row has been read, while the caller still works.
+    """
 
     columns: tuple[str, ...]
-    chunks: Iterator[Sequence[Sequence] | TextTable]
+    chunks: Iterator[Sequence[Sequence] | BulkTable]
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    afterwards: Callable[[Callable[[], T]], Callable[[], T]] | None = None
 
 
 class Snapshot:
@@ -72,6 +78,9 @@ class Snapshot:
         self._dialect = connection.dialect.name
         self._patience = mapping.statement_timeout_seconds + dialects.SILENCE_SECONDS
         self._silent = False
+        self._reader: Reader | None = None
+        self._asked_for_reader = False
+        self._ahead: Ahead[BulkTable] | None = None
 
     @property
     def engine(self) -> str:
@@ -100,8 +109,18 @@ class Snapshot:
         Raises:
             SourceProblem: as for :meth:`stream`.
         """
-        bulk = self._attempt(entity, lambda: open_bulk(self._connection, query))
-        return self.stream(entity, query) if bulk is None else Stream(bulk.columns, _ahead(self._tables(entity, bulk.tables)))
+        bulk = self._open_bulk(entity, query)
+        if bulk is None:
+            return self.stream(entity, query)
+        # A second more, so that a driver that can tell what is wrong does so first.
+        ahead = self._ahead = Ahead(self._tables(entity, bulk.tables), self._patience + 1, bulk.stop)
+        return Stream(tuple(bulk.kinds), self._taken(entity, ahead), bulk.kinds, ahead.afterwards)
+
+    def close(self) -> None:
+        """End what reads in bulk. Where that does not come to an end, it is left behind with its connection."""
+        ended = self._ahead is None or self._ahead.leave(0 if self._silent else self._patience)
+        if self._reader is not None and ended:
+            self._reader.close()
 
     def rows(self, entity: str, query: str) -> list[Sequence]:
         """All rows of a small result."""
@@ -232,9 +251,24 @@ class Snapshot:
             yield part
             rows = max(1, min(CHUNK_ROWS, CHUNK_CHARACTERS // max(1, sum(longest))))
 
-    def _tables(self, entity: str, tables: Iterator[TextTable]) -> Iterator[TextTable]:
-        while (table := self._attempt(entity, lambda: next(tables, None))) is not None:
-            self._refuse_giants(entity, table.longest)
+    def _open_bulk(self, entity: str, query: str) -> Bulk | None:
+        if not self._asked_for_reader:
+            self._reader = self._attempt(entity, lambda: within(self._patience, self._open_reader))
+            self._asked_for_reader = True
+        return self._attempt(entity, lambda: self._reader.read(query)) if self._reader else None
+
+    def _open_reader(self) -> Reader | None:
+        return open_reader(self._connection, self._mapping.statement_timeout_seconds)
+
+    def _tables(self, entity: str, tables: Iterator[BulkTable]) -> Iterator[BulkTable]:
+        with closing(tables):
+            while (table := self._attempt(entity, lambda: next(tables, None), watched=False)) is not None:
+                self._refuse_giants(entity, table.longest)
+                yield table
+
+    def _taken(self, entity: str, ahead: Ahead[BulkTable]) -> Iterator[BulkTable]:
+        tables = iter(ahead)
+        while (table := self._attempt(entity, lambda: next(tables, None), watched=False)) is not None:
             yield table
 
     def _refuse_giants(self, entity: str, longest: dict[str, int]) -> None:
@@ -246,11 +280,11 @@ class Snapshot:
                     "correct that row in the database, or have the query return another column or its beginning only",
                 )
 
-    def _attempt(self, entity: str, work: Callable[[], T]) -> T:
+    def _attempt(self, entity: str, work: Callable[[], T], *, watched: bool = True) -> T:
         try:
-            with self._watch():
+            with self._watch() if watched else nullcontext():
                 return work()
-        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError, Silent) as error:
             problem, cure = self._explain(error)
         # Raised outside the handler: the driver's text, which may quote a row, is no part of the chain.
         raise SourceProblem(f"source '{self._mapping.source}', {entity}", problem, cure)
@@ -263,6 +297,7 @@ class Snapshot:
 
     def _explain(self, error: BaseException) -> tuple[str, str]:
         original = getattr(error, "orig", None) or error
+        self._silent |= isinstance(error, Silent)
         if self._silent or (dialects.number_of(original) == 2013 and "timed out" in str(original)):
             return (
                 f"the database has not answered for {self._patience} s",
@@ -271,18 +306,6 @@ class Snapshot:
         if isinstance(error, Damaged):
             return f"the database sent {error}", "correct that row, or have the query leave out what makes it so"
         return _explain_query(error, self._dialect, self._mapping)
-
-
-def _ahead(tables: Iterator[TextTable]) -> Iterator[TextTable]:
-    """Read the next table while the caller works on this one."""
-    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader, closing(tables):
-        waiting = reader.submit(next, tables, None)
-        try:
-            while (table := waiting.result()) is not None:
-                waiting = reader.submit(next, tables, None)
-                yield table
-        finally:
-            wait([waiting])
 
 
 def _longest(values: Sequence) -> int:
@@ -353,8 +376,10 @@ def _open_database(mapping: SourceMapping) -> Iterator[Snapshot]:
             _drop(connection, None)
         raise failure
     driver_connection = connection.connection.driver_connection
+    snapshot = Snapshot(connection, mapping)
     try:
-        yield Snapshot(connection, mapping)
+        with closing(snapshot):
+            yield snapshot
     except BaseException:
         _drop(connection, driver_connection)
         raise

@@ -1,23 +1,25 @@
 """The first pass over one entity: read, cleaned, written as it comes, and held against the source's own totals."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import fields
 from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cobranca import schema
-from cobranca.sources.clean import ANY, DIGITS, Bounds, Cleaner, Group, checked_columns
+from cobranca.sources.clean import ANY, DIGITS, GROUPED, Bounds, Cleaner, Group, checked_columns
 from cobranca.sources.keys import AS_STORED
 from cobranca.sources.parquet import ParquetFile
 from cobranca.sources.problem import SourceProblem
 from cobranca.sources.settle import Extract, table_of
 
 if TYPE_CHECKING:
-    from cobranca.sources.engine import Snapshot
+    from cobranca.sources.engine import Snapshot, Stream
     from cobranca.sources.mapping import SourceMapping
 
 Groups = dict[tuple[str, ...], Group]
+Totals = list[tuple[tuple, int, list[Decimal | float | None]]]
 # Names in a manifest entry's totals, each followed by the currency where the entity has one: what the source itself counted
 # and added in the landing's own moment, and what of that no landed column can hold (finer than a cent, too large).
 SOURCE_ROWS, SOURCE_SUM, SOURCE_LOST = "source rows", "source sum", "source sum not landable"
@@ -32,7 +34,9 @@ def read_whole(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, fold
     wanted = mapping.entity(entity)
     stream = (getattr(snapshot, "bulk", None) or snapshot.stream)(entity, wanted.query)
     columns = checked_columns(mapping.source, entity, stream.columns)
-    cleaner = Cleaner(mapping.source, entity, columns, wanted.cents, bounds)
+    # Codes that only another night's rows could be held against need not be told apart here.
+    cleaner = Cleaner(mapping.source, entity, columns, wanted.cents, bounds, [by for by in GROUPED[entity] if by == "currency"])
+    answer = _ask_early(snapshot, wanted.query, stream, cleaner)
     good = ParquetFile(folder / f"{entity}.read", schema.ENTITIES[entity], schema.KEYS[entity])
     bad = ParquetFile(folder / f"{entity}.bad", schema.QUARANTINE)
     with good, bad:
@@ -40,7 +44,7 @@ def read_whole(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, fold
             cleaned = cleaner.clean(chunk)
             good.write(cleaned.rows)
             bad.write(cleaned.quarantine)
-    there = asked(snapshot, mapping, entity, cleaner)
+    there = asked(snapshot, mapping, entity, cleaner, answer)
     compare(mapping.source, entity, there, cleaner)
     return Extract(
         entity=entity,
@@ -52,16 +56,38 @@ def read_whole(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, fold
     )
 
 
-def asked(snapshot: "Snapshot", mapping: "SourceMapping", entity: str, cleaner: Cleaner) -> Groups:
+def _ask_early(snapshot: "Snapshot", query: str, stream: "Stream", cleaner: Cleaner) -> Callable[[], Totals] | None:
+    """Have the control totals asked for while the last rows are still cleaned; ``None`` where rows do not come in bulk."""
+    if stream.afterwards is None:
+        return None
+    adds = stream.kinds.get("amount") in ("whole", "decimal")
+    return stream.afterwards(lambda: _totals(snapshot, query, cleaner, adds))
+
+
+def _totals(snapshot: "Snapshot", query: str, cleaner: Cleaner, adds: bool) -> Totals:
+    by = tuple(name for name in cleaner.by if name in cleaner.columns)
+    amounts = ("amount", "abs(amount)") if adds and cleaner.entity != "customers" else ()
+    return snapshot.totals(cleaner.entity, query, by, amounts)
+
+
+def asked(
+    snapshot: "Snapshot",
+    mapping: "SourceMapping",
+    entity: str,
+    cleaner: Cleaner,
+    answer: Callable[[], Totals] | None = None,
+) -> Groups:
     """The control totals as the source itself counts and adds them, under the same codes as the cleaner's.
 
+    ``answer`` gives them where they have been asked for already.
     The sum is asked for only where the source adds exactly: not for floats, text of a database, or a column that holds NaN.
     """
     wanted = mapping.entity(entity)
-    by = tuple(name for name in cleaner.by if name in cleaner.columns)
-    amount = ("amount", "abs(amount)") if entity != "customers" and cleaner.adds_exactly else ()
+    by = [name for name in cleaner.by if name in cleaner.columns]
+    found = answer() if answer else _totals(snapshot, wanted.query, cleaner, cleaner.adds_exactly)
     groups: Groups = {}
-    for values, rows, totals in snapshot.totals(entity, wanted.query, by, amount):
+    for values, rows, totals in found:
+        totals = totals if cleaner.adds_exactly else ()
         raw = dict(zip(by, values, strict=True))
         group = groups.setdefault(tuple(cleaner.code(name, raw.get(name)) for name in cleaner.by), Group())
         group.rows += rows

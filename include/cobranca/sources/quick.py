@@ -1,4 +1,4 @@
-"""The clean values of a column of text, converted at Arrow's speed.
+"""The clean values of a column that came in bulk, converted at Arrow's speed.
 
 Each function here either gives exactly what the rules of :mod:`cobranca.sources.clean` and
 :mod:`cobranca.sources.people` give for the same values, or declines, and then those rules decide value by value. So
@@ -7,6 +7,7 @@ nothing is decided here; the tests hold both ways equal.
 
 import re
 from collections.abc import Callable
+from datetime import date, datetime
 from functools import cache
 
 import numpy as np
@@ -14,11 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cobranca import schema
-from cobranca.sources.bulk import TextColumn
+from cobranca.sources.bulk import BulkColumn
 
 # More different values than this are no codes: nothing is gained by reading each of them once.
 MOST_DIFFERENT = 5_000
 
+_ANY_WHOLE = pa.decimal128(21, 2)
 _NUMBER = r"^-?\d{1,30}(\.\d{1,30})?$"
 _MAILBOX = r"^(?P<box>[a-z0-9_+-]{1,40}(?:\.[a-z0-9_+-]{1,20})?)@(?P<domain>[a-z0-9.-]{1,100})$"
 _BRAZILIAN_PHONE = r"^\(?([1-46-9][1-9])\)?[ -]?(9\d{4}|[2-5]\d{3})[ .-]?(\d{4})$"
@@ -35,26 +37,27 @@ def is_plain(array: pa.Array) -> bool:
     return bool(found.size == 0 or (found.min() > 0x20 and found.max() < 0x7F))
 
 
-def text(column: TextColumn) -> pa.Array | None:
+def text(column: BulkColumn) -> pa.Array | None:
     """What becomes text: texts and whole numbers as they are, decimals without the zeros at their end."""
-    if column.kind in ("text", "whole"):
-        return column.array
+    if column.kind == "whole" or (column.kind == "text" and column.is_text):
+        return column.array.cast(schema.TEXT)
     if column.kind != "decimal" or not _all_match(column.array, _NUMBER):
         return None
     short = pc.replace_substring_regex(column.array, r"\.0+$", "")
     return pc.replace_substring_regex(short, r"(\.\d*[1-9])0+$", r"\1")
 
 
-def money(column: TextColumn, in_cents: bool) -> pa.Array | None:
+def money(column: BulkColumn, in_cents: bool) -> pa.Array | None:
     """Exact amounts of at most two places."""
-    if column.kind == "text" and not _all_match(column.array, _NUMBER):
-        return None
     if column.kind not in ("whole", "decimal", "text"):
+        return None
+    if column.kind == "text" and not (column.is_text and _all_match(column.array, _NUMBER)):
         return None
     try:
         if in_cents:
             return cents(column.array.cast(pa.int64())) if column.kind == "whole" else None
-        return column.array.cast(schema.MONEY)
+        number = column.array if column.is_text else column.array.cast(_ANY_WHOLE)
+        return number.cast(schema.MONEY)
     except pa.ArrowException:
         return None
 
@@ -71,9 +74,18 @@ def cents(whole: pa.Array) -> pa.Array:
     return pa.Array.from_buffers(schema.MONEY, len(digits), digits.buffers(), digits.null_count, digits.offset)
 
 
-def time(column: TextColumn) -> pa.Array | None:
+def day(column: BulkColumn) -> pa.Array | None:
+    """Dates in Arrow's own type or as ISO text, of years that Python knows."""
+    if column.array.type not in (schema.DATE, schema.TEXT):
+        return None
+    return _known(column.array, schema.DATE, date)
+
+
+def time(column: BulkColumn) -> pa.Array | None:
     """Times without a zone as they are, times with one as UTC."""
-    if column.kind != "text":
+    if column.array.type == schema.TIME:
+        return _known(column.array, schema.TIME, datetime)
+    if column.kind != "text" or not column.is_text:
         return None
     for kind in (schema.TIME, pa.timestamp("us", "UTC")):
         try:
@@ -83,13 +95,25 @@ def time(column: TextColumn) -> pa.Array | None:
     return None
 
 
-def codes(column: TextColumn, read: Callable, kind: pa.DataType) -> pa.Array | None:
+def _known(array: pa.Array, kind: pa.DataType, limits: type[date]) -> pa.Array | None:
+    try:
+        found = array.cast(kind)
+    except pa.ArrowException:
+        return None
+    ends = pc.min_max(found.cast(pa.int64() if kind == schema.TIME else pa.int32()))
+    first, last = (pa.scalar(limit, kind).value for limit in (limits.min, limits.max))
+    return found if ends["min"].as_py() is None or first <= ends["min"].as_py() <= ends["max"].as_py() <= last else None
+
+
+def codes(column: BulkColumn, read: Callable, kind: pa.DataType) -> pa.Array | None:
     """A column of few different values, each read once; declines when there are many or one cannot be read."""
+    if column.array.type == kind:
+        return column.array
     encoded = column.array.dictionary_encode()
     if len(encoded.dictionary) > MOST_DIFFERENT:
         return None
     try:
-        found = [read(value) for value in TextColumn(column.kind, encoded.dictionary).values()]
+        found = [read(value) for value in BulkColumn(column.kind, encoded.dictionary).values()]
     except ValueError:
         return None
     return pa.array(found, kind).take(encoded.indices)
