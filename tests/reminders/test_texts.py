@@ -191,7 +191,8 @@ def twilio():
             status_url="https://example.com/cobranca/events/twilio",
         )
         connection = Connection("twilio", "twilio", "127.0.0.1", stand_in.port, "AC" + "0" * 32, "token-secret")
-        return Twilio(connection, texts, timeout_seconds=0.7), stand_in
+        # only an answer that is late on purpose may come too late
+        return Twilio(connection, texts, timeout_seconds=0.7 if behaviour == "accept then late" else 20), stand_in
 
     yield make
     for stand_in in made:
