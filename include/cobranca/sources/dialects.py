@@ -202,7 +202,7 @@ def _last_select(query: str) -> int | None:
 # Texts of these codes speak of tables, columns, rights and syntax, never of rows: they may be shown.
 _PLAIN_POSTGRES = re.compile(r"42\w{3}$")
 _PLAIN_CODES = {
-    "mysql": {1044, 1046, 1052, 1054, 1064, 1109, 1142, 1143, 1146, 1305},
+    "mysql": {1044, 1046, 1052, 1054, 1060, 1064, 1109, 1140, 1142, 1143, 1146, 1221, 1222, 1248, 1305, 1582, 1630},
     "mssql": {102, 156, 195, 207, 208, 209, 229, 230, 319, 1033, 8155, 8156},
     "oracle": {900, 904, 907, 911, 918, 920, 923, 933, 936, 942, 1031},
 }
