@@ -169,7 +169,8 @@ def parse(conn_id: str, text: str) -> Connection:
     except (KeyError, ValueError, TypeError):
         raise ConfigError(
             f"connection '{conn_id}' (AIRFLOW_CONN_{conn_id.upper()}) cannot be read; "
-            "write it as type://user:password@host:port/database or as Airflow's JSON form."
+            "write it as type://user:password@host:port/database (special characters of the password as in any URL, / is %2F) "
+            "or as Airflow's JSON form."
         ) from None
 
 
