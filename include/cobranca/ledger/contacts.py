@@ -6,8 +6,8 @@ What a dead owner had claimed returns to ``planned`` when the lease runs out; wh
 is never sent again. The triggers of the database refuse any other way and append every change to ``contact_history``.
 """
 
-import json
 import time
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +28,7 @@ from cobranca.ledger.states import (
 )
 from cobranca.ledger.tables import (
     agreements,
+    as_rows,
     consents,
     contact_items,
     contacts,
@@ -47,10 +48,15 @@ NOT_IN_NEWEST_PLAN = "fora do plano mais recente desta data"
 LATER_DATE_PLANNED = "uma data posterior foi planejada antes do envio"
 WAITS_FOR_APPROVAL = "aguarda aprovação de uma pessoa"
 WAITS_FOR_ITS_HOUR = "fora do horário permitido onde o cliente mora"
+ALREADY_WRITTEN_TODAY = "o cliente já recebeu hoje uma mensagem sobre este título"
 WORKER_LOST = "o processo parou durante o envio; não se sabe se saiu"
 
 # What a newer plan of the same date may still change.
 _REPLANNED = ("planned", *leading_to("planned", PLANNER))
+# The stage of ``runs`` by which a plan is known to be in the ledger.
+ENTERED = "entered"
+# Any constant does that no other lock of this database has.
+_PLANNING_LOCK = 0x706C616E
 # A worker holds these by its lease.
 WORKED_ON = ("claimed", "sending")
 _CHUNK = 1000
@@ -58,6 +64,8 @@ _PLANNED_COLUMNS = (
     "message_key", "business_date", "batch_id", "customer_key", "episode_key", "step", "step_offset", "channel",
     "template", "policy_version", "requires_approval",
 )  # fmt: skip
+_PLANNED = tuple(contacts.c[name] for name in (*_PLANNED_COLUMNS, "state", "state_reason"))
+_CHANGED = (contacts.c.message_key, contacts.c.state, contacts.c.state_reason, contacts.c.provider_message_id)
 
 
 class PlanConflict(CobrancaError):
@@ -125,8 +133,11 @@ class ContactLedger:
         """
         try:
             with self.engine.begin() as connection:
+                _one_planner_at_a_time(connection)
                 inserted = sum(self._plan_chunk(connection, batch_id, chunk) for chunk in messages)
                 self._retire(connection, business_date, batch_id)
+                entered = {"run_id": uuid.uuid4().hex, "business_date": business_date, "stage": ENTERED, "batch_id": batch_id}
+                connection.execute(runs.insert(), entered | {"counts": {"new": inserted}})
             return inserted
         except sa.exc.IntegrityError:
             raise PlanConflict(
@@ -142,8 +153,7 @@ class ContactLedger:
         known = {row.message_key for row in found}
         new = [by_key[key] for key in by_key if key not in known]
         if new:
-            insert = insert_into(connection, contacts).on_conflict_do_nothing(index_elements=[contacts.c.message_key])
-            connection.execute(insert, [_contact(contact) for contact, _ in new])
+            _insert(connection, contacts, _PLANNED, [_contact(contact) for contact, _ in new], index_elements=["message_key"])
             self._put_items(connection, new)
         changed = [row.message_key for row in found if row.state in _REPLANNED and row.batch_id != batch_id]
         for key in changed:
@@ -163,13 +173,9 @@ class ContactLedger:
             self._put_items(connection, [(contact, items)])
 
     def _put_items(self, connection: sa.Connection, messages: Sequence[tuple[dict, list[dict]]]) -> None:
-        rows = [
-            {"message_key": contact["message_key"], **{name: item[name] for name in contact_items.c.keys()[1:]}}
-            for contact, items in messages
-            for item in items
-        ]
+        rows = [{"message_key": contact["message_key"], **item} for contact, items in messages for item in items]
         if rows:
-            connection.execute(insert_into(connection, contact_items).on_conflict_do_nothing(), rows)
+            _insert(connection, contact_items, tuple(contact_items.c), rows)
 
     def _retire(self, connection: sa.Connection, business_date: date, batch_id: str) -> None:
         planned = contacts.c.state == "planned"
@@ -187,6 +193,11 @@ class ContactLedger:
             contacts.update()
             .where(planned, contacts.c.business_date == business_date, _step_is_done())
             .values(state="suppressed", state_reason=STEP_ALREADY_DONE)
+        )
+        connection.execute(
+            contacts.update()
+            .where(planned, contacts.c.business_date == business_date, contacts.c.message_key.in_(_asked_today(business_date)))
+            .values(state="suppressed", state_reason=ALREADY_WRITTEN_TODAY)
         )
 
     @_survives_restart
@@ -307,7 +318,8 @@ class ContactLedger:
         if not changes:
             return []
         with self.engine.begin() as connection:
-            values = {"changes": json.dumps(changes), "owner": owner, "lease_seconds": float(lease_seconds)}
+            rows = as_rows(connection.dialect, _CHANGED, changes)
+            values = {"changes": rows, "owner": owner, "lease_seconds": float(lease_seconds)}
             moved = connection.execute(_ADVANCE[connection.dialect.name], values)
             sending = {key for key, state in moved if state == "sending"}
         return [key for key in start if key in sending]
@@ -517,17 +529,15 @@ class ContactLedger:
 
     @_survives_restart
     def newest_plan(self, business_date: date) -> str | None:
-        """The batch that was planned last for a date."""
-        query = sa.select(runs.c.batch_id).where(runs.c.business_date == business_date, runs.c.stage == "plan")
+        """The batch that was planned last for a date; written down together with its contacts."""
+        query = sa.select(runs.c.batch_id).where(runs.c.business_date == business_date, runs.c.stage == ENTERED)
         with self.engine.connect() as connection:
             return connection.scalar(query.order_by(runs.c.finished_at.desc()).limit(1))
 
     @_survives_restart
     def in_hands(self, business_date: date) -> int:
         """How many contacts of a date some worker holds at this moment."""
-        query = sa.select(sa.func.count()).where(
-            contacts.c.business_date == business_date, contacts.c.state.in_(WORKED_ON)
-        )
+        query = sa.select(sa.func.count()).where(contacts.c.business_date == business_date, contacts.c.state.in_(WORKED_ON))
         with self.engine.connect() as connection:
             return connection.scalar(query)
 
@@ -556,11 +566,20 @@ class ContactLedger:
             connection.execute(insert_into(connection, runs).on_conflict_do_nothing(), row)
 
 
+def _insert(connection: sa.Connection, table: sa.Table, columns: Sequence[sa.Column], rows: Sequence[dict], **conflict) -> None:
+    """Many rows in one statement; those that are there already stay as they are."""
+    names = [column.name for column in columns]
+    found = rows_of(connection.dialect.name, "rows", columns)
+    # SQLite takes what follows a select for a join unless the select has a condition.
+    query = insert_into(connection, table).from_select(names, sa.select(found).where(sa.true()))
+    parameter = as_rows(connection.dialect, columns, ([row[name] for name in names] for row in rows))
+    connection.execute(query.on_conflict_do_nothing(**conflict), {"rows": parameter})
+
+
 def _advance(dialect: str) -> sa.Update:
     """One statement for all that a group of messages needs, made once: what ended, and what is to be sent now unless
     sending is paused or the lease was lost."""
-    names = ("message_key", "state", "reason", "provider_message_id")
-    changes = rows_of(dialect, "changes", names)
+    changes = rows_of(dialect, "changes", _CHANGED)
     owner, is_paused = sa.bindparam("owner"), sa.exists().where(switches.c.name == "paused", switches.c.is_on)
     starts = sa.and_(
         changes.c.state == "sending",
@@ -578,7 +597,7 @@ def _advance(dialect: str) -> sa.Update:
         .where(contacts.c.message_key == changes.c.message_key, contacts.c.owner == owner, sa.or_(starts, *ends))
         .values(
             state=changes.c.state,
-            state_reason=changes.c.reason,
+            state_reason=changes.c.state_reason,
             provider_message_id=changes.c.provider_message_id,
             owner=sa.case((changes.c.state != "planned", owner)),
             lease_expires_at=sa.case((changes.c.state == "sending", utc_now(sa.bindparam("lease_seconds")))),
@@ -588,6 +607,12 @@ def _advance(dialect: str) -> sa.Update:
 
 
 _ADVANCE = {dialect: _advance(dialect) for dialect in ("postgresql", "sqlite")}
+
+
+def _one_planner_at_a_time(connection: sa.Connection) -> None:
+    """Of two plans of a date the later one counts as a whole. SQLite lets only one write at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PLANNING_LOCK)))
 
 
 def _contact(row: dict) -> dict:
@@ -616,6 +641,33 @@ def _step_is_done() -> sa.ColumnElement[bool]:
             other.c.message_key != contacts.c.message_key,
         )
         .exists()
+    )
+
+
+def _asked_today(business_date: date) -> sa.Select:
+    """Contacts of a date with a receivable that another contact of the same date and channel already asks for.
+
+    One payer may get another key between two plans of a date (a tax id is corrected, branches are grouped).
+    """
+    done, theirs, ours, planned = (
+        contacts.alias("done"),
+        contact_items.alias("theirs"),
+        contact_items.alias("ours"),
+        contacts.alias(),
+    )
+    return (
+        sa.select(planned.c.message_key)
+        .select_from(done)
+        .join(theirs, theirs.c.message_key == done.c.message_key)
+        .join(ours, sa.and_(ours.c.receivable_key == theirs.c.receivable_key, ours.c.message_key != theirs.c.message_key))
+        .join(planned, planned.c.message_key == ours.c.message_key)
+        .where(
+            done.c.business_date == business_date,
+            done.c.state.in_(ENGAGED_STATES),
+            planned.c.business_date == business_date,
+            planned.c.state == "planned",
+            planned.c.channel == done.c.channel,
+        )
     )
 
 

@@ -4,7 +4,8 @@ Keys are opaque and no table holds a name, an address, a phone number or a tax i
 when a customer's data are erased. Times are UTC by the database's clock.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -72,16 +73,33 @@ def insert_into(connection: sa.Connection, table: sa.Table):
     return {"postgresql": postgresql, "sqlite": sqlite}[connection.dialect.name].insert(table)
 
 
-def rows_of(dialect: str, parameter: str, names: Sequence[str]) -> sa.FromClause:
-    """Rows of text that come as one parameter, a JSON list of lists: the statement stays the same whatever their number."""
+def rows_of(dialect: str, parameter: str, columns: Sequence[sa.Column]) -> sa.Subquery:
+    """Rows for some columns that come as one parameter, see :func:`as_rows`: the statement stays the same whatever their
+    number, and the database is asked once.
+    """
     rows = sa.bindparam(parameter, type_=sa.Text)
     if dialect == "postgresql":
         each = sa.func.jsonb_array_elements(sa.cast(rows, postgresql.JSONB)).table_valued("value")
-        cells = [each.c.value.op("->>", return_type=sa.Text)(place) for place in range(len(names))]
+        cells = [_typed(each.c.value.op("->>", return_type=sa.Text)(place), column) for place, column in enumerate(columns)]
     else:
         each = sa.func.json_each(rows).table_valued("value")
-        cells = [sa.func.json_extract(each.c.value, f"$[{place}]") for place in range(len(names))]
-    return sa.select(*(cell.label(name) for name, cell in zip(names, cells, strict=True))).subquery(parameter)
+        cells = [sa.func.json_extract(each.c.value, f"$[{place}]") for place in range(len(columns))]
+    return sa.select(*(cell.label(column.name) for cell, column in zip(cells, columns, strict=True))).subquery(parameter)
+
+
+def _typed(cell: sa.ColumnElement, column: sa.Column) -> sa.ColumnElement:
+    # Text is not cast to its column's length, because that would cut it without a word.
+    return cell if isinstance(column.type, sa.String) else sa.cast(cell, column.type)
+
+
+def as_rows(dialect: sa.Dialect, columns: Sequence[sa.Column], rows: Iterable[Sequence]) -> str:
+    """The parameter of :func:`rows_of`: a JSON list of lists, money as exact text."""
+    exact = {place: column.type for place, column in enumerate(columns) if isinstance(column.type, Exact)}
+    written = [
+        [exact[place].process_bind_param(value, dialect) if place in exact else value for place, value in enumerate(row)]
+        for row in rows
+    ]
+    return json.dumps(written, default=str)
 
 
 metadata = sa.MetaData(

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import date
 
 from cobranca.errors import PartitionError
@@ -10,13 +9,15 @@ from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.holdouts import record_holdouts
 from cobranca.manifest import Manifest
+from cobranca.privacy.turns import waits_for_erasures
 from cobranca.reminders.counts import Counts, balance
-from cobranca.reminders.messages import COURTESIES, FILE, Message, PlanFile, open_plan
+from cobranca.reminders.messages import COURTESIES, FILE, Item, Message, PlanFile, open_plan
 from cobranca.settings import Settings
 
 DECISIONS = "fct_decisions.parquet"
 
 
+@waits_for_erasures
 def plan(settings: Settings, business_date: date) -> Counts:
     """Enter the messages and the hold-outs of the approved batch of ``business_date`` in the ledger.
 
@@ -72,7 +73,7 @@ def _contacts(batch: Manifest, plan_file: PlanFile) -> Iterator[list[tuple[dict,
     for chunk in plan_file.messages():
         for message in chunk:
             _check(message, batch)
-        yield [(_contact(message, batch), [asdict(item) for item in message.items]) for message in chunk]
+        yield [(_contact(message, batch), [_item(item) for item in message.items]) for message in chunk]
 
 
 def _check(message: Message, batch: Manifest) -> None:
@@ -83,6 +84,15 @@ def _check(message: Message, batch: Manifest) -> None:
             f"message {message.message_key} of {batch.folder.name}/{FILE} is of {message.business_date} with "
             f"{len(carriers)} carrying receivables; it must be of {batch.business_date} with the one of its episode, if any."
         )
+
+
+def _item(item: Item) -> dict:
+    return {
+        "receivable_key": item.receivable_key,
+        "currency": item.currency,
+        "open_amount": item.open_amount,
+        "amount_due": item.amount_due,
+    }
 
 
 def _contact(message: Message, batch: Manifest) -> dict:
