@@ -92,10 +92,16 @@ def major_version(folder: Path) -> str:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
+    """A TCP port of the loopback address that was free a moment ago.
+
+    Below those that systems give to outgoing connections, one of which could take it before its server has started.
+    """
+    for _ in range(100):
+        port = 15_000 + secrets.randbelow(15_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise ServerFailed("no port between 15000 and 30000 is free on this machine.")
 
 
 class ServerUser:
