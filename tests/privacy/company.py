@@ -168,4 +168,4 @@ def _texts(path: Path):
 
 def _table_text(table: pa.Table) -> str:
     texts = [name for name in table.column_names if pa.types.is_string(table.schema.field(name).type)]
-    return "\n".join(str(value) for name in texts for value in table[name].to_pylist())
+    return "\n".join(str(value) for name in texts for value in table[name].unique().to_pylist())

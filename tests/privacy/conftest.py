@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cobranca import night
+from cobranca.privacy import erase
 from cobranca.settings import PROJECT_ROOT, Settings
 from privacy import company
 
@@ -38,6 +39,23 @@ def first_night(tmp_path_factory) -> Iterator[Path]:
         environment.setenv("AIRFLOW_CONN_CRM", f"sqlite:///{folder / 'crm.db'}")
         night.run(settings_in(folder), FIRST)
     yield folder
+
+
+@pytest.fixture(scope="session")
+def found(first_night) -> dict[str, list[str]]:
+    """What names anybody of the company, in which of that night's files."""
+    more = ["(21) 97654-0456", "(11) 97654-0123", *(email for *_, email in company.OTHERS)]
+    needles = [*company.WRITTEN.needles, *company.CALLED.needles, *more]
+    return company.found_in(settings_in(first_night).data, needles)
+
+
+@pytest.fixture(scope="session")
+def erased(first_night, tmp_path_factory) -> Settings:
+    """The same night after its first canary was erased; only looked at."""
+    folder = tmp_path_factory.mktemp("erased") / "copy"
+    shutil.copytree(first_night, folder)
+    erase.apply(settings_in(folder), "crm:1", by="maria", reason="pedido do titular", business_date=FIRST)
+    return settings_in(folder)
 
 
 @pytest.fixture

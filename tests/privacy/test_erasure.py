@@ -55,9 +55,8 @@ def contents(data: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in data.rglob("*") if path.is_file() and not path.name.startswith("ledger.db")}
 
 
-def test_the_canaries_were_contacted_and_lie_where_a_night_puts_people(first_night):
+def test_the_canaries_were_contacted_and_lie_where_a_night_puts_people(first_night, found):
     settings = settings_in(first_night)
-    found = found_in(settings.data, NEEDLES)
     written, called = (
         {path.split("/")[0] for path, needles in found.items() if set(needles) & set(one.needles)} for one in (WRITTEN, CALLED)
     )
@@ -126,7 +125,7 @@ def test_an_erased_canary_is_found_nowhere_and_never_contacted_again(place):
     assert landed.entry("crm/receivables.parquet").totals["amount BRL"] == str(Decimal(total + 2) / 100)
 
 
-@pytest.mark.parametrize("dies_at", [0, 1, 3, 5])
+@pytest.mark.parametrize("dies_at", [0, 1, 3, 5] if "COBRANCA_SEEDS" in os.environ else [1])
 def test_an_interrupted_erasure_is_completed_by_running_it_again(place, monkeypatch, dies_at):
     settings = settings_in(place)
     whole = erase.plan(settings, "crm:1")
@@ -147,14 +146,11 @@ def test_an_interrupted_erasure_is_completed_by_running_it_again(place, monkeypa
     assert found_in(settings.data, WRITTEN.needles) == {}
 
 
-def test_a_message_that_has_not_left_yet_never_leaves(place):
+def test_a_message_that_has_not_left_yet_never_leaves(erased):
     """Erased between the plan and its delivery: the last look knows it from the ledger."""
-    settings = settings_in(place)
-    key = keys_of(WRITTEN.cpf)[0]
+    settings, key = erased, keys_of(WRITTEN.cpf)[0]
     engine = open_ledger(settings.ledger)
     ledger = ContactLedger(engine)
-    assert ledger.erased([key, "C0"]) == set()
-    erase.apply(settings, "crm:1", **BY)
     assert ledger.erased([key, "C0"]) == {key} and {(key, "email"), (key, "sms")} <= ledger.opted_out([key])
     message = Message(
         "M1", FIRST, key, "(dados apagados)", None, "email", "d+1", 1, "first_notice", False, "v", "crm:100", None, ()
@@ -210,9 +206,8 @@ def test_a_wrong_request_is_refused_and_changes_nothing(first_night, customer, r
     assert after == before and read_erasures(settings).keys == set()
 
 
-def test_what_was_erased_is_remembered_for_good(place):
-    settings = settings_in(place)
-    erase.apply(settings, "crm:1", **BY)
+def test_what_was_erased_is_remembered_for_good(erased):
+    settings = erased
     erase.apply(settings, "crm:1", **BY | {"by": "joana"})
     told = told_by_the_ledger(settings, sa.select(erasures.c.customer_key, erasures.c.customer_id, erasures.c.author))
     assert told == [(keys_of(WRITTEN.cpf)[0], "1", "maria")]

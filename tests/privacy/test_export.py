@@ -7,10 +7,9 @@ from click.testing import CliRunner
 
 from cobranca.cli import commands
 from cobranca.errors import ConfigError
-from cobranca.privacy import erase
 from cobranca.privacy.export import DATA, PAGE, export
 from privacy.company import CALLED, OTHERS, WRITTEN
-from privacy.conftest import FIRST, settings_in
+from privacy.conftest import settings_in
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +44,8 @@ def test_the_answer_holds_nothing_about_anybody_else(answer):
     assert "None" not in page and "hold_" not in page and "{" not in page.partition("</style>")[2]
 
 
-def test_after_an_erasure_the_answer_says_so_and_names_nobody(place, tmp_path, monkeypatch):
-    settings = settings_in(place)
-    erase.apply(settings, "crm:1", by="maria", reason="pedido do titular", business_date=FIRST)
+def test_after_an_erasure_the_answer_says_so_and_names_nobody(erased, tmp_path, monkeypatch):
+    settings = erased
     for name, value in (("CONFIG", settings.config), ("DATA", settings.data)):
         monkeypatch.setenv(f"COBRANCA_{name}", str(value))
     for name in ("WAREHOUSE", "LEDGER", "DELIVERY"):
