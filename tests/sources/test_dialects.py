@@ -18,6 +18,7 @@ from cobranca.errors import ConfigError, SourceError
 from cobranca.settings import Settings
 from cobranca.sources import dialects, engine
 from cobranca.sources.mapping import get_mapping
+from cobranca.sources.presets import preset_file
 
 
 @pytest.mark.parametrize(
@@ -238,6 +239,21 @@ def test_sql_server_counts_and_looks_up_in_its_own_words(erp_only: Settings, sql
         "select * from ( select a from b where c like 'x%' ) q where rtrim(ltrim(cast(receivable_id as varchar(200)))) in "
         "(%(wanted_1)s, %(wanted_2)s) {'wanted_1': 'A', 'wanted_2': 'B'}",
     ]
+
+
+def test_sql_server_is_asked_for_the_parts_of_joined_keys(erp_only: Settings, sql_server: Recording):
+    path = erp_only.config / "sources" / "erp.yml"
+    path.write_text(preset_file("sap_business_one", connection="erp", source="erp"), encoding="utf-8")
+    mapping = get_mapping(erp_only, "erp")
+    sql_server.script["rtrim(ltrim("] = (["receivable_id"], [("7-1",)])
+    with engine.open_snapshot(mapping) as snapshot:
+        for entity in ("receivables", "payments"):
+            list(snapshot.where_in(entity, mapping.entity(entity).query, "receivable_id", ["7-1", "8-2", "x"]))
+    asked = [text for text in sql_server.log if "rtrim(ltrim(" in text]
+    assert len(asked) == 2
+    for text in asked:
+        assert """and i."DocEntry" in (%(whole_1_1)s, %(whole_1_2)s)""" in text and "/* by" not in text
+        assert all(told in text for told in ("'whole_1_1': 7", "'whole_1_2': 8", "'wanted_1': '7-1'", "'wanted_3': 'x'"))
 
 
 @pytest.mark.parametrize(
