@@ -19,6 +19,8 @@ AMBIGUOUS = ("drop", "accept_then_drop", "accept_then_late", "late", "accept_the
 # After "accept_then_hang_up" the connection is closed without a word: the next message on it may be in doubt.
 BEHAVIOURS = ("ok", "slow", "accept_then_hang_up", "429", "400", "413", "401", *AMBIGUOUS)
 SLOW_SECONDS = 0.15
+# An answer that took longer, because the machine is busy, may have come too late for the sender.
+OVERDUE_SECONDS = 0.6
 
 
 class StandInProvider:
@@ -30,6 +32,7 @@ class StandInProvider:
     def __init__(self, log: Path, script: Callable[[int, str], str] = lambda number, key: "ok", late_seconds: float = 1.0):
         self.log, self.script, self.late_seconds = log, script, late_seconds
         self.behaved: Counter[str] = Counter()
+        self.overdue = 0
         self.paths: list[str] = []
         self.batches: dict[str, str] = {}
         self.cancels: bool | str = True
@@ -61,7 +64,7 @@ class StandInProvider:
     @property
     def ambiguous(self) -> int:
         """How many answers left the sender in doubt."""
-        return sum(self.behaved[name] for name in (*AMBIGUOUS, "accept_then_hang_up"))
+        return sum(self.behaved[name] for name in (*AMBIGUOUS, "accept_then_hang_up")) + self.overdue
 
     def _serve(self) -> None:
         while not self._closing:
@@ -78,6 +81,7 @@ class StandInProvider:
                 if path != "/v3/mail/send":
                     self._schedule(client, path, mail)
                     continue
+                asked = time.monotonic()
                 with self._lock:
                     self.paths.append(path)
                     behaviour = self.script(self._number, key_of(mail))
@@ -85,8 +89,12 @@ class StandInProvider:
                     self.behaved[behaviour] += 1
                     if behaviour in ("ok", "slow") or behaviour.startswith("accept_then_"):
                         self._accept(mail)
-                if not self._behave(client, behaviour):
-                    return
+                try:
+                    if not self._behave(client, behaviour):
+                        return
+                finally:
+                    with self._lock:
+                        self.overdue += behaviour not in AMBIGUOUS and time.monotonic() - asked > OVERDUE_SECONDS
 
     def _schedule(self, client: socket.socket, path: str, body: dict) -> None:
         """Batches: opened, cancelled (unless ``cancels`` is off) and looked up (unless it is ``silently``)."""
