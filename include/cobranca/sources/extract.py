@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cobranca import schema
-from cobranca.sources.clean import ANY, DIGITS, GROUPED, Bounds, Cleaner, Group, checked_columns
+from cobranca.sources.clean import ANY, CENT, DIGITS, GROUPED, Bounds, Cleaner, Group, checked_columns
 from cobranca.sources.keys import AS_STORED
 from cobranca.sources.parquet import ParquetFile
 from cobranca.sources.problem import SourceProblem
@@ -145,11 +145,18 @@ def stated(cleaner: Cleaner, there: Groups) -> dict[str, str]:
         found[f"{SOURCE_ROWS} {currency}".strip()] = str(group.rows)
         if cleaner.entity == "customers" or not cleaner.adds_exactly:
             continue
-        found[f"{SOURCE_SUM} {currency}".strip()] = str(group.amount if signed else group.size)
+        found[f"{SOURCE_SUM} {currency}".strip()] = _written(group.amount if signed else group.size)
         lost = read[currency].lost if signed else read[currency].lost_size
         if lost:
-            found[f"{SOURCE_LOST} {currency}".strip()] = str(lost)
+            found[f"{SOURCE_LOST} {currency}".strip()] = _written(lost)
     return found
+
+
+def _written(amount: Decimal) -> str:
+    """With two places, and with more only where they are needed: every engine pads its sums in its own way."""
+    with localcontext(prec=DIGITS):
+        cents = amount.quantize(CENT)
+        return str(cents) if cents == amount else f"{amount.normalize():f}"
 
 
 def noted(cleaner: Cleaner) -> dict[str, str]:
