@@ -26,7 +26,6 @@ from cobranca.reminders.unsubscribe import Tokens, link
 from events.reports import ADDRESS, Provider, contact, put, states, told
 
 SECRET = "s3cret-of-at-least-thirty-two-characters"
-SIGNED = datetime.now(UTC)
 
 
 @contextmanager
