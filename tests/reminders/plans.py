@@ -133,7 +133,7 @@ def publish_plan(
     if aliases:
         pq.write_table(pa.Table.from_pylist(list(aliases)), draft / "dim_payer_aliases.parquet")
         files.append(FileEntry.of(draft, "dim_payer_aliases.parquet", len(aliases)))
-    batch = publish(root, draft, kind="outbound", business_date=night, files=files)
+    batch = publish(root, draft, kind="outbound", business_date=night, files=files, keep_previous=True)
     judge(settings, batch)
     return batch
 

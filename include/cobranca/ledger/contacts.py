@@ -535,6 +535,15 @@ class ContactLedger:
             return connection.scalar(query.order_by(runs.c.finished_at.desc()).limit(1))
 
     @_survives_restart
+    def has_strays(self, business_date: date, batch_id: str) -> bool:
+        """Whether contacts of a date are planned by another batch: a worker held them while this one was entered."""
+        query = sa.select(sa.func.count()).where(
+            contacts.c.business_date == business_date, contacts.c.state == "planned", contacts.c.batch_id != batch_id
+        )
+        with self.engine.connect() as connection:
+            return bool(connection.scalar(query))
+
+    @_survives_restart
     def in_hands(self, business_date: date) -> int:
         """How many contacts of a date some worker holds at this moment."""
         query = sa.select(sa.func.count()).where(contacts.c.business_date == business_date, contacts.c.state.in_(WORKED_ON))

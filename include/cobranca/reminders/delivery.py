@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from cobranca.connections import get_connection
 from cobranca.errors import CobrancaError, PartitionError
@@ -83,7 +84,11 @@ def deliver(
                 if channel.is_real:
                     _refuse_unusual(settings, business_date)
                 # What the caller made cannot be made anew in another process.
-                sent = delivery.send(terms) if may_share else delivery.send_here(terms, last_look)
+                send = partial(delivery.send, terms) if may_share else partial(delivery.send_here, terms, last_look)
+                sent = send()
+                if delivery.went_astray():
+                    delivery.prepare()
+                    sent += send()
             counts = delivery.conclude(already, sent)
     finally:
         channel.close()
@@ -126,12 +131,19 @@ class _Delivery:
 
     def prepare(self) -> None:
         """Enter the plan where that was not yet done, and settle what earlier deliveries left."""
-        if self.ledger.newest_plan(self._date) != self.batch.batch_id:
-            enter(self.ledger, self.batch, self._plan_file)
         self.ledger.recover()
+        if self.ledger.newest_plan(self._date) != self.batch.batch_id or self._has_strays():
+            enter(self.ledger, self.batch, self._plan_file)
         if scheduled := self._scheduled():
             scheduled.take_back_lost(self._date)
         self.ledger.confirm_unknown(self._date, self._channel.was_accepted)
+
+    def went_astray(self) -> bool:
+        """Whether messages of an earlier plan came back from a worker, and this plan is still the approved one."""
+        return self._has_strays() and approved_batch(self._settings, self._date).batch_id == self.batch.batch_id
+
+    def _has_strays(self) -> bool:
+        return self.ledger.has_strays(self._date, self.batch.batch_id)
 
     def send(self, terms: Terms) -> int:
         """Send in as many processes as the number of messages is worth; returns how many were sent."""
