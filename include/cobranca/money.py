@@ -2,6 +2,7 @@
 
 import re
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 CENT = Decimal("0.01")
 SYMBOLS = {"BRL": "R$", "USD": "US$", "EUR": "€"}
@@ -47,6 +48,7 @@ def parse_money(text: str | int | Decimal) -> Decimal:
     return -number if "-" in (prefix[1], prefix[2]) else number
 
 
+@lru_cache(maxsize=4096)
 def format_money(amount: Decimal, currency: str = "BRL") -> str:
     """``Decimal('1234.5')`` → ``R$ 1.234,50`` (with a no-break space, so that a line never splits it)."""
     amount = to_cents(amount)

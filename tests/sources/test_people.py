@@ -40,10 +40,12 @@ def test_tax_ids(text: str, expected: str | None):
         ("a@@empresa.com.br", None),
         ("joão@empresa.com.br", None),
         ("a@localhost", None),
+        ("a.b@-empresa.com.br", None),
     ],
 )
 def test_emails(text: str, expected: str | None):
     assert people.first_email(text) == expected
+    assert people.is_email(text) == (text == expected)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from cobranca.reminders import unsubscribe, wording
 from cobranca.reminders.channels.protocol import Letter, Picture, Sender
 from cobranca.reminders.messages import COURTESIES, Item, Message
 from cobranca.reminders.ways_to_pay import Unsendable, ways_to_pay
-from cobranca.sources.people import first_email
+from cobranca.sources.people import is_email
 
 __all__ = ["LetterWriter", "Unsendable"]
 
@@ -137,7 +137,7 @@ def _check(message: Message) -> None:
     Raises:
         Unsendable: with the reason.
     """
-    if not message.email or first_email(message.email) != message.email:
+    if not message.email or not is_email(message.email):
         raise Unsendable("e-mail inválido")
     if bool(message.items) == (message.template in COURTESIES):
         raise Unsendable("mensagem sem títulos" if not message.items else "agradecimento com títulos em aberto")

@@ -5,6 +5,7 @@ here guesses: a wrong address would show one person another person's debt.
 """
 
 import re
+from functools import lru_cache
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -23,6 +24,8 @@ _NOT_PERSONAL = {
     PhoneNumberType.VOICEMAIL,
 }
 _CPF, _CNPJ = CPF(), CNPJ()
+# A mailbox of the plainest kind is right wherever its domain is.
+MAILBOX = r"^(?P<box>[a-z0-9_+-]{1,40}(?:\.[a-z0-9_+-]{1,20})?)@(?P<domain>[a-z0-9.-]{1,100})$"
 _BETWEEN_ADDRESSES = re.compile(r"[;,\s]+")
 _BETWEEN_PHONES = re.compile(r"[;,/|\n]+|\s+(?:ou|e)\s+")
 
@@ -51,6 +54,17 @@ def first_email(text: str) -> str | None:
         except EmailNotValidError:
             continue
     return None
+
+
+def is_email(text: str) -> bool:
+    """Whether the text is one valid address, written as :func:`first_email` writes it."""
+    plain = re.fullmatch(MAILBOX, text)
+    return (plain is not None and _takes_mail(plain["domain"])) or first_email(text) == text
+
+
+@lru_cache(maxsize=4096)
+def _takes_mail(domain: str) -> bool:
+    return first_email(f"a@{domain}") == f"a@{domain}"
 
 
 def first_phone(text: str) -> str | None:

@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 
 from cobranca import schema
 from cobranca.sources.bulk import BulkColumn
+from cobranca.sources.people import MAILBOX
 
 # More different values than this are no codes: nothing is gained by reading each of them once.
 MOST_DIFFERENT = 5_000
 
 _ANY_WHOLE = pa.decimal128(21, 2)
 _NUMBER = r"^-?\d{1,30}(\.\d{1,30})?$"
-_MAILBOX = r"^(?P<box>[a-z0-9_+-]{1,40}(?:\.[a-z0-9_+-]{1,20})?)@(?P<domain>[a-z0-9.-]{1,100})$"
 _BRAZILIAN_PHONE = r"^\(?([1-46-9][1-9])\)?[ -]?(9\d{4}|[2-5]\d{3})[ .-]?(\d{4})$"
 _NOT_PERSONAL_KINDS = ("toll_free", "premium_rate", "shared_cost", "uan", "voicemail", "personal_number", "pager", "voip")
 
@@ -121,7 +121,7 @@ def codes(column: BulkColumn, read: Callable, kind: pa.DataType) -> pa.Array | N
 
 def emails(array: pa.Array, read: Callable[[str], str | None]) -> pa.Array:
     """Plain lower-case addresses of a domain that ``read`` accepts; null where the rule has to decide."""
-    parts = pc.extract_regex(array, _MAILBOX)
+    parts = pc.extract_regex(array, MAILBOX)
     domains = pc.struct_field(parts, "domain").dictionary_encode()
     known = pa.array([read(f"a@{domain}") == f"a@{domain}" for domain in domains.dictionary.to_pylist()], pa.bool_())
     sure = pc.fill_null(known.take(domains.indices), False)
