@@ -5,10 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 
 from cobranca.settings import PROJECT_ROOT, Settings
 from distribution import ByNight, place_of
 from servers import MariadbUnavailable, PostgresUnavailable, PrivateMariadb, PrivatePostgres, unavailable
+
+# No example fails because the machine was busy; what else is in force, in CI that examples are not random, stays.
+hypothesis.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.load_profile("patient")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
