@@ -1,6 +1,7 @@
 """One history over approved nights, and ageing out their item-level files."""
 
-from datetime import date, timedelta
+import os
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
@@ -169,3 +170,15 @@ def test_the_commands_tell_and_only_act_when_told(company, monkeypatch):
     assert date(2026, 6, 10) not in kept(company, "landing")
     told = run(commands, ["history", "--from", "2026-06-01", "--to", "2026-11-18"], catch_exceptions=False)
     assert "2026-06-30" in told.output and "2026-06-10" not in told.output
+
+
+def test_files_of_reports_go_by_the_day_they_came(company):
+    """They hold addresses and carry no business date; what they told is in the ledger."""
+    folder = company.data / "inbox" / "events"
+    for name, day in (("read/old.json", date(2026, 9, 1)), ("refused/old.json", date(2026, 9, 1)), ("read/new.json", TONIGHT)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(SECRET)
+        noon = datetime.combine(day, time(12)).timestamp()
+        os.utime(folder / name, (noon, noon))
+    retention.apply(company, retention.plan(company, TONIGHT, 60))
+    assert [path.name for path in folder.rglob("*.json")] == ["new.json"]

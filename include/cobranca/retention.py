@@ -24,7 +24,7 @@ _UNSETTLED = ("planned", "claimed", "sending", "unknown")
 
 @dataclass(frozen=True)
 class Retention:
-    """What goes and what stays: folders with their bytes, nights whose summary is kept, old nights that must stay and why."""
+    """What goes and what stays: folders and files with their bytes, month ends that are kept, nights that must stay and why."""
 
     cutoff: date
     going: dict[Path, int]
@@ -52,6 +52,7 @@ def plan(settings: Settings, business_date: date, keep_days: int) -> Retention:
         for night, folder in settings.nights(kind).items()
         if night < cutoff and night not in staying
     }
+    going |= {path: path.stat().st_size for path in _reports_read(settings) if _came_on(path) < cutoff}
     last_of_month = {(night.year, night.month): night for night in sorted(_approved(settings))}
     month_ends = tuple(night for night in last_of_month.values() if settings.folder("outbound", night) in going)
     return Retention(cutoff, going, month_ends, staying)
@@ -65,8 +66,21 @@ def apply(settings: Settings, retention: Retention) -> None:
     """
     for night in retention.month_ends:
         history.keep_month_end(settings, night)
-    for folder in retention.going:
-        shutil.rmtree(folder)
+    for path in retention.going:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _reports_read(settings: Settings) -> list[Path]:
+    """Files of providers' reports, which hold addresses; what they told is in the ledger. They carry no business date."""
+    folders = (settings.data / "inbox" / "events" / name for name in ("read", "refused"))
+    return sorted(path for folder in folders for path in folder.glob("*") if path.is_file())
+
+
+def _came_on(path: Path) -> date:
+    return date.fromtimestamp(path.stat().st_mtime)
 
 
 def _approved(settings: Settings) -> set[date]:
