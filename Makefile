@@ -36,7 +36,7 @@ demo: $(READY)  ## run one whole night of a made-up company under Airflow (DATE=
 airflow: $(READY)  ## start Airflow's pages with the DAGs, until Ctrl-C
 	@$(BIN)/python -m cobranca.local.pages
 
-test: $(READY)  ## run the whole test suite
+test: $(READY)  ## run the whole test suite (WORKERS=2 for one test at a time on each of two cores)
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(READY)  ## check style
