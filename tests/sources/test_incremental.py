@@ -95,7 +95,7 @@ def company(folder: Path) -> Company:
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(TABLES)
     os.environ["AIRFLOW_CONN_ERP"] = f"sqlite:///{path}"
-    return Company(Settings(config=config, data=data, warehouse="", ledger="", delivery="outbox"), path)
+    return Company(Settings(config=config, data=data, warehouse="", ledger="sqlite://", delivery="outbox"), path)
 
 
 IDS = st.sampled_from(["1", "2", "3", " 4 ", "55"])
@@ -291,10 +291,8 @@ def test_codes_that_are_none_are_not_counted_apart(erp_only: Settings, make_sour
     second = landing.land_all(erp_only, D + timedelta(days=1), "run 2")
     reading = second.entry("erp/receivables.parquet").totals[READING]
     assert reading == "whole: its dates are too many to be told apart"
-    erp.run("alter table titulos alter situacao type varchar(20)", "update titulos set situacao = 'x' || id")
-    with pytest.raises(
-        SourceError, match="currency, status hold more than 3 different values, which are no codes; have the query"
-    ):
+    erp.run("alter table titulos alter moeda type varchar(20)", "update titulos set moeda = 'x' || id")
+    with pytest.raises(SourceError, match="currency hold more than 3 different values, which are no codes; have the query"):
         landing.land_all(erp_only, D + timedelta(days=2), "run 3")
 
 
