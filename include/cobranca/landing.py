@@ -75,6 +75,7 @@ def land_source(settings: Settings, business_date: date, source: str, run_key: s
         ConfigError: the source's file or connection is wrong.
         SourceError: the source cannot be reached or read completely, a column that came last time is gone or has another
             type, or its own totals differ from what came.
+        LedgerError: the ledger, which knows whose data were erased, cannot be opened.
     """
     from cobranca.sources import turns
 

@@ -307,7 +307,7 @@ def _warehouse(settings: Settings) -> Iterator[Step]:
     """A database keeps deleted rows in free blocks; since the next build makes everything again, all of it goes."""
     from cobranca.warehouse.engines import open_warehouse
 
-    yield Step("emptied", settings.data / ".dbt" / "loaded.json", partial(_empty_warehouse, settings, open_warehouse))
+    yield Step("emptied", settings.data / "warehouse", partial(_empty_warehouse, settings, open_warehouse))
 
 
 def _empty_warehouse(settings: Settings, open_warehouse: Callable) -> None:

@@ -54,6 +54,11 @@ class Section:
     columns: tuple[str, ...]
     rows: tuple[tuple[Value, ...], ...]
 
+    @property
+    def filled(self) -> list[int]:
+        """The places of the columns that hold anything: a page has no room for the others."""
+        return [place for place in range(len(self.columns)) if any(row[place] is not None for row in self.rows)]
+
 
 def export(settings: Settings, customer: str, folder: Path) -> list[Path]:
     """Write ``meus_dados.html`` and the same as ``meus_dados.json`` into ``folder``; returns both.
