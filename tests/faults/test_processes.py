@@ -11,7 +11,7 @@ import pytest
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.reminders.workers import processes_for
-from faults.nights import IN_DOUBT, Night, sending_processes
+from faults.nights import CANARY_KEY, IN_DOUBT, Night, sending_processes
 from faults.provider import StandInProvider
 
 MESSAGES = 60
@@ -29,8 +29,8 @@ def slowly(number: int, key: str) -> str:
     return "slow"
 
 
-def start(night: Night, provider: StandInProvider, lease: float = LONG):
-    return night.start(provider.url, processes=2, lease=lease, claim_size=10)
+def start(night: Night, provider: StandInProvider, lease: float = LONG, **wish):
+    return night.start(provider.url, processes=2, lease=lease, claim_size=10, **wish)
 
 
 def finish(night: Night, provider: StandInProvider) -> dict:
@@ -54,14 +54,16 @@ def is_there(pid: int) -> bool:
         return False
 
 
-def test_several_processes_share_a_night_and_its_threads(night, tmp_path):
+def test_several_processes_share_a_night_and_log_nothing_personal(night, tmp_path):
     with StandInProvider(tmp_path / "mails.jsonl", slowly) as provider:
-        worker = start(night, provider)
+        worker = start(night, provider, debug=True)
         assert len(sending_processes(worker, 2)) == 2
         worker.join(120)
         counts = night.told()
         assert (counts["new"], counts["sent"]) == (MESSAGES, MESSAGES), night.log.read_text()
         assert night.check(provider).states == {"sent": MESSAGES}
+        told = night.log.read_text()
+        assert "DEBUG" in told and not [word for word in (CANARY_KEY, "Maria", "@example.com", "23793") if word in told]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])

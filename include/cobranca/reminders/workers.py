@@ -136,7 +136,8 @@ class _Process:
     """One process and what it has told so far."""
 
     def __init__(self, task_line: str):
-        command = [sys.executable, "-m", "cobranca.reminders.worker"]
+        # -P: modules come from the installation, never from the folder in which somebody happens to be.
+        command = [sys.executable, "-P", "-m", "cobranca.reminders.worker"]
         self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.sent = 0
         self.ended: str | None = None
