@@ -42,8 +42,11 @@ class ParquetFile:
         self._waiting_rows = 0
 
     def __enter__(self) -> "ParquetFile":
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
+        # The system's own memory goes back to it, also what a thread that has ended had of it.
+        pa.set_memory_pool(pa.system_memory_pool())
         coded = [name for name in self.schema.names if not name.endswith(_DIFFERENT)]
         self._writer = pq.ParquetWriter(self.path, self.schema, compression="zstd", use_dictionary=coded)
         return self

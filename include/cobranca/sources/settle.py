@@ -5,7 +5,7 @@ fixed share of memory.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +17,7 @@ from cobranca.sources.parquet import ParquetFile, in_order
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 # Enough for ten million rows; the next ones for joins of such tables, where rows are repeated or lack their parents.
 SORT_MEMORY = ("112MB", "400MB", "1500MB")
@@ -137,10 +138,14 @@ def _parents(extract: Extract, folder: Path) -> tuple[str, str, str] | None:
 
 def _in_order(database: "duckdb.DuckDBPyConnection", extract: Extract, folder: Path) -> Path | None:
     """The rows sorted; ``None`` where a key came twice."""
+    from cobranca.sources.order import ordered
+
     key, names = schema.KEYS[extract.entity], schema.ENTITIES[extract.entity].names
     path = folder / f"{extract.entity}.sorted.read"
     with ParquetFile(path, schema.ENTITIES[extract.entity], key) as file:
-        _copy(database, f"select {', '.join(names)} from {extract.rows} order by {in_order(key)}", file)
+        tables = _tables(database, f"select {', '.join(names)} from {extract.rows}", file.schema)
+        for table in ordered(tables, key, folder / ".sort" / extract.entity):
+            file.write(table)
     return path if file.ordered else None
 
 
@@ -246,7 +251,18 @@ def _entries(
 
 
 def _copy(database: "duckdb.DuckDBPyConnection", query: str, target: ParquetFile) -> None:
+    for table in _tables(database, query, target.schema):
+        target.write(table)
+
+
+def _tables(database: "duckdb.DuckDBPyConnection", query: str, wanted: "pa.Schema") -> Iterator["pa.Table"]:
+    import duckdb
     import pyarrow as pa
 
-    for batch in database.sql(query).to_arrow_reader(BATCH):
-        target.write(pa.Table.from_batches([batch]).cast(target.schema))
+    try:
+        for batch in database.sql(query).to_arrow_reader(BATCH):
+            yield pa.Table.from_batches([batch]).cast(wanted)
+    except OSError as error:  # Arrow's word for whatever DuckDB meets while it hands out rows
+        if "Out of Memory" not in str(error):
+            raise
+        raise duckdb.OutOfMemoryException(str(error)) from None
