@@ -1,6 +1,7 @@
 """Whole nights under the real scheduler, API server and DAG processor.
 
-Two dates, a rerun, a night whose gate fails, and a run that is late.
+Two dates, a rerun, a cleared delivery, a night whose gate fails, and a run that is late. Everything is logged at DEBUG, and
+in the end every file and every table is searched for people's data and secrets.
 """
 
 import json
@@ -17,22 +18,24 @@ import yaml
 from cobranca.demo.agents import return_workbooks
 from cobranca.events.sendgrid import SIGNATURE, TIMESTAMP
 from cobranca.ledger import open_ledger
-from cobranca.ledger.tables import consents, contact_history, contacts
+from cobranca.ledger.tables import consents, contact_history, contacts, runs
 from cobranca.local.airflow import LocalAirflow, processes_of
 from cobranca.local.api import BEGINNING, CHAIN, NightFailed, TaskEvent
 from cobranca.local.company import DemoCompany, demo_company
 from cobranca.local.summary import messages_sent, summarise
 from cobranca.reminders.unsubscribe import Tokens
+from cobranca.reminders.volume import APPROVED
 from cobranca.settings import PROJECT_ROOT
 from events.reports import Provider
 from events.reports import told as reported
 from events.test_web import SECRET, ask
-from nights import late
+from nights import canaries, late
 from servers import PostgresUnavailable, unavailable
 
 FIRST, SECOND, BAD = date(2026, 11, 18), date(2026, 11, 19), date(2026, 11, 23)
 PAYERS = 150
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("airflow")]
+API_KEY = "SG.canary-of-the-nights-51c8"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 class Nights:
@@ -68,6 +71,19 @@ class Nights:
         self.question = self.api.call("GET", task)
         self.api.call("PATCH", task, {"chosen_options": ["Approve"]})
 
+    def clear(self, dag: str, task: str) -> None:
+        """What an operator does to a task that had already succeeded, and wait until it has succeeded again."""
+        (run, *_) = self.api.call("GET", f"/api/v2/dags/{dag}/dagRuns?order_by=id")["dag_runs"]
+        body = {"dry_run": False, "dag_run_id": run["dag_run_id"], "task_ids": [task], "only_failed": False}
+        (cleared,) = self.api.call("POST", f"/api/v2/dags/{dag}/clearTaskInstances", body)["task_instances"]
+        path = f"/api/v2/dags/{dag}/dagRuns/{run['dag_run_id']}/taskInstances/{task}"
+
+        def has_run_again() -> bool:
+            now = self.api.call("GET", path)
+            return now["state"] == "success" and now["try_number"] > cleared["try_number"]
+
+        self.cleared = late.wait_for(has_run_again)
+
     def fill(self, business_date: date) -> None:
         self.api.run("generate_demo_sources", business_date, conf={"payers": PAYERS}, timeout=300)
 
@@ -88,11 +104,16 @@ def nights(tmp_path_factory) -> Iterator[Nights]:
             provider = Provider()
             environment = {
                 "COBRANCA_CONFIG": str(_cautious_config(home / "config")),
-                "AIRFLOW_CONN_SENDGRID_EVENTS": json.dumps({"conn_type": "generic", "password": provider.public}),
-                "AIRFLOW_CONN_UNSUBSCRIBE": json.dumps({"conn_type": "generic", "password": SECRET}),
+                # other tests want the processor as well
+                "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+                "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
             }
             with company.airflow(environment, dags=_dags(home / "dags")) as airflow:
                 told = Nights(company, airflow)
+                # As in production: kept by Airflow, encrypted, and asked of it by tasks and by the plugin.
+                for name, password in (("sendgrid_events", provider.public), ("unsubscribe", SECRET), ("sendgrid", API_KEY)):
+                    body = {"connection_id": name, "conn_type": "generic", "password": password}
+                    told.api.call("POST", "/api/v2/connections", body)
                 told.fill(FIRST)
                 told.run("first", FIRST)
                 told.first = told.outbox(FIRST)
@@ -100,6 +121,8 @@ def nights(tmp_path_factory) -> Iterator[Nights]:
                 told.run("rerun", FIRST)
                 told.after_rerun = told.outbox(FIRST)
                 told.rerun_summary = summarise(told.settings, FIRST, len(told.first))
+                told.clear("send_reminders", "deliver")
+                told.after_clearing = told.outbox(FIRST)
                 told.answers, told.reported = _report(told, provider)
                 told.returned = return_workbooks(told.settings, SECOND)
                 told.fill(SECOND)
@@ -110,8 +133,15 @@ def nights(tmp_path_factory) -> Iterator[Nights]:
                     told.run("bad", BAD)
                 told.failure = str(failure.value)
                 told.late = late.watch(airflow, told.settings.data, company.urls["airflow"])
+                told.canaries = _canaries(company)
+                told.in_tables = [
+                    f"{name}: {where}"
+                    for name in ("airflow", "ledger")
+                    for where in canaries.in_database(company.urls[name], told.canaries)
+                ]
+            told.in_files = canaries.in_files(home, told.canaries)
             told.left_by_airflow = processes_of(airflow.home) + late.working_in(airflow.home)
-            told.history = _history(told)
+            told.history, told.approved = _history(told), _approved(told)
             told.sent = {day: messages_sent(told.settings, day) for day in (FIRST, SECOND, BAD)}
     except PostgresUnavailable as error:
         unavailable(str(error))
@@ -126,12 +156,22 @@ def _dags(folder: Path) -> Path:
     return folder
 
 
+def _canaries(company: DemoCompany) -> canaries.Canaries:
+    people = canaries.people_of(company.settings.data / "landing")
+    assert len(people) > PAYERS
+    password = sa.make_url(company.urls["erp"]).password
+    return canaries.Canaries(people, {"the API key": API_KEY, "the secret of the links": SECRET, "the password": password})
+
+
 def _cautious_config(folder: Path) -> Path:
-    """The default configuration, but a person is asked from the third message of a night on."""
+    """The default configuration, but a person is asked from the third message of a night on, and letters hold a link."""
     shutil.copytree(PROJECT_ROOT / "include" / "config", folder)
     limits = yaml.safe_load((folder / "limits.yml").read_text(encoding="utf-8"))
     limits["volume"]["maximum_messages"] = 2
     (folder / "limits.yml").write_text(yaml.safe_dump(limits, allow_unicode=True), encoding="utf-8")
+    creditor = (folder / "creditor.yml").read_text(encoding="utf-8")
+    creditor = creditor.replace("unsubscribe_url: null", "unsubscribe_url: https://www.example.com.br/cobranca/unsubscribe")
+    (folder / "creditor.yml").write_text(creditor, encoding="utf-8")
     return folder
 
 
@@ -185,6 +225,15 @@ def _history(nights: Nights) -> list[tuple]:
     return rows
 
 
+def _approved(nights: Nights) -> list[tuple]:
+    engine = open_ledger(nights.settings.ledger)
+    with engine.connect() as ledger:
+        query = sa.select(runs.c.business_date, runs.c.counts).where(runs.c.stage == APPROVED).order_by(runs.c.business_date)
+        found = [(row.business_date, row.counts["by"]) for row in ledger.execute(query)]
+    engine.dispose()
+    return found
+
+
 def _servers(home: Path) -> list[psutil.Process]:
     return [p for p in psutil.process_iter(["cmdline"]) if str(home) in " ".join(p.info["cmdline"] or [])]
 
@@ -214,6 +263,26 @@ def test_a_rerun_sends_nothing_twice(nights):
     lines, ties = nights.rerun_summary
     assert ties
     assert any("0 new messages" in line for line in lines)
+
+
+def test_a_cleared_delivery_sends_nothing_again(nights):
+    assert nights.cleared
+    assert nights.after_clearing == nights.first
+
+
+def test_the_word_of_a_person_is_kept_in_the_ledger(nights):
+    assert nights.approved == [(FIRST, "admin")]
+
+
+def test_no_log_no_table_and_no_other_file_holds_peoples_data_or_secrets(nights):
+    logs = list((nights.company.home / "airflow" / "logs").rglob("*.log"))
+    assert any("[debug " in path.read_text(errors="replace") for path in logs if path.name == "scheduler.log")
+    assert any('"level":"debug"' in path.read_text(errors="replace") for path in logs if "task_id=deliver" in str(path))
+    assert nights.in_tables == []
+    assert nights.in_files == []
+    # Had nothing been found anywhere, the search itself would be broken.
+    assert nights.canaries.carried >= {"data/landing/*.parquet", "data/outbound/*.parquet", "data/queues/*", "data/outbox/*"}
+    assert nights.canaries.searched > 1_000_000
 
 
 def test_every_message_was_sent_once(nights):
