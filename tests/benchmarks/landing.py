@@ -1,8 +1,9 @@
 """``python -m tests.benchmarks.landing``: how fast a large table lands, and in how much memory.
 
 One million receivables of twelve columns, from a throw-away PostgreSQL and a throw-away MariaDB, to the finished Parquet of
-a landing; beside it, in the same run, the engine's own command-line client reading the same table and throwing it away (the
-floor), and ``pandas.read_sql``. Then ten million for the memory. Every measurement is a process of its own, so that its peak
+a landing: cleaned, in order, its totals held against the source's own, each file with its digest. Beside it, in the same run,
+the engine's own command-line client reading the same table and throwing it away (the floor), the landing's first stages by
+themselves, and ``pandas.read_sql``. Then ten million for the memory. Every measurement is a process of its own, so that its peak
 memory is its own; importing is not timed. Nothing here passes or fails; a person reads the table.
 """
 
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -101,6 +102,8 @@ def compare(engine: str, url: str, rows: int) -> None:
     client(engine, url)  # the first read of a table is nobody's measure
     floor = min((client(engine, url) for _ in range(2)), key=lambda measured: measured.seconds)
     show("command-line client, thrown away", floor, rows, floor)
+    show("rows in bulk, thrown away", measure("read", engine, url), rows, floor)
+    show("rows in bulk, cleaned", measure("clean", engine, url), rows, floor)
     landed = measure("land", engine, url)
     show("landing, keys in order", landed, rows, floor)
     show("landing, keys in no order", measure("land", engine, url, SCATTERED[engine]), rows, floor)
@@ -200,20 +203,57 @@ def run_child(work: str, folder: Path) -> None:
 
 
 def land(folder: Path) -> Callable[[], object]:
+    from cobranca import landing
+
+    settings = prepared(folder)
+    return lambda: landing.land_all(settings, DAY, "run")
+
+
+def read(folder: Path) -> Callable[[], object]:
+    settings = prepared(folder)
+    return lambda: sum(len(chunk) for _, chunk in rows_of(settings))
+
+
+def clean(folder: Path) -> Callable[[], object]:
+    from cobranca.sources.clean import Cleaner
+
+    def work() -> None:
+        cleaner = None
+        for columns, chunk in rows_of(settings):
+            cleaner = cleaner or Cleaner("erp", "receivables", columns)
+            cleaner.clean(chunk)
+
+    settings = prepared(folder)
+    return work
+
+
+def rows_of(settings: Settings) -> Iterator[tuple]:
+    """The receivables chunk by chunk, with the names of their columns."""
+    from cobranca.sources.engine import open_snapshot
+    from cobranca.sources.mapping import get_mapping
+
+    mapping = get_mapping(settings, "erp")
+    with open_snapshot(mapping) as snapshot:
+        stream = snapshot.bulk("receivables", mapping.entities.receivables.query)
+        for chunk in stream.chunks:
+            yield stream.columns, chunk
+
+
+def prepared(folder: Path) -> Settings:
+    """Settings, with everything imported and read that a process does once."""
+    import adbc_driver_postgresql  # noqa: F401
     import duckdb  # noqa: F401
     import psycopg  # noqa: F401
-    import pyarrow.csv  # noqa: F401
     import pyarrow.parquet  # noqa: F401
     import pymysql  # noqa: F401
 
     from cobranca import landing
-    from cobranca.sources import engine, extract, settle  # noqa: F401
+    from cobranca.sources import arrow_mysql, arrow_postgresql, engine, extract, order, settle  # noqa: F401
 
-    settings = Settings(
-        config=folder / "config", data=folder, warehouse="", ledger=f"sqlite:///{folder}/ledger.db", delivery="outbox"
-    )
+    ledger = f"sqlite:///{folder}/ledger.db"
+    settings = Settings(config=folder / "config", data=folder, warehouse="", ledger=ledger, delivery="outbox")
     landing.plausible(settings, DAY)
-    return lambda: landing.land_all(settings, DAY, "run")
+    return settings
 
 
 def pandas(folder: Path) -> Callable[[], object]:
@@ -223,7 +263,7 @@ def pandas(folder: Path) -> Callable[[], object]:
     return lambda: pd.read_sql("select * from receivables", database)
 
 
-WORK = {"land": land, "pandas": pandas}
+WORK = {"read": read, "clean": clean, "land": land, "pandas": pandas}
 
 if __name__ == "__main__":
     main()
