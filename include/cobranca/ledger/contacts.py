@@ -147,14 +147,15 @@ class ContactLedger:
 
     def _plan_chunk(self, connection: sa.Connection, batch_id: str, chunk: Sequence[tuple[dict, list[dict]]]) -> int:
         by_key = {contact["message_key"]: (contact, items) for contact, items in chunk}
-        found = connection.execute(
-            sa.select(contacts.c.message_key, contacts.c.state, contacts.c.batch_id).where(contacts.c.message_key.in_(by_key))
-        ).all()
-        known = {row.message_key for row in found}
-        new = [by_key[key] for key in by_key if key not in known]
-        if new:
-            _insert(connection, contacts, _PLANNED, [_contact(contact) for contact, _ in new], index_elements=["message_key"])
-            self._put_items(connection, new)
+        rows = [_contact(contact) for contact, _ in by_key.values()]
+        inserted = set(_insert(connection, contacts, _PLANNED, rows, index_elements=["message_key"]))
+        new = [by_key[key] for key in by_key if key in inserted]
+        self._put_items(connection, new)
+        known = [key for key in by_key if key not in inserted]
+        if not known:
+            return len(new)
+        query = sa.select(contacts.c.message_key, contacts.c.state, contacts.c.batch_id)
+        found = connection.execute(query.where(contacts.c.message_key.in_(known))).all()
         changed = [row.message_key for row in found if row.state in _REPLANNED and row.batch_id != batch_id]
         for key in changed:
             self._replan(connection, *by_key[key])
@@ -578,14 +579,17 @@ class ContactLedger:
             connection.execute(insert_into(connection, runs).on_conflict_do_nothing(), row)
 
 
-def _insert(connection: sa.Connection, table: sa.Table, columns: Sequence[sa.Column], rows: Sequence[dict], **conflict) -> None:
-    """Many rows in one statement; those that are there already stay as they are."""
+def _insert(
+    connection: sa.Connection, table: sa.Table, columns: Sequence[sa.Column], rows: Sequence[dict], **conflict
+) -> list[str]:
+    """Many rows in one statement; those that are there already stay as they are. Returns the message keys of the new ones."""
     names = [column.name for column in columns]
     found = rows_of(connection.dialect.name, "rows", columns)
     # SQLite takes what follows a select for a join unless the select has a condition.
     query = insert_into(connection, table).from_select(names, sa.select(found).where(sa.true()))
     parameter = as_rows(connection.dialect, columns, ([row[name] for name in names] for row in rows))
-    connection.execute(query.on_conflict_do_nothing(**conflict), {"rows": parameter})
+    query = query.on_conflict_do_nothing(**conflict).returning(table.c.message_key)
+    return list(connection.scalars(query, {"rows": parameter}))
 
 
 def _advance(dialect: str) -> sa.Update:

@@ -124,7 +124,8 @@ def _connections(settings: Settings, policy: Policy) -> tuple[Connection, ...]:
     from cobranca.sources.mapping import load_mappings
 
     wanted = {policy.creditor.sendgrid_connection, policy.texts.connection, CONNECTION}
-    wanted |= {mapping.connection for mapping in load_mappings(settings).values()}
+    with suppress(ConfigError):
+        wanted |= {mapping.connection for mapping in load_mappings(settings).values()}
     found = []
     for conn_id in sorted(filter(None, wanted)):
         with suppress(ConfigError):
