@@ -18,8 +18,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from cobranca.errors import LedgerError, PartitionError
 from cobranca.ledger import open_ledger
 from cobranca.ledger.tables import contacts
+from cobranca.reminders import plan as enter_plan
 from cobranca.reminders.sender import AHEAD
 from cobranca.settings import Settings
 from faults import worker
@@ -42,8 +44,6 @@ LEASE = 1.5
 # How long a worker waits for an answer where nothing is late on purpose: a busy machine is no fault of the provider's.
 PATIENT = 20
 FRESH = 3.0
-# A look is fresh for FRESH seconds, a letter may leave as long again after it, and a loaded machine is slow.
-STALENESS = 2 * FRESH + 1
 
 
 class Night:
@@ -61,8 +61,7 @@ class Night:
 
     def publish(self, night: date, messages: int) -> None:
         """Approve a plan with the same debts at the same step, as if nothing had ever been sent."""
-        days = (night - TONIGHT).days + 1
-        plan = [message(n, [item(f"B{n:05d}", source="billing", days=days, night=night)], night=night) for n in range(messages)]
+        plan = self._plan(night, messages)
         publish_plan(self.settings, plan, night=night)
         with contextlib.closing(sqlite3.connect(self.source)) as billing:
             if night == TONIGHT:
@@ -71,6 +70,22 @@ class Night:
             head = rows[0]
             contact = head["episode_key"], head["step"], head["channel"]
             self.planned.append(Planned(head["message_key"], contact, tuple(row["receivable_id"] for row in rows)))
+
+    @staticmethod
+    def _plan(night: date, messages: int, reason: str = "primeiro aviso") -> list[list[dict]]:
+        days = (night - TONIGHT).days + 1
+        return [
+            message(n, [item(f"B{n:05d}", source="billing", days=days, night=night)], night=night, reason=reason)
+            for n in range(messages)
+        ]
+
+    def plan_again(self, is_new: bool) -> None:
+        """The planner once more, beside whoever delivers: the same batch, or a newer one that says the same."""
+        if is_new:
+            publish_plan(self.settings, self._plan(TONIGHT, len(self.keys), reason="de novo"))
+        # Its ledger may crash, and its batch be judged at this moment: then its task would be tried again.
+        with contextlib.suppress(sa.exc.OperationalError, LedgerError, PartitionError):
+            enter_plan(self.settings, TONIGHT)
 
     def pay(self, number: int, cents: int = 100_000) -> None:
         receivable = f"B{number:05d}"
@@ -113,6 +128,26 @@ class Night:
         process.join(timeout=120)
         return process.exitcode, self.told() if process.exitcode == 0 else {}
 
+    def put_to_sleep(self, worker: BaseProcess) -> None:
+        """Stop a worker; on SQLite not while it writes, for nobody else could then use the ledger at all."""
+        while worker.is_alive():
+            os.kill(worker.pid, signal.SIGSTOP)
+            if self._is_writable():
+                return
+            os.kill(worker.pid, signal.SIGCONT)
+            time.sleep(0.01)
+
+    def _is_writable(self) -> bool:
+        path = Path(self.settings.ledger.removeprefix("sqlite:///"))
+        if not self.settings.ledger.startswith("sqlite") or not path.exists():
+            return True
+        with contextlib.closing(sqlite3.connect(path, timeout=0)) as ledger:
+            try:
+                ledger.execute("begin immediate")
+            except sqlite3.OperationalError:
+                return False
+            return True
+
     def told(self) -> dict:
         """The counts that the newest worker returned."""
         return json.loads(self.result.read_text())
@@ -129,7 +164,7 @@ class Night:
         engine.dispose()
         return found
 
-    def report(self, provider: StandInProvider, staleness: float = STALENESS, nights: tuple[date, ...] = (TONIGHT,)) -> Report:
+    def report(self, provider: StandInProvider, staleness: float = 60, nights: tuple[date, ...] = (TONIGHT,)) -> Report:
         accepted = [(mail["custom_args"]["message_key"], mail["accepted_at"]) for mail in provider.accepted()]
         return check(self.settings.ledger, nights, self.planned, accepted, self.paid_at, staleness)
 
@@ -178,8 +213,14 @@ def random_night(seed: int, settings: Settings, ledger_url: str, folder: Path, c
     crash_on = rng.randrange(12) if crash and rng.random() < 0.5 else None
     calm = threading.Event()
     crashing: list[threading.Thread] = []
+    planner = random.Random(f"planner {seed}")
+    plan_on = {planner.randrange(16): planner.random() < 0.5} if planner.random() < 0.7 else {}
 
     def behave(number: int, key: str) -> str:
+        if number in plan_on:
+            injected["planned again"] += 1
+            crashing.append(threading.Thread(target=night.plan_again, args=(plan_on[number],)))
+            crashing[-1].start()
         if number in payments:
             night.pay(payments[number], cents=rng.randint(1, 100_000))
             injected["payments"] += 1
@@ -195,16 +236,20 @@ def random_night(seed: int, settings: Settings, ledger_url: str, folder: Path, c
         for thread in crashing:
             thread.join()
         calm.set()
-        counts = {}
+        counts, fresh = {}, FRESH
         for _ in range(3):
-            code, counts = night.run(provider.url, timeout=1.2, fresh=FRESH, patience=15)
+            code, counts = night.run(provider.url, fresh=fresh, patience=15)
             if code == 0 and not counts["held"]:
                 break
-        injected.update({name: number for name, number in provider.behaved.items() if name not in ("ok", "slow")})
+            # A machine that is too busy to ask the sources in this time is given more of it.
+            fresh *= 3
+        for thread in crashing:
+            thread.join()
+        injected.update({name: number for name, number in provider.behaved.items() if name != "ok"})
         injected["sending processes lost"] = night.lost_processes()
         lost = injected["killed"] + injected["asleep"] + injected["broke off"] + injected["sending processes lost"]
         doubt = provider.ambiguous + IN_DOUBT * lost
-        return Outcome(injected, night.report(provider), doubt, counts)
+        return Outcome(injected, night.report(provider, _stale_after(fresh)), doubt, counts)
 
 
 def sending_processes(worker: BaseProcess, number: int = 1, seconds: float = 60) -> list[int]:
@@ -217,6 +262,11 @@ def sending_processes(worker: BaseProcess, number: int = 1, seconds: float = 60)
                 return [int(pid) for pid in found]
         time.sleep(0.01)
     return []
+
+
+def _stale_after(fresh: float) -> float:
+    """A look is fresh for so many seconds, a letter may leave as long again after it, and a loaded machine is slow."""
+    return 2 * fresh + 1
 
 
 def _script(rng: random.Random) -> list[str]:
@@ -247,7 +297,7 @@ def _round(rng: random.Random, night: Night, provider: StandInProvider, injected
         if misfortune in ("killed", "stopped"):
             worker.join(moment)
             if worker.is_alive():
-                os.kill(worker.pid, signal.SIGKILL if misfortune == "killed" else signal.SIGSTOP)
+                night.put_to_sleep(worker) if misfortune == "stopped" else os.kill(worker.pid, signal.SIGKILL)
     _see_the_end(night, provider, [worker for worker, _, _ in started], injected)
 
 
