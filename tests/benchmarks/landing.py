@@ -243,12 +243,14 @@ def prepared(folder: Path) -> Settings:
     """Settings, with everything imported and read that a process does once."""
     import adbc_driver_postgresql  # noqa: F401
     import duckdb  # noqa: F401
+    import pandas  # noqa: F401  # pyarrow imports it for its first value
     import psycopg  # noqa: F401
     import pyarrow.parquet  # noqa: F401
     import pymysql  # noqa: F401
 
     from cobranca import landing
-    from cobranca.sources import arrow_mysql, arrow_postgresql, engine, extract, order, settle  # noqa: F401
+    from cobranca.privacy import erasures, redact  # noqa: F401
+    from cobranca.sources import arrow_mysql, arrow_postgresql, drift, engine, incremental, order, settle  # noqa: F401
 
     ledger = f"sqlite:///{folder}/ledger.db"
     settings = Settings(config=folder / "config", data=folder, warehouse="", ledger=ledger, delivery="outbox")

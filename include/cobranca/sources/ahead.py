@@ -17,6 +17,8 @@ U = TypeVar("U")
 
 # How many items may wait to be taken.
 DEPTH = 3
+# Seconds for what is nearly done, before it is made to fail.
+ENDING = 0.2
 
 
 class Silent(Exception):
@@ -84,7 +86,10 @@ class Ahead(Generic[T]):
         """Want no more; waits so long for the maker to end, and says whether it did."""
         self._unwanted = True
         self._room.release()
-        if self._maker is None or not self._maker.is_alive():
+        if self._maker is None:
+            return True
+        self._maker.join(min(seconds, ENDING))  # it may be at its end already
+        if not self._maker.is_alive():
             return True
         _start(self._stop)
         self._maker.join(seconds)

@@ -66,7 +66,8 @@ class PostgresReader:
         from psycopg.conninfo import make_conninfo
 
         info = self._connection.connection.driver_connection.info
-        here = {"host": info.host, "port": info.port, "password": info.password, "client_encoding": "UTF8"}
+        here = {"host": info.host, "hostaddr": info.hostaddr or None, "port": info.port}
+        here |= {"password": info.password, "client_encoding": "UTF8"}
         database = adbc_driver_postgresql.connect(make_conninfo(**(info.get_parameters() | here)))
         self._opened.append(database)
         self._adbc = adbc_driver_manager.AdbcConnection(database)
