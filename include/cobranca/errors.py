@@ -42,3 +42,11 @@ class DeliveryHalted(CobrancaError):
 
 class BuildFailed(CobrancaError):
     """A model or one of its tests failed in the warehouse."""
+
+
+class DeliveryRefused(CobrancaError):
+    """The business date may not be sent through a real channel yet."""
+
+
+class VolumeUnusual(DeliveryRefused):
+    """So many messages leave only with a person's word."""

@@ -5,7 +5,7 @@ from datetime import date
 from functools import partial
 
 from cobranca import outbound
-from cobranca.errors import ConfigError
+from cobranca.errors import ConfigError, VolumeUnusual
 from cobranca.manifest import Manifest
 from cobranca.privacy.turns import waits_for_erasures
 from cobranca.settings import Settings
@@ -84,7 +84,6 @@ def reminders(settings: Settings, business_date: date) -> str:
     """Write the plan into the ledger and deliver what is still to be delivered."""
     from cobranca import reminders as sending
     from cobranca.quality import read_verdict
-    from cobranca.reminders.delivery import VolumeUnusual
 
     sending.plan(settings, business_date)
     try:

@@ -7,13 +7,12 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from cobranca.cli import commands
-from cobranca.errors import ConfigError
+from cobranca.errors import ConfigError, VolumeUnusual
 from cobranca.ledger import open_ledger
 from cobranca.ledger.tables import contacts, switches
 from cobranca.reminders import deliver, plan
 from cobranca.reminders.channels import Outcome
 from cobranca.reminders.control import approve, approve_volume, pause, resume, steps_to_approve
-from cobranca.reminders.delivery import VolumeUnusual
 from cobranca.reminders.volume import unusual_volume
 from reminders.plans import TONIGHT, as_planned, message, noon, publish_plan
 

@@ -13,6 +13,7 @@ from cobranca.errors import (
     CobrancaError,
     ConfigError,
     DeliveryHalted,
+    DeliveryRefused,
     GateFailed,
     LedgerError,
     PartitionError,
@@ -25,15 +26,7 @@ from cobranca.settings import Settings
 log = logging.getLogger(__name__)
 
 # A second try cannot mend these; a person has to.
-HOPELESS = [
-    ConfigError,
-    GateFailed,
-    BuildFailed,
-    PartitionError,
-    DeliveryHalted,
-    "cobranca.reminders.delivery.DeliveryRefused",
-    "cobranca.reminders.delivery.VolumeUnusual",
-]
+HOPELESS = [ConfigError, GateFailed, BuildFailed, PartitionError, DeliveryHalted, DeliveryRefused]
 # These pass by themselves: a source that restarts, a network that drops.
 PASSING = [SourceError, LedgerError, ProviderSilent, "sqlalchemy.exc.OperationalError", OSError]
 

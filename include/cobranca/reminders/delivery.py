@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from cobranca.connections import get_connection
-from cobranca.errors import CobrancaError, PartitionError
+from cobranca.errors import DeliveryRefused, PartitionError, VolumeUnusual
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.states import REPORTED_STATES
@@ -32,14 +32,6 @@ log = logging.getLogger(__name__)
 
 PAST_DATE = "data de referência passada: só a caixa de saída recebe mensagens atrasadas"
 STALE_PAYMENTS = "pagamentos desatualizados: não se sabe quem já pagou"
-
-
-class DeliveryRefused(CobrancaError):
-    """The business date may not be sent through a real channel yet."""
-
-
-class VolumeUnusual(DeliveryRefused):
-    """So many messages leave only with a person's word."""
 
 
 @waits_for_erasures
