@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -197,6 +198,14 @@ def test_a_server_that_accepts_and_says_nothing(erp_only: Settings, monkeypatch:
     assert nothing_half_landed(erp_only)
 
 
+def freeze(pid: int) -> None:
+    """Stop a process, and return when all its threads have stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    threads = list(Path(f"/proc/{pid}/task").glob("*/stat"))
+    while any(stat.read_text().rpartition(")")[2].split()[0] not in "Tt" for stat in threads):
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("kind", SERVERS)
 def test_a_server_that_stops_answering_is_given_up(
     erp_only: Settings, make_source: MakeSource, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -210,7 +219,7 @@ def test_a_server_that_stops_answering_is_given_up(
             [(pid,)] = snapshot.rows("customers", "select pg_backend_pid()")
         else:
             pid = request.getfixturevalue("mariadb_server")._process.pid
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
         started = time.monotonic()
         try:
             with pytest.raises(SourceError, match="the database has not answered for 2 s; nothing of this source was landed"):
@@ -237,7 +246,7 @@ def test_a_server_that_stops_in_the_middle_of_rows_is_given_up(
             pid = request.getfixturevalue("mariadb_server")._process.pid
         else:
             [(pid,)] = erp.engine.connect().exec_driver_sql("select pid from pg_stat_activity where query like 'COPY%%'")
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
         started = time.monotonic()
         try:
             with pytest.raises(SourceError, match="the database has not answered for 2 s; nothing of this source was landed"):
