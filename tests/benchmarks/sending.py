@@ -1,10 +1,9 @@
 """Planning, rendering and sending many messages to a stand-in on loopback, beside the bare SDK posting the same bodies.
 
-``python -m tests.benchmarks.sending [SIZE ...]``: the ledger is on a PostgreSQL of its own (which does not wait
-for its disk), the last look asks a real source,
-8 threads send, shared by as many processes as the machine has processors. The stand-in has every mail on disk before it
-answers, the bare SDK's too. Each stage is a process of its own; memory is the highest sum of all its processes. Processor time
-is also that of PostgreSQL and of the stand-in, for they share the machine. Nothing here passes or fails.
+``python -m tests.benchmarks.sending [SIZE ...]``: the ledger is on a PostgreSQL of its own (which does not wait for its disk),
+the last look asks a real source, 8 threads send, shared by as many processes as the machine has processors. The stand-in has
+every mail on disk before it answers, the bare SDK's too. Each stage is a process of its own; memory is the highest sum of all
+its processes. Processor time is also that of PostgreSQL and of the stand-in, for they share the machine. Nothing passes or fails.
 """
 
 import argparse

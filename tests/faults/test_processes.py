@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
+from cobranca.ledger.tables import contacts
 from cobranca.reminders.workers import processes_for
 from faults.nights import CANARY_KEY, IN_DOUBT, Night, sending_processes
 from faults.provider import StandInProvider
@@ -46,6 +48,17 @@ def until_mailed(provider: StandInProvider, number: int) -> None:
         time.sleep(0.02)
 
 
+def until_working(night: Night, number: int) -> None:
+    """Until so many of them hold messages, or did."""
+    query = sa.select(sa.func.count(sa.distinct(contacts.c.owner)))
+    engine, until = open_ledger(night.settings.ledger), time.monotonic() + 60
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as ledger:
+        while ledger.scalar(query) < number:
+            assert time.monotonic() < until, "they did not all begin"
+            time.sleep(0.02)
+    engine.dispose()
+
+
 def is_there(pid: int) -> bool:
     """A process that ended and that nobody has asked about yet is not."""
     try:
@@ -72,7 +85,7 @@ def test_what_one_of_the_processes_had_in_hand_is_taken_over(night, tmp_path, ho
     with StandInProvider(tmp_path / "mails.jsonl", slowly) as provider:
         worker = start(night, provider, SHORT)
         victim, *_ = sending_processes(worker, 2)
-        until_mailed(provider, 8)
+        until_working(night, 2)
         os.kill(victim, how)
         worker.join(120)
         assert worker.exitcode == 0 and not is_there(victim), night.log.read_text()

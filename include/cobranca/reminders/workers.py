@@ -33,6 +33,8 @@ MESSAGES_A_PROCESS = 500
 END_SECONDS = 60
 # Twice its lease without a word: others may have taken over what it held, so it must not wake up again.
 SILENT_LEASES = 2
+# Nor is one waited for that has not said its first word by then.
+START_SECONDS = 60
 
 
 class WorkerFailed(CobrancaError):
@@ -143,7 +145,8 @@ class _Process:
         self.sent = 0
         self.ended: str | None = None
         self.reason = ""
-        self.heard_at: float | None = None
+        self._started_at = time.monotonic()
+        self._heard_at: float | None = None
         self.say(task_line)
 
     @property
@@ -160,13 +163,15 @@ class _Process:
             self._popen.stdin.flush()
 
     def hear(self, told: dict) -> None:
-        self.heard_at = time.monotonic()
+        self._heard_at = time.monotonic()
         self.sent = told.get("sent", self.sent)
         self.ended, self.reason = told.get("ended", self.ended), told.get("reason", self.reason)
 
     def is_silent(self, seconds: float) -> bool:
-        """Since its first word; until then it is still starting."""
-        return self.heard_at is not None and time.monotonic() - self.heard_at > seconds
+        """Since its last word; until the first it is still starting."""
+        if self._heard_at is None:
+            return time.monotonic() - self._started_at > START_SECONDS
+        return time.monotonic() - self._heard_at > seconds
 
     def end(self) -> None:
         with suppress(OSError):

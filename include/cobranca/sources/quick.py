@@ -58,7 +58,7 @@ def money(column: BulkColumn, in_cents: bool) -> pa.Array | None:
             return cents(column.array.cast(pa.int64())) if column.kind == "whole" else None
         number = column.array if column.is_text else column.array.cast(_ANY_WHOLE)
         return number.cast(schema.MONEY)
-    except pa.ArrowException:
+    except (pa.ArrowException, OverflowError):
         return None
 
 
