@@ -94,6 +94,16 @@ def test_what_one_of_the_processes_had_in_hand_is_taken_over(night, tmp_path, ho
         assert report.states["unknown"] <= IN_DOUBT
 
 
+@pytest.mark.skipif("COBRANCA_SEEDS" not in os.environ, reason="waits for a minute; set COBRANCA_SEEDS")
+def test_a_process_that_never_begins_is_not_waited_for(night, tmp_path):
+    with StandInProvider(tmp_path / "mails.jsonl", slowly) as provider:
+        worker = start(night, provider, SHORT)
+        os.kill(sending_processes(worker)[0], signal.SIGSTOP)
+        worker.join(240)
+        assert worker.exitcode == 0, night.log.read_text()
+        assert night.check(provider).states == {"sent": MESSAGES}
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_nobody_goes_on_sending_when_the_process_that_watches_is_ended(night, tmp_path, how):
     with StandInProvider(tmp_path / "mails.jsonl", slowly) as provider:
