@@ -51,6 +51,8 @@ def _send(task: Task, orders, tell: Callable[[dict], None]) -> None:
     ahead = timedelta(seconds=task.clock_ahead)
     with open_sender(task, clock=lambda: datetime.now(TIME_ZONE) + ahead, tell=tell) as sender:
         signal.signal(signal.SIGTERM, lambda *_: sender.end())
+        # From its first word on, silence is noticed.
+        tell({"sent": 0})
         for work in (_listen, _beat):
             threading.Thread(target=work, args=(task, orders, tell, sender), daemon=True).start()
         # What is loaded by now stays; looking through it for garbage again and again would cost a tenth of the time.
