@@ -134,6 +134,8 @@ class StandInProvider:
             client.sendall(b"HTTP/1.1 202 Acc")
             return False
         status = {"429": 429, "400": 400, "413": 413, "401": 401, "302": 302, "200": 200, "500": 500, "accept_then_500": 500}
+        # Whoever is still there when it comes must not be told that a mail was accepted which was not.
+        status["late"] = 500
         code = status.get(behaviour, 202)
         stays = code == 202 or code == 429
         headers = ["Content-Length: 0", f"Connection: {'keep-alive' if stays else 'close'}"]
