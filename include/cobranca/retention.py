@@ -12,6 +12,7 @@ from pathlib import Path
 from cobranca import history
 from cobranca.errors import ConfigError, PartitionError
 from cobranca.manifest import read_manifest
+from cobranca.outbound import approved_batches
 from cobranca.settings import Settings, parse_business_date
 
 # Quality pages tell counts and reasons, and stay.
@@ -84,14 +85,7 @@ def _came_on(path: Path) -> date:
 
 
 def _approved(settings: Settings) -> set[date]:
-    found = set()
-    for night, folder in settings.nights("outbound").items():
-        try:
-            read_manifest(folder)
-        except PartitionError:
-            continue
-        found.add(night)
-    return found
+    return {batch.business_date for batch in approved_batches(settings)}
 
 
 def _needed(settings: Settings, cutoff: date) -> dict[date, str]:
