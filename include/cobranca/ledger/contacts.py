@@ -34,6 +34,7 @@ from cobranca.ledger.tables import (
     contacts,
     erasures,
     insert_into,
+    one_of,
     outcomes,
     promises,
     rows_of,
@@ -59,7 +60,6 @@ ENTERED = "entered"
 _PLANNING_LOCK = 0x706C616E
 # A worker holds these by its lease.
 WORKED_ON = ("claimed", "sending")
-_CHUNK = 1000
 _PLANNED_COLUMNS = (
     "message_key", "business_date", "batch_id", "customer_key", "episode_key", "step", "step_offset", "channel",
     "template", "policy_version", "requires_approval",
@@ -155,7 +155,7 @@ class ContactLedger:
         if not known:
             return len(new)
         query = sa.select(contacts.c.message_key, contacts.c.state, contacts.c.batch_id)
-        found = connection.execute(query.where(contacts.c.message_key.in_(known))).all()
+        found = connection.execute(query.where(one_of(contacts.c.message_key, known))).all()
         changed = [row.message_key for row in found if row.state in _REPLANNED and row.batch_id != batch_id]
         for key in changed:
             self._replan(connection, *by_key[key])
@@ -272,7 +272,7 @@ class ContactLedger:
             done = set(
                 connection.scalars(
                     contacts.update()
-                    .where(contacts.c.message_key.in_(keys), _step_is_done())
+                    .where(one_of(contacts.c.message_key, keys), _step_is_done())
                     .values(state="suppressed", state_reason=STEP_ALREADY_DONE)
                     .returning(contacts.c.message_key)
                 )
@@ -293,7 +293,7 @@ class ContactLedger:
         )
         try:
             with connection.begin_nested():
-                connection.execute(engage.where(contacts.c.message_key.in_(keys)))
+                connection.execute(engage.where(one_of(contacts.c.message_key, keys)))
             return keys
         except sa.exc.IntegrityError:
             return [key for key in keys if self._engage_one(connection, engage, key)]
@@ -332,12 +332,11 @@ class ContactLedger:
     def schedule(self, owner: str, keys: Sequence[str], batch: str, seconds: float) -> None:
         """Write down, before anything leaves, in which batch of the provider claimed contacts go and when that leaves."""
         with self.engine.begin() as connection:
-            for chunk in _chunks(keys):
-                connection.execute(
-                    contacts.update()
-                    .where(contacts.c.message_key.in_(chunk), contacts.c.owner == owner, contacts.c.state == "claimed")
-                    .values(scheduled_batch=batch, scheduled_for=utc_now(seconds))
-                )
+            connection.execute(
+                contacts.update()
+                .where(one_of(contacts.c.message_key, keys), contacts.c.owner == owner, contacts.c.state == "claimed")
+                .values(scheduled_batch=batch, scheduled_for=utc_now(seconds))
+            )
 
     @_survives_restart
     def batches_in_doubt(self, business_date: date, seconds: float) -> list[str]:
@@ -396,17 +395,16 @@ class ContactLedger:
     def release(self, owner: str, keys: Sequence[str], state: str = "planned", reason: str | None = None) -> None:
         """Give up claimed contacts of which no byte has left: back to ``planned``, or to an end state with its reason."""
         with self.engine.begin() as connection:
-            for chunk in _chunks(keys):
-                connection.execute(
-                    contacts.update()
-                    .where(contacts.c.message_key.in_(chunk), contacts.c.owner == owner, contacts.c.state == "claimed")
-                    .values(
-                        state=state,
-                        state_reason=reason,
-                        lease_expires_at=None,
-                        owner=None if state == "planned" else owner,
-                    )
+            connection.execute(
+                contacts.update()
+                .where(one_of(contacts.c.message_key, keys), contacts.c.owner == owner, contacts.c.state == "claimed")
+                .values(
+                    state=state,
+                    state_reason=reason,
+                    lease_expires_at=None,
+                    owner=None if state == "planned" else owner,
                 )
+            )
 
     @_survives_restart
     def hold_back(self, business_date: date, state: str, reason: str) -> int:
@@ -431,12 +429,11 @@ class ContactLedger:
             )
         accepted = [key for key in keys if was_accepted(key)]
         with self.engine.begin() as connection:
-            for chunk in _chunks(accepted):
-                connection.execute(
-                    contacts.update()
-                    .where(contacts.c.message_key.in_(chunk), contacts.c.state == "unknown")
-                    .values(state="sent", state_reason=None)
-                )
+            connection.execute(
+                contacts.update()
+                .where(one_of(contacts.c.message_key, accepted), contacts.c.state == "unknown")
+                .values(state="sent", state_reason=None)
+            )
         return len(accepted)
 
     @_survives_restart
@@ -474,12 +471,11 @@ class ContactLedger:
         """What agents have recorded about these payers, whenever it was."""
         found = []
         with self.engine.connect() as connection:
-            for chunk in _chunks(customer_keys):
-                for table in (outcomes, promises, agreements):
-                    key, *_ = table.primary_key.columns
-                    code = table.c.code if table is outcomes else sa.null()
-                    query = sa.select(table.c.customer_key, key, code).where(table.c.customer_key.in_(chunk))
-                    found += [Heard(row[0], table.name, row[1], row[2]) for row in connection.execute(query)]
+            for table in (outcomes, promises, agreements):
+                key, *_ = table.primary_key.columns
+                code = table.c.code if table is outcomes else sa.null()
+                query = sa.select(table.c.customer_key, key, code).where(one_of(table.c.customer_key, customer_keys))
+                found += [Heard(row[0], table.name, row[1], row[2]) for row in connection.execute(query)]
         return found
 
     @_survives_restart
@@ -487,22 +483,19 @@ class ContactLedger:
         """Payer and channel of those who said last that they do not want to be written to over it."""
         newest: dict[tuple[str, str], bool] = {}
         with self.engine.connect() as connection:
-            for chunk in _chunks(customer_keys):
-                query = sa.select(consents.c.customer_key, consents.c.channel, consents.c.is_opted_in)
-                query = query.where(consents.c.customer_key.in_(chunk))
-                # Of two wishes of one moment the one against being written to comes last, and counts.
-                for row in connection.execute(query.order_by(consents.c.given_at, consents.c.is_opted_in.desc())):
-                    newest[row.customer_key, row.channel] = row.is_opted_in
+            query = sa.select(consents.c.customer_key, consents.c.channel, consents.c.is_opted_in)
+            query = query.where(one_of(consents.c.customer_key, customer_keys))
+            # Of two wishes of one moment the one against being written to comes last, and counts.
+            for row in connection.execute(query.order_by(consents.c.given_at, consents.c.is_opted_in.desc())):
+                newest[row.customer_key, row.channel] = row.is_opted_in
         return {who for who, is_opted_in in newest.items() if not is_opted_in}
 
     @_survives_restart
     def erased(self, customer_keys: Sequence[str]) -> set[str]:
         """Those of the payers whose personal data were erased."""
-        found: set[str] = set()
+        query = sa.select(erasures.c.customer_key).where(one_of(erasures.c.customer_key, customer_keys))
         with self.engine.connect() as connection:
-            for chunk in _chunks(customer_keys):
-                found.update(connection.scalars(sa.select(erasures.c.customer_key).where(erasures.c.customer_key.in_(chunk))))
-        return found
+            return set(connection.scalars(query))
 
     @_survives_restart
     def counts(self, business_date: date) -> dict[str, int]:
@@ -514,10 +507,9 @@ class ContactLedger:
     @_survives_restart
     def missing(self, keys: Sequence[str]) -> list[str]:
         """Those of the keys that the ledger does not hold."""
-        found: set[str] = set()
+        query = sa.select(contacts.c.message_key).where(one_of(contacts.c.message_key, keys))
         with self.engine.connect() as connection:
-            for chunk in _chunks(keys):
-                found.update(connection.scalars(sa.select(contacts.c.message_key).where(contacts.c.message_key.in_(chunk))))
+            found = set(connection.scalars(query))
         return [key for key in keys if key not in found]
 
     @_survives_restart
@@ -691,7 +683,3 @@ def _asked_today(business_date: date) -> sa.Select:
             planned.c.channel == done.c.channel,
         )
     )
-
-
-def _chunks(keys: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))

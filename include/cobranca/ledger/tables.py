@@ -68,6 +68,41 @@ def _utc_now_postgresql(element, compiler, **kwargs):
     return f"(clock_timestamp() at time zone 'utc'{shift})"
 
 
+class Keys(sa.types.TypeDecorator):
+    """Any number of keys as one parameter, so that a statement stays the same whatever their number; see :func:`one_of`."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect):
+        return dialect.type_descriptor(sa.ARRAY(sa.Text) if dialect.name == "postgresql" else sa.Text())
+
+    def process_bind_param(self, value, dialect):
+        return list(value) if dialect.name == "postgresql" else json.dumps(list(value))
+
+
+class one_of(FunctionElement):  # noqa: N801 - reads as a SQL condition
+    """Whether a column is one of ``keys``."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: sa.ColumnElement[str], keys: Iterable[str]):
+        super().__init__(column, sa.bindparam("keys", list(keys), type_=Keys(), unique=True))
+
+
+@compiles(one_of, "sqlite")
+def _one_of_sqlite(element, compiler, **kwargs):
+    column, keys = (compiler.process(part, **kwargs) for part in element.clauses)
+    return f"{column} in (select value from json_each({keys}))"
+
+
+@compiles(one_of, "postgresql")
+def _one_of_postgresql(element, compiler, **kwargs):
+    column, keys = (compiler.process(part, **kwargs) for part in element.clauses)
+    return f"{column} = any({keys})"
+
+
 def insert_into(connection: sa.Connection, table: sa.Table):
     """An insert that can say what happens when the key is there already; SQLAlchemy has it only per database."""
     return {"postgresql": postgresql, "sqlite": sqlite}[connection.dialect.name].insert(table)

@@ -22,6 +22,7 @@ from pydantic import (
 
 from cobranca.connections import get_connection
 from cobranca.errors import ConfigError
+from cobranca.policy.reading import SafeLoader
 from cobranca.settings import Settings
 
 ENTITY_NAMES = ("customers", "receivables", "payments")
@@ -303,7 +304,7 @@ def load_mapping(path: Path) -> SourceMapping:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=SafeLoader)
     except UnicodeDecodeError:
         raise ConfigError(f"{path}:1: the file is not UTF-8 text; save it as UTF-8.") from None
     except OSError as error:
@@ -318,7 +319,7 @@ def load_mapping(path: Path) -> SourceMapping:
     lines: dict[tuple[str, ...], int] = {(): 1}
     _mark(node, (), lines, path)
     try:
-        mapping = SourceMapping.model_validate(yaml.safe_load(text))
+        mapping = SourceMapping.model_validate(yaml.load(text, SafeLoader))
     except ValidationError as error:
         found = sorted((_line_of(item["loc"], lines), _explain(item)) for item in error.errors(include_input=False))
         raise ConfigError("\n".join(f"{path}:{line}: {text}." for line, text in found)) from None
