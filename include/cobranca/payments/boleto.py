@@ -17,6 +17,8 @@ BASE = date(1997, 10, 7)
 LAST_FACTOR, FIRST_FACTOR = 9999, 1000
 DAYS_BACK, DAYS_AHEAD = 3000, 5500
 REAL = "9"
+# Twice a digit, its own digits added.
+_DOUBLED = str.maketrans("0123456789", "0246813579")
 _MOD11_WEIGHTS = (4, 3, 2, 9, *(9 - (i % 8) for i in range(1, 40)))  # of the barcode without its check digit
 _MAX_CENTS = 10**10 - 1
 
@@ -152,11 +154,8 @@ def date_of_factor(factor: int, reference: date) -> date | None:
 
 def mod10(digits: str) -> str:
     """Check digit of a field of the line: weights 2, 1, 2 … from the right, digits of each product added."""
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        product = int(digit) * (2 - position % 2)
-        total += product - 9 if product > 9 else product
-    return str(-total % 10)
+    doubled, single = digits[::-2].translate(_DOUBLED), digits[-2::-2]
+    return str(-sum(map(int, doubled + single)) % 10)
 
 
 def mod11(digits: str) -> str:

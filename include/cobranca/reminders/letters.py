@@ -1,6 +1,8 @@
 """From a planned message to a letter: checked, computed for reading, and rendered in Portuguese."""
 
+from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -11,7 +13,7 @@ from cobranca.policy.model import Creditor
 from cobranca.reminders import unsubscribe, wording
 from cobranca.reminders.channels.protocol import Letter, Picture, Sender
 from cobranca.reminders.messages import COURTESIES, Item, Message
-from cobranca.reminders.ways_to_pay import Unsendable, ways_to_pay
+from cobranca.reminders.ways_to_pay import Unsendable, WaysToPay, ways_to_pay
 from cobranca.sources.people import is_email
 
 __all__ = ["LetterWriter", "Unsendable"]
@@ -22,6 +24,30 @@ TEACHING = ("preventive", "due_today", "first_notice")
 
 # With more documents than this the letter begins with a table of them all.
 MANY = 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One receivable as the templates show it; ``pix_picture`` is the content id of its QR code."""
+
+    name: str
+    short_name: str
+    due_date: date
+    due: str
+    lines: list[wording.Line]
+    total_label: str
+    amount_due: Decimal
+    currency: str
+    ways: WaysToPay
+    pix_picture: str | None
+
+
+@dataclass(frozen=True)
+class Section:
+    """What is overdue, or what is not yet due."""
+
+    title: str
+    entries: list[Entry]
 
 
 class LetterWriter:
@@ -79,7 +105,7 @@ class LetterWriter:
             "recipient": message.email,
             "greeting": wording.greeting(message),
             "sections": [
-                {"title": wording.section_title(items), "entries": [self._item(item, message, pictures) for item in items]}
+                Section(wording.section_title(items), [self._entry(item, message, pictures) for item in items])
                 for items in (message.overdue, message.upcoming)
                 if items
             ],
@@ -94,20 +120,20 @@ class LetterWriter:
             **wording.phrases(message, self.business_date),
         }
 
-    def _item(self, item: Item, message: Message, pictures: list[Picture]) -> dict:
+    def _entry(self, item: Item, message: Message, pictures: list[Picture]) -> Entry:
         ways = ways_to_pay(item, self.creditor, self.business_date)
-        return {
-            "name": wording.document_name(item),
-            "short_name": wording.short_name(item),
-            "due_date": item.due_date,
-            "due": wording.due_phrase(item, self.business_date),
-            "lines": wording.amount_lines(item, self.business_date),
-            "total_label": "Total a pagar" if item.section == "overdue" else "Valor a pagar",
-            "amount_due": item.amount_due,
-            "currency": item.currency,
-            "ways": ways,
-            "pix_picture": self._picture(ways.pix_code, message, pictures) if ways.pix_code else None,
-        }
+        return Entry(
+            name=wording.document_name(item),
+            short_name=wording.short_name(item),
+            due_date=item.due_date,
+            due=wording.due_phrase(item, self.business_date),
+            lines=wording.amount_lines(item, self.business_date),
+            total_label="Total a pagar" if item.section == "overdue" else "Valor a pagar",
+            amount_due=item.amount_due,
+            currency=item.currency,
+            ways=ways,
+            pix_picture=self._picture(ways.pix_code, message, pictures) if ways.pix_code else None,
+        )
 
     def _picture(self, pix_code: str, message: Message, pictures: list[Picture]) -> str:
         """Add the code's picture to those of the letter; returns the id that the HTML names."""

@@ -131,4 +131,4 @@ def _is_safe(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return parts.scheme == "https" and bool(parts.hostname) and not parts.username and not any(c.isspace() for c in url)
+    return parts.scheme == "https" and bool(parts.hostname) and not parts.username and url.split() == [url]

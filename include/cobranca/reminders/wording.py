@@ -4,9 +4,26 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from cobranca.money import format_number
 from cobranca.reminders.messages import Item, Message
+
+
+class Line(NamedTuple):
+    """One itemised amount of a receivable, in its currency."""
+
+    label: str
+    amount: Decimal
+
+
+class Total(NamedTuple):
+    """What one section of a letter adds up to in one ``currency``."""
+
+    label: str
+    detail: str
+    currency: str
+    amount: Decimal
 
 
 def day(value: date) -> str:
@@ -55,24 +72,24 @@ def due_phrase(item: Item, business_date: date) -> str:
     return f"Vence em {day(item.due_date)}"
 
 
-def amount_lines(item: Item, business_date: date) -> list[dict]:
+def amount_lines(item: Item, business_date: date) -> list[Line]:
     """The itemised amounts: principal always, fine and interest always for what is overdue (Lei SP 14.953/2013)."""
     lines = []
     if item.amount != item.open_amount:
-        lines.append({"label": "Valor original", "amount": item.amount})
-        lines.append({"label": "Já pago ou abatido", "amount": item.open_amount - item.amount})
-    lines.append({"label": "Principal em aberto" if lines else "Principal", "amount": item.open_amount})
+        lines.append(Line("Valor original", item.amount))
+        lines.append(Line("Já pago ou abatido", item.open_amount - item.amount))
+    lines.append(Line("Principal em aberto" if lines else "Principal", item.open_amount))
     if item.section == "overdue" or item.fine or item.interest:
         fine_rate = f" ({percent(item.fine_rate)})" if item.fine and item.fine_rate is not None else ""
-        lines.append({"label": f"Multa{fine_rate}", "amount": item.fine})
+        lines.append(Line(f"Multa{fine_rate}", item.fine))
         start = item.due_date if item.interest_start == "original_due" else item.effective_due_date
         days = (business_date - start).days
         detail = f" ({_days(days)} desde {day(start)})" if item.interest and days > 0 else ""
-        lines.append({"label": f"Juros{detail}", "amount": item.interest})
+        lines.append(Line(f"Juros{detail}", item.interest))
     return lines
 
 
-def totals(message: Message) -> list[dict]:
+def totals(message: Message) -> list[Total]:
     """One total for each section and currency: what is not yet due is no part of what is owed, and amounts in different
     currencies are never added.
     """
@@ -90,7 +107,7 @@ def totals(message: Message) -> list[dict]:
         if len(currencies) > 1:
             label += f" em {currency}"
         detail = f"{len(items)} {noun}" if len(sections) > 1 else f"{len(items)} {noun} {standing}"
-        found.append({"label": label, "detail": detail, "currency": currency, "amount": sum(i.amount_due for i in items)})
+        found.append(Total(label, detail, currency, sum(i.amount_due for i in items)))
     return found
 
 
