@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 from cobranca.errors import PartitionError
 from cobranca.ledger import open_ledger
+from cobranca.ledger.accounts import record_accounts
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.holdouts import record_holdouts
 from cobranca.manifest import Manifest
@@ -15,6 +17,8 @@ from cobranca.reminders.messages import COURTESIES, FILE, Item, Message, PlanFil
 from cobranca.settings import Settings
 
 DECISIONS = "fct_decisions.parquet"
+# Contacts, each with its items.
+Chunk = list[tuple[dict, list[dict]]]
 
 
 @waits_for_erasures
@@ -56,7 +60,8 @@ def enter(ledger: ContactLedger, batch: Manifest, plan_file: PlanFile) -> Counts
     before = sum(ledger.counts(batch.business_date).values())
     if any(entry.name == DECISIONS for entry in batch.files):
         record_holdouts(ledger.engine, batch)
-    new = ledger.plan(batch.business_date, batch.batch_id, _contacts(batch, plan_file))
+    record_accounts(ledger.engine, batch)
+    new = ledger.plan(batch.business_date, batch.batch_id, _ahead(_contacts(batch, plan_file)))
     counts = balance(
         batch.business_date,
         batch.batch_id,
@@ -69,7 +74,16 @@ def enter(ledger: ContactLedger, batch: Manifest, plan_file: PlanFile) -> Counts
     return counts
 
 
-def _contacts(batch: Manifest, plan_file: PlanFile) -> Iterator[list[tuple[dict, list[dict]]]]:
+def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Read the next chunk while the ledger takes the last one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-plan") as reader:
+        coming = reader.submit(next, chunks, None)
+        while chunk := coming.result():
+            coming = reader.submit(next, chunks, None)
+            yield chunk
+
+
+def _contacts(batch: Manifest, plan_file: PlanFile) -> Iterator[Chunk]:
     for chunk in plan_file.messages():
         for message in chunk:
             _check(message, batch)
