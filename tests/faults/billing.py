@@ -2,6 +2,9 @@
 
 import sqlite3
 from collections.abc import Iterable
+from pathlib import Path
+
+from cobranca.settings import Settings
 
 TABLES = (
     "create table if not exists account (id text primary key, legal_name text, document text, email text, phone text, city text, "
@@ -44,3 +47,11 @@ def pay(billing: sqlite3.Connection, receivable_id: str, cents: int, payment_id:
         (payment_id, receivable_id, cents, CHANGED),
     )
     billing.commit()
+
+
+def add_return_files(settings: Settings, folder: Path) -> None:
+    """Have the bank's return files in ``folder`` tell payments beside those of the billing database."""
+    path = settings.config / "sources" / "billing.yml"
+    cnab = "    cnab: {files: '*.ret', layout: bradesco400, bank: '237'}\n"
+    text = path.read_text(encoding="utf-8").replace("  payments:\n", f"  payments:\n{cnab}")
+    path.write_text(f"folder: {folder}\n{text}", encoding="utf-8")

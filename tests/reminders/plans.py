@@ -149,6 +149,6 @@ def noon(day: date) -> Callable[[], datetime]:
     return lambda: datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo("America/Sao_Paulo"))
 
 
-def as_planned(settings: Settings, source: str, receivable_ids: list[str]) -> dict[str, Standing]:
+def as_planned(settings: Settings, source: str, receivable_ids: list[str], kept: object = None) -> dict[str, Standing]:
     """Stands for ``cobranca.landing.standing_now`` where a test is not about the source: nothing changed, nobody paid."""
     return dict.fromkeys(receivable_ids, Standing(gone=False, status="open"))

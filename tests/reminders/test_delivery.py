@@ -35,7 +35,7 @@ def now(monkeypatch) -> dict[str, dict]:
     """What the source says now of a receivable, where it differs from the plan."""
     now: dict[str, dict] = {}
 
-    def standing(settings, source, ids):
+    def standing(settings, source, ids, kept):
         return {key: replace(found, **now.get(key, {})) for key, found in as_planned(settings, source, ids).items()}
 
     monkeypatch.setattr("cobranca.landing.standing_now", standing)

@@ -33,6 +33,7 @@ TEXTS = ("code", "our_number", "document_number", "company_use")
 CENTS = ("nominal", "interest", "discount", "rebate", "paid")
 DATES = ("occurred_on", "credited_on")
 _PLACE = re.compile(r"([HTUD]) (\d+)-(\d+)")
+_CODE = re.compile(r"[0-9A-Z]{2}")
 
 
 class DamagedFile(Exception):
@@ -150,7 +151,7 @@ def read_codes(path: Path, length: int) -> dict[str, str]:
         where = f"{path}:{number}:"
         if tuple(row) != CODE_COLUMNS or None in row.values():
             raise ConfigError(f"{where} the columns must be {','.join(CODE_COLUMNS)}.")
-        if row["format"] not in ("240", "400") or not re.fullmatch(r"[0-9A-Z]{2}", row["code"]):
+        if row["format"] not in ("240", "400") or not _CODE.fullmatch(row["code"]):
             raise ConfigError(f"{where} format must be 240 or 400 and code two digits or capital letters.")
         if row["kind"] not in (*KINDS, IGNORED):
             raise ConfigError(f"{where} kind '{row['kind']}' is unknown; use one of: {', '.join((*KINDS, IGNORED))}.")
@@ -210,7 +211,7 @@ def _read_240(lines: Sequence[str], layout: Layout, bank: str, check_totals: boo
     if len(lines) < 2 or lines[-1][7] != "9":
         raise DamagedFile("the file does not end with its trailer (record 9): it is cut off", len(lines))
     numbers: set[str] = set()
-    batch = None
+    cutter, batch = _Cutter(layout, bank), None
     for number, line in enumerate(lines, start=1):
         if line[:3] != bank:
             raise DamagedFile(f"it is not of bank {bank}", number)
@@ -223,7 +224,7 @@ def _read_240(lines: Sequence[str], layout: Layout, bank: str, check_totals: boo
                 raise DamagedFile("a batch of this number was there before: it comes twice", number)
             numbers.add(batch.number)
         elif kind in "234" and batch is not None:
-            yield from batch.detail(line, number, layout, header, bank)
+            yield from batch.detail(line, number, header, cutter)
         elif kind == "5" and batch is not None:
             batch.close(line, number, check_totals)
             batch = None
@@ -253,7 +254,7 @@ class _Batch:
         self.waiting: tuple[str, int] | None = None
         self.titles = self.nominal = 0
 
-    def detail(self, line: str, number: int, layout: Layout, header: str, bank: str) -> Iterator[Occurrence]:
+    def detail(self, line: str, number: int, header: str, cutter: "_Cutter") -> Iterator[Occurrence]:
         self.records += 1
         if line[3:7] != self.number:
             raise DamagedFile("it belongs to another batch", number)
@@ -273,7 +274,7 @@ class _Batch:
             (first, at), self.waiting = self.waiting, None
             if first[15:17] != line[15:17]:
                 raise DamagedFile("segments T and U tell of different occurrences", number)
-            found = _occurrence({"H": header, "T": first, "U": line}, {"H": 1, "T": at, "U": number}, layout, bank)
+            found = cutter.occurrence({"H": header, "T": first, "U": line}, {"H": 1, "T": at, "U": number})
             self.titles, self.nominal = self.titles + 1, self.nominal + found.nominal
             yield found
 
@@ -304,12 +305,13 @@ def _read_400(lines: Sequence[str], layout: Layout, bank: str, check_totals: boo
         raise DamagedFile(f"it is not of bank {bank}", 1)
     if len(lines) < 2 or lines[-1][0] != "9":
         raise DamagedFile("the file does not end with its trailer (record 9): it is cut off", len(lines))
+    cutter = _Cutter(layout, bank)
     found: list[Occurrence] = []
     for number, line in enumerate(lines, start=1):
         if _whole(line, (395, 400), number, "number in the file") != number:
             raise DamagedFile(f"it should be record {number} of the file: a line is missing or comes twice", number)
         if line[0] in layout.details:
-            found.append(_occurrence({"H": header, "D": line}, {"H": 1, "D": number}, layout, bank))
+            found.append(cutter.occurrence({"H": header, "D": line}, {"H": 1, "D": number}))
         elif line[0] in "09" and number not in (1, len(lines)):
             raise DamagedFile(f"record {line[0]!r} has no place here", number)
     if check_totals:
@@ -334,22 +336,32 @@ def _check_total(total: Total, trailer: str, number: int, found: Sequence[Occurr
             raise DamagedFile(f"the trailer adds {what} up to {_money(told)}, the file to {added}", number)
 
 
-def _occurrence(records: Mapping[str, str], numbers: Mapping[str, int], layout: Layout, bank: str) -> Occurrence:
-    def cut(place: str) -> tuple[str, int]:
-        record, first, last = _PLACE.fullmatch(place).groups()
-        return records[record][int(first) - 1 : int(last)], numbers[record]
+class _Cutter:
+    """Cuts occurrences of one bank out of records, by the places of a layout."""
 
-    values: dict = {name: cut(layout.fields[name])[0].strip() for name in TEXTS}
-    for name in CENTS:
-        text, number = cut(layout.fields[name])
-        values[name] = _digits(text, number, f"amount '{name}'")
-    for name in DATES:
-        text, number = cut(layout.fields[name])
-        values[name] = _date(text, number, f"date '{name}'")
-    if not re.fullmatch(r"[0-9A-Z]{2}", values["code"]):
-        raise DamagedFile("the occurrence code is not two digits", cut(layout.fields["code"])[1])
-    account = "".join(cut(place)[0].strip() for place in layout.account)
-    return Occurrence(bank=bank, account=account, same=1, line=max(numbers.values()), **values)
+    def __init__(self, layout: Layout, bank: str):
+        self._bank = bank
+        self._texts, self._cents, self._dates = (
+            [(name, *_position(layout.fields[name])) for name in names] for names in (TEXTS, CENTS, DATES)
+        )
+        self._account = [_position(place) for place in layout.account]
+        self._code_in = _position(layout.fields["code"])[0]
+
+    def occurrence(self, records: Mapping[str, str], numbers: Mapping[str, int]) -> Occurrence:
+        values: dict = {name: records[record][place].strip() for name, record, place in self._texts}
+        for name, record, place in self._cents:
+            values[name] = _digits(records[record][place], numbers[record], f"amount '{name}'")
+        for name, record, place in self._dates:
+            values[name] = _date(records[record][place], numbers[record], f"date '{name}'")
+        if not _CODE.fullmatch(values["code"]):
+            raise DamagedFile("the occurrence code is not two digits", numbers[self._code_in])
+        account = "".join(records[record][place].strip() for record, place in self._account)
+        return Occurrence(bank=self._bank, account=account, same=1, line=max(numbers.values()), **values)
+
+
+def _position(place: str) -> tuple[str, slice]:
+    record, first, last = _PLACE.fullmatch(place).groups()
+    return record, slice(int(first) - 1, int(last))
 
 
 def _numbered(found: Sequence[Occurrence]) -> list[Occurrence]:
@@ -387,15 +399,20 @@ def _digits(text: str, number: int, what: str) -> int:
 
 
 def _date(text: str, number: int, what: str) -> date | None:
+    try:
+        return _day(text)
+    except ValueError:
+        raise DamagedFile(f"the {what} is no date", number) from None
+
+
+@lru_cache(maxsize=4096)
+def _day(text: str) -> date | None:
     """``DDMMYY`` or ``DDMMYYYY``; zeros or blanks are no date. Two-digit years are of this century."""
     if not text.strip(" 0"):
         return None
-    try:
-        if not (text.isascii() and text.isdigit()):
-            raise ValueError
-        return date(int(text[4:]) + (2000 if len(text) == 6 else 0), int(text[2:4]), int(text[:2]))
-    except ValueError:
-        raise DamagedFile(f"the {what} is no date", number) from None
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError
+    return date(int(text[4:]) + (2000 if len(text) == 6 else 0), int(text[2:4]), int(text[:2]))
 
 
 def _money(cents: int) -> str:

@@ -167,7 +167,7 @@ class _Delivery:
             batch_id=self.batch.batch_id,
             plan_file=self._plan_file,
             channel=self._channel,
-            last_look=last_look or LastLook(self._settings, self._date, self.ledger),
+            last_look=last_look or self._opened.enter_context(LastLook(self._settings, self._date, self.ledger)),
             writer=MessageWriter(self._policy, self._date),
             may_leave=_hours(self._policy, self._date, self._clock) if real else lambda message: True,
             scheduled=self._scheduled(),

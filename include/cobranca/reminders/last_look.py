@@ -1,17 +1,19 @@
 """The last look: just before sending, everybody who may know a reason against it is asked once more.
 
-The sources themselves (payments, disputes, what was withdrawn, who must not be written to), the manager's ``holds.csv`` as
-it is now, and what agents recorded since the plan read the ledger. Whoever does not answer holds the messages.
+The sources themselves (payments, disputes, what was withdrawn, who must not be written to), with the files that banks and
+others have put into their folders since the landing, the manager's ``holds.csv`` as it is now, and what agents recorded since
+the plan read the ledger. Whoever does not answer holds the messages, and so does a file that cannot be read.
 """
 
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
-from cobranca.errors import CobrancaError, ConfigError, PartitionError
+from cobranca.errors import CobrancaError, ConfigError, PartitionError, SourceError
 from cobranca.reminders.messages import Item, Message
 from cobranca.settings import Settings
 from cobranca.words import REASONS, in_sentence, reason
@@ -32,6 +34,8 @@ PAID_MEANWHILE = "pagamento identificado antes do envio"
 GONE = "o título não está mais na fonte"
 UNREADABLE = "um registro do título, do cliente ou de um pagamento não pôde ser lido na fonte"
 CLOSED = "o título foi encerrado na fonte"
+SILENT_SOURCE = "a fonte {source} não respondeu à última consulta"
+UNREADABLE_FILE = "um arquivo da fonte {source} ainda não está completo ou não pôde ser lido na última consulta"
 TOO_SLOW = "a última consulta às fontes demorou demais"
 CHANGED = "valor ou vencimento mudou na fonte depois do plano"
 HOLDS_UNREADABLE = "as suspensões (holds.csv) não puderam ser lidas"
@@ -66,13 +70,38 @@ class HearsAgents(Protocol):
 
 
 class LastLook:
-    """Asks each source once for all receivables of a batch of messages. A source that failed is not asked again."""
+    """Asks each source once for all receivables of a batch of messages. A source that failed is not asked again, unless it
+    was for a file, which may be whole a moment later. Its files stay open from one look to the next.
+    """
 
     def __init__(self, settings: Settings, business_date: date, ledger: HearsAgents):
+        from cobranca.sources.kept import KeptFiles
+
         self._settings, self._business_date, self._ledger = settings, business_date, ledger
-        self._down: set[str] = set()
+        self._down: dict[str, str] = {}
+        self._kept = KeptFiles()
         self._holds = _HoldsFile(settings, business_date)
         self._stops = _stopping_codes(settings, business_date)
+
+    def __enter__(self) -> "LastLook":
+        self._read_files()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._kept.close()
+
+    def _read_files(self) -> None:
+        """Read what lies in the sources' folders before the first message waits for it.
+
+        What is wrong is told by the look that meets it.
+        """
+        from cobranca.sources.mapping import load_mappings
+
+        with suppress(ConfigError):
+            for mapping in load_mappings(self._settings).values():
+                if mapping.reads_files:
+                    with suppress(SourceError):
+                        self._kept.open(mapping)
 
     def __call__(self, messages: Sequence[Message]) -> Seen:
         """Sort messages: ready, cancelled for a reason, or held because somebody is silent.
@@ -84,7 +113,8 @@ class LastLook:
         for message in messages:
             for item in message.items:
                 wanted[item.source].add(item.receivable_id)
-        standing = {source: self._ask(source, sorted(ids)) for source, ids in wanted.items() if source not in self._down}
+        silent = dict(self._down)
+        standing = {source: self._ask(source, sorted(ids), silent) for source, ids in wanted.items() if source not in silent}
         payers = {message.customer_key for message in messages}
         heard, opted_out = self._heard(payers), self._ledger.opted_out(sorted(payers))
         erased = self._ledger.erased(sorted(payers))
@@ -95,17 +125,16 @@ class LastLook:
             elif (message.customer_key, message.channel) in opted_out:
                 fate = "cancelled", in_sentence(REASONS["opted_out"])
             else:
-                fate = self._fate(message, standing, heard)
+                fate = self._fate(message, standing, silent, heard)
             if fate is None:
                 seen.ready.append(message)
             else:
                 seen.stopped[message.message_key] = fate
         return seen
 
-    def _fate(self, message: Message, standing: dict, heard: dict[str, str]) -> tuple[str, str] | None:
-        silent = sorted({item.source for item in message.items} & self._down)
-        if silent:
-            return "planned", f"a fonte {silent[0]} não respondeu à última consulta"
+    def _fate(self, message: Message, standing: dict, silent: dict[str, str], heard: dict[str, str]) -> tuple[str, str] | None:
+        if unanswered := sorted({item.source for item in message.items} & silent.keys()):
+            return "planned", silent[unanswered[0]]
         if message.customer_key in heard:
             return "cancelled", heard[message.customer_key]
         now = [(item, standing[item.source][item.receivable_id]) for item in message.items]
@@ -117,15 +146,20 @@ class LastLook:
                     return fate
         return self._holds.on(message.customer_key, now)
 
-    def _ask(self, source: str, receivable_ids: list[str]) -> "dict[str, Standing]":
+    def _ask(self, source: str, receivable_ids: list[str], silent: dict[str, str]) -> "dict[str, Standing]":
+        """How a source's receivables stand; where it does not answer, nothing, and the reason in ``silent``."""
         from cobranca.landing import standing_now
+        from cobranca.sources.problem import FileProblem
 
         try:
-            return standing_now(self._settings, source, receivable_ids)
+            return standing_now(self._settings, source, receivable_ids, self._kept)
+        except FileProblem as problem:
+            log.error("a file of source %s holds its messages until it is whole: %s", source, problem)
+            silent[source] = UNREADABLE_FILE.format(source=source)
         except CobrancaError as error:
             log.error("source %s did not answer the last look; its messages are held: %s", source, error)
-            self._down.add(source)
-            return {}
+            silent[source] = self._down[source] = SILENT_SOURCE.format(source=source)
+        return {}
 
     def _heard(self, customer_keys: set[str]) -> dict[str, str]:
         """Reasons, by payer, from what agents recorded and the plan did not know yet."""

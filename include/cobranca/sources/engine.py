@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
@@ -34,6 +34,9 @@ from cobranca.sources.dialects import CONNECT_SECONDS, ENGINES
 from cobranca.sources.keys import narrowed
 from cobranca.sources.mapping import SourceMapping
 from cobranca.sources.problem import SourceProblem
+
+if TYPE_CHECKING:
+    from cobranca.sources.kept import KeptFiles
 
 CHUNK_ROWS = 25_000
 # A chunk of wide rows is shorter, so that it stays in memory: at most about this many characters.
@@ -334,13 +337,15 @@ def _cut_after(seconds: float, connection: sa.Connection, note: Callable[[], Non
 
 
 @contextmanager
-def open_snapshot(mapping: SourceMapping) -> Iterator[Snapshot]:
+def open_snapshot(mapping: SourceMapping, kept: "KeptFiles | None" = None) -> Iterator[Snapshot]:
     """Open one moment of a source: its database, its files, or its database with bank return files beside it.
 
-    Files come as objects with the same methods (:mod:`cobranca.sources.files`, :mod:`cobranca.sources.returns`).
+    Files come as objects with the same methods (:mod:`cobranca.sources.files`, :mod:`cobranca.sources.returns`); those that
+    are ``kept`` from an earlier moment are read again only where something changed.
 
     Raises:
-        SourceProblem: the database cannot be reached, refuses the login, or fails; a file cannot be believed.
+        FileProblem: a file is missing or cannot be believed.
+        SourceProblem: the database cannot be reached, refuses the login, or fails.
         ConfigError: the connection is not defined or its driver is not installed.
     """
     if not mapping.reads_files:
@@ -348,14 +353,14 @@ def open_snapshot(mapping: SourceMapping) -> Iterator[Snapshot]:
             yield database
         return
     from cobranca.sources.files import open_files
-    from cobranca.sources.returns import open_beside
+    from cobranca.sources.returns import Beside
 
     with ExitStack() as stack:
-        files = stack.enter_context(open_files(mapping))
+        files = kept.open(mapping) if kept else stack.enter_context(open_files(mapping))
         if not mapping.reads_database:
             yield files
         else:
-            yield open_beside(stack.enter_context(_open_database(mapping)), files, mapping)
+            yield Beside(stack.enter_context(_open_database(mapping)), files, mapping)
 
 
 @contextmanager

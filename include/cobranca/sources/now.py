@@ -15,6 +15,7 @@ from cobranca.settings import Settings
 
 if TYPE_CHECKING:
     from cobranca.sources.engine import Snapshot
+    from cobranca.sources.kept import KeptFiles
     from cobranca.sources.mapping import SourceMapping
 
 NOTHING = Decimal("0.00")
@@ -67,13 +68,17 @@ def paid_now(settings: Settings, source: str, receivable_ids: Sequence[str]) -> 
         return _Source(settings, mapping, snapshot).paid(list(dict.fromkeys(receivable_ids)))[0]
 
 
-def standing_now(settings: Settings, source: str, receivable_ids: Sequence[str]) -> dict[str, Standing]:
+def standing_now(
+    settings: Settings, source: str, receivable_ids: Sequence[str], kept: "KeptFiles | None" = None
+) -> dict[str, Standing]:
     """Ask the source itself, in one snapshot, how these receivables and their customers stand by now.
 
-    Each id asked for is in the answer; what is not there any more is ``gone``.
+    Each id asked for is in the answer; what is not there any more is ``gone``. Whoever asks often gives ``kept``, so that
+    the source's files are read again only where something changed.
 
     Raises:
         ConfigError: the source's file or connection is wrong.
+        FileProblem: a file of the source is missing, half written or cannot be believed.
         SourceError: the source cannot be reached or read.
     """
     from cobranca.sources.engine import open_snapshot
@@ -83,7 +88,7 @@ def standing_now(settings: Settings, source: str, receivable_ids: Sequence[str])
         return {}
     mapping = get_mapping(settings, source)
     ids = list(dict.fromkeys(receivable_ids))
-    with open_snapshot(mapping) as snapshot:
+    with open_snapshot(mapping, kept) as snapshot:
         asked = _Source(settings, mapping, snapshot)
         receivables, unreadable = asked.newest("receivables", "receivable_id", ids)
         owners = list(dict.fromkeys(row["customer_id"] for row in receivables.values()))

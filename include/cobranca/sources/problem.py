@@ -15,3 +15,7 @@ class SourceProblem(SourceError):
 
     def __reduce__(self):
         return type(self), (self.where, self.problem, self.cure)
+
+
+class FileProblem(SourceProblem):
+    """A file that is missing, half written or cannot be believed: it may be whole a moment later."""

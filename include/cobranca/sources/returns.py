@@ -10,7 +10,7 @@ charged who has paid.
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 from cobranca import schema
 from cobranca.payments.cnab import IGNORED, DamagedFile, Occurrence, payment_key, read_codes, read_layout, read_return_file
 from cobranca.sources.engine import Snapshot, Stream
-from cobranca.sources.files import AGAIN, FilesSnapshot, matching, unchanged
+from cobranca.sources.files import AGAIN, FilesSnapshot, Stamp, matching, unchanged
 from cobranca.sources.mapping import ENTITY_NAMES, CnabFiles, SourceMapping
-from cobranca.sources.problem import SourceProblem
+from cobranca.sources.problem import FileProblem
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +34,7 @@ METHOD = "boleto"
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReturnPayment:
     """One payment that a bank tells; amounts in whole cents. ``alike`` are the amounts that the ERP may have booked it with.
 
@@ -47,30 +47,70 @@ class ReturnPayment:
     credited_on: date | None
     amount: int
     kind: str
-    alike: frozenset[int]
+    alike: tuple[int, ...]
     days: int
     parent: str = ""
 
 
-def read_returns(mapping: SourceMapping) -> list[ReturnPayment]:
-    """Every payment of a source's return files, once each, in the order of its id.
+class Returns:
+    """The payments of a source's return files, once each: ``all`` of them in the order of their ids, and by receivable."""
+
+    def __init__(self, payments: Iterable[ReturnPayment] = ()):
+        found = {payment.payment_id: payment for payment in payments}
+        self.all = [found[key] for key in sorted(found)]
+        self._of: dict[str, list[ReturnPayment]] = defaultdict(list)
+        for payment in self.all:
+            self._of[payment.receivable_id].append(payment)
+
+    def of(self, column: str, values: Iterable[str]) -> list[ReturnPayment]:
+        """Those whose ``column`` is one of ``values``."""
+        asked = set(values)
+        if column != "receivable_id":
+            return [payment for payment in self.all if str(getattr(payment, column)) in asked]
+        found = [payment for value in asked for payment in self._of.get(value, ())]
+        return sorted(found, key=lambda payment: payment.payment_id)
+
+
+class Parsed:
+    """Return files that were read before, each as it was then, so that only what is new or has changed is read."""
+
+    def __init__(self) -> None:
+        self._files: dict[tuple[Path, CnabFiles], tuple[Stamp, Mapping[str, str], list[ReturnPayment]]] = {}
+
+    def get(self, path: Path, cnab: CnabFiles, stamp: Stamp, codes: Mapping[str, str]) -> list[ReturnPayment] | None:
+        found = self._files.get((path, cnab))
+        return found[2] if found is not None and found[:2] == (stamp, codes) else None
+
+    def keep(self, path: Path, cnab: CnabFiles, stamp: Stamp, codes: Mapping[str, str], payments: list[ReturnPayment]) -> None:
+        self._files[path, cnab] = stamp, codes, payments
+
+
+def read_returns(mapping: SourceMapping, parsed: Parsed | None = None) -> Returns:
+    """Every payment of a source's return files; those in ``parsed`` are taken from there unless they have changed.
 
     Raises:
-        SourceProblem: there is no file, or one cannot be believed; file and line are named.
+        FileProblem: there is no file, or one cannot be believed; file and line are named.
         ConfigError: nothing says what the bank's codes mean.
     """
-    found: dict[str, ReturnPayment] = {}
+    parsed, payments = parsed or Parsed(), []
     for cnab in mapping.entities.payments.cnab:
         layout = read_layout(cnab.layout)
         codes = read_codes(mapping.codes_file(cnab), layout.length)
         for path in matching(mapping, "payments", cnab.files):
-            with unchanged(mapping, "payments", path):
-                occurrences = _read_file(mapping, cnab, path)
-            for one in occurrences:
-                kind = codes.get(one.code, one.code)  # a code nobody has decided on goes to quarantine as unknown_kind
-                if kind != IGNORED:
-                    found |= {payment.payment_id: payment for payment in _payments(one, kind, cnab)}
-    return [found[key] for key in sorted(found)]
+            with unchanged(mapping, "payments", path) as stamp:
+                told = parsed.get(path, cnab, stamp, codes)
+                if told is None:
+                    told = list(_told(_read_file(mapping, cnab, path), codes, cnab))
+            parsed.keep(path, cnab, stamp, codes, told)
+            payments += told
+    return Returns(payments)
+
+
+def _told(occurrences: Iterable[Occurrence], codes: Mapping[str, str], cnab: CnabFiles) -> Iterator[ReturnPayment]:
+    for one in occurrences:
+        kind = codes.get(one.code, one.code)  # a code nobody has decided on goes to quarantine as unknown_kind
+        if kind != IGNORED:
+            yield from _payments(one, kind, cnab)
 
 
 def _read_file(mapping: SourceMapping, cnab: CnabFiles, path: Path) -> list[Occurrence]:
@@ -80,7 +120,7 @@ def _read_file(mapping: SourceMapping, cnab: CnabFiles, path: Path) -> list[Occu
         problem = str(error)
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
-    raise SourceProblem(f"source '{mapping.source}', payments", f"return file '{path.name}', {problem}", AGAIN)
+    raise FileProblem(f"source '{mapping.source}', payments", f"return file '{path.name}', {problem}", AGAIN)
 
 
 def _payments(one: Occurrence, kind: str, cnab: CnabFiles) -> Iterator[ReturnPayment]:
@@ -93,7 +133,7 @@ def _payments(one: Occurrence, kind: str, cnab: CnabFiles) -> Iterator[ReturnPay
         payment_id=key,
         amount=one.paid,
         kind=kind,
-        alike=frozenset({one.paid, one.paid - one.interest, one.nominal}),
+        alike=(one.paid, one.paid - one.interest, one.nominal),
         days=cnab.same_payment_days,
         **common,
     )
@@ -103,7 +143,7 @@ def _payments(one: Occurrence, kind: str, cnab: CnabFiles) -> Iterator[ReturnPay
             payment_id=f"{key}-discount",
             amount=given,
             kind="discount",
-            alike=frozenset({given}),
+            alike=(given,),
             days=cnab.same_payment_days,
             parent=key,
             **common,
@@ -126,22 +166,15 @@ def _row(payment: ReturnPayment, in_cents: bool) -> tuple:
     )  # fmt: skip
 
 
-def open_beside(database: Snapshot, files: FilesSnapshot, mapping: SourceMapping) -> "Beside":
-    """A source that has a database and files: each entity from its own place, payments from both where both are named.
-
-    Raises:
-        SourceProblem: a return file is missing or cannot be believed.
-        ConfigError: nothing says what the bank's codes mean.
-    """
-    wanted = mapping.entities.payments
-    return Beside(database, files, mapping, read_returns(mapping) if wanted.cnab and wanted.from_database else [])
-
-
 class Beside:
-    """The methods of ``engine.Snapshot`` over a database and files."""
+    """The methods of ``engine.Snapshot`` over a database and files: each entity from its own place, payments from both where
+    both are named.
+    """
 
-    def __init__(self, database: Snapshot, files: FilesSnapshot, mapping: SourceMapping, returns: Sequence[ReturnPayment]):
-        self._database, self._files, self._mapping, self._returns = database, files, mapping, returns
+    def __init__(self, database: Snapshot, files: FilesSnapshot, mapping: SourceMapping):
+        self._database, self._files, self._mapping, self._returns = database, files, mapping, files.returns
+        # Queries for no more than so many rows, which need not be united with all that the files tell.
+        self._limits: dict[str, int] = {}
         self._in_cents = "amount" in mapping.entities.payments.cents
         self.engine = f"{database.engine} and files"
         self.moment = f"{database.moment}; {files.moment}"
@@ -156,7 +189,8 @@ class Beside:
         if not self._united_with_returns(entity):
             return stream
         columns = (*stream.columns, *(name for name in COLUMNS if name not in stream.columns))
-        return Stream(columns, self._united(stream.chunks, stream.columns, columns, self._returns))
+        returns = self._returns.all[: self._limits.get(query)]
+        return Stream(columns, self._united(stream.chunks, stream.columns, columns, returns))
 
     def bulk(self, entity: str, query: str) -> Stream:
         return self.stream(entity, query) if self._united_with_returns(entity) else self._of(entity).bulk(entity, query)
@@ -168,7 +202,9 @@ class Beside:
         return self._database.alone()
 
     def first_rows(self, query: str, limit: int) -> str:
-        return self._place_of(query).first_rows(query, limit)
+        text = self._place_of(query).first_rows(query, limit)
+        self._limits[text] = limit
+        return text
 
     def columns(self, entity: str, query: str) -> dict[str, str]:
         """The columns of the entity's own place; what return files add to them is always the same."""
@@ -207,8 +243,7 @@ class Beside:
             return self._of(entity).where_in(entity, query, column, values, **how)
         # Asked first: a database's connection may serve one unfinished result only.
         own = tuple(name.lower() for name in self._database.columns(entity, query))
-        asked = {str(value) for value in values}
-        returns = [payment for payment in self._returns if str(getattr(payment, column)) in asked]
+        returns = self._returns.of(column, map(str, values))
         columns = (*own, *(name for name in COLUMNS if name not in own))
         return self._united(self._database.where_in(entity, query, column, values, **how), own, columns, returns)
 
@@ -224,13 +259,13 @@ class Beside:
         return bool(wanted.cnab) and wanted.from_database
 
     def _only_returned(self, query: str) -> list[ReturnPayment]:
-        ids = sorted({payment.receivable_id for payment in self._returns})
+        ids = sorted({payment.receivable_id for payment in self._returns.all})
         own = self._database.stream("payments", self._database.first_rows(query, 1))
         sample = [row for chunk in own.chunks for row in chunk]
         wanted: Sequence[str | int] = ids
         if sample and isinstance(sample[0][own.columns.index("receivable_id")], int):
             wanted = [int(text) for text in ids if text.isdecimal()]
-        known = _Known(self._mapping, own.columns, self._returns)
+        known = _Known(self._mapping, own.columns, self._returns.all)
         for start in range(0, len(wanted), 1_000):
             for chunk in self._database.where_in("payments", query, "receivable_id", wanted[start : start + 1_000]):
                 known.notice(chunk)
