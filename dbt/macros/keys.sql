@@ -48,3 +48,8 @@
 {% macro duckdb__address_digest(address) -%}
     sha256(lower(trim({{ address }})))
 {%- endmacro %}
+
+{#- What was recorded under a key on a day, joined to everybody whom it holds for tonight by int_payers__renamed as renamed. -#}
+{% macro is_renamed(recorded_key, day) -%}
+    {{ recorded_key }} = renamed.former_key and {{ day }} between renamed.from_on and renamed.until_on
+{%- endmacro %}

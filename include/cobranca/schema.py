@@ -87,6 +87,9 @@ FEEDBACK: dict[str, pa.Schema] = {
     "consents": _table(
         customer_key=TEXT, channel=TEXT, is_opted_in=FLAG, origin=TEXT, given_at=TIME, given_on=DATE,
     ),
+    "payer_accounts": _table(
+        customer_key=TEXT, source=TEXT, customer_id=TEXT, from_on=DATE, until_on=DATE,
+    ),
     "suppressions": _table(
         provider=TEXT, kind=TEXT, address_digest=TEXT, listed_on=DATE, removed_on=DATE,
     ),

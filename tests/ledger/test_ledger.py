@@ -29,6 +29,7 @@ from cobranca.ledger.tables import (
     holdouts,
     metadata,
     outcomes,
+    payer_accounts,
     promises,
     suppressions,
     utc_now,
@@ -350,6 +351,8 @@ def test_the_feedback_tells_only_what_happened_before_its_date(settings, url):
             connection.execute(consents.insert(), consent("C1", "email", False, "link", said))
             listed = {"listed_at": said, "listed_on": day, "address_digest": f"{days:064d}"}
             connection.execute(suppressions.insert(), {"provider": "sendgrid", "kind": "bounced", **listed})
+            account = {"customer_key": "C1", "known_since": day, "source": "erp", "customer_id": key}
+            connection.execute(payer_accounts.insert(), account)
             person = {"customer_key": "C1", "agent_id": "ana"}
             money = {"currency": "BRL", "amount": Decimal("10.55")}
             connection.execute(outcomes.insert(), {"outcome_id": key, "contacted_on": day, "code": "RECADO", **person})

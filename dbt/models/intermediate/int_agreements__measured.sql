@@ -33,10 +33,15 @@ receivables as (
     select * from {{ ref('stg_landing__receivables') }}
 ),
 
+renamed as (
+    select * from {{ ref('int_payers__renamed') }}
+),
+
 -- last_past_day is the youngest due date whose grace has run out
 termed as (
     select
         agreements.*,
+        coalesce(listed.customer_key, agreements.customer_key) as present_key,
         coalesce(first_days.first_due_on, {{ add_days('agreements.agreed_on', 30) }}) as first_due_on,
         {{ add_days(business_date(), '-1 - limits.promise_grace_days') }} as last_past_day,
         limits.promise_kept_share
@@ -45,6 +50,18 @@ termed as (
     left join first_days
         on agreements.customer_key = first_days.customer_key
         and agreements.agreed_on = first_days.contacted_on
+    left join renamed as listed
+        on agreements.customer_key = listed.former_key
+        and listed.is_listed
+),
+
+-- everybody whose payments meet an agreement
+parties as (
+    select
+        agreements.agreement_id,
+        coalesce(renamed.customer_key, agreements.customer_key) as customer_key
+    from agreements
+    left join renamed on {{ is_renamed('agreements.customer_key', 'agreements.agreed_on') }}
 ),
 
 scheduled as (
@@ -70,8 +87,9 @@ paid as (
         scheduled.agreement_id,
         sum(payments.amount) as paid_amount
     from scheduled
+    inner join parties on scheduled.agreement_id = parties.agreement_id
     inner join payments
-        on scheduled.customer_key = payments.customer_key
+        on parties.customer_key = payments.customer_key
         and scheduled.currency = payments.currency
         and scheduled.agreed_on <= payments.paid_on
     group by scheduled.agreement_id
@@ -80,7 +98,8 @@ paid as (
 booked as (
     select distinct scheduled.agreement_id
     from scheduled
-    inner join customers on scheduled.customer_key = customers.customer_key
+    inner join parties on scheduled.agreement_id = parties.agreement_id
+    inner join customers on parties.customer_key = customers.customer_key
     inner join receivables
         on customers.source = receivables.source
         and customers.customer_id = receivables.customer_id
@@ -116,7 +135,7 @@ stated as (
             else 'broken'
         end as state,
         row_number() over (
-            partition by customer_key, currency
+            partition by present_key, currency
             order by agreed_on desc, agreement_id
         ) = 1 as is_latest
     from measured
@@ -124,7 +143,8 @@ stated as (
 
 select
     agreement_id,
-    customer_key,
+    present_key as customer_key,
+    customer_key as recorded_key,
     agreed_on,
     first_due_on,
     currency,

@@ -6,6 +6,11 @@ calls as (
     select * from {{ ref('stg_ledger__outcomes') }}
 ),
 
+renamed as (
+    select * from {{ ref('int_payers__renamed') }}
+    where is_listed
+),
+
 -- a message is done once its provider took it, and unsettled while it may have left; what was only planned reached nobody
 -- and is decided anew. A call is done once somebody of the payer's answered; whenever the telephone rang, it is an attempt,
 -- which counts for the limits.
@@ -51,4 +56,23 @@ contacts as (
     from calls
 )
 
-select * from contacts
+select
+    contacts.contact_key,
+    contacts.contacted_on,
+    coalesce(renamed.customer_key, contacts.customer_key) as customer_key,
+    contacts.customer_key as recorded_key,
+    contacts.episode_key,
+    contacts.step,
+    contacts.step_offset,
+    contacts.channel,
+    contacts.template,
+    contacts.policy_version,
+    contacts.state,
+    contacts.state_reason,
+    contacts.outcome_code,
+    contacts.agent_id,
+    contacts.is_done,
+    contacts.is_unsettled,
+    contacts.is_attempt
+from contacts
+left join renamed on contacts.customer_key = renamed.former_key

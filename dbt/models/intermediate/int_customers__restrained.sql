@@ -11,27 +11,8 @@ customer_ids as (
     from {{ ref('stg_landing__customers') }}
 ),
 
-receivables as (
-    select
-        source,
-        customer_id,
-        receivable_key
-    from {{ ref('stg_landing__receivables') }}
-),
-
--- a payer gets another key when its tax id becomes known or branches are grouped; what was heard under the former one still
--- holds. The debt that it was about tells who that is now.
-former_keys as (
-    select distinct
-        contacts.customer_key as former_key,
-        customer_ids.customer_key
-    from {{ ref('int_contacts__made') }} as contacts
-    inner join receivables on contacts.episode_key = receivables.receivable_key
-    inner join customer_ids
-        on receivables.source = customer_ids.source
-        and receivables.customer_id = customer_ids.customer_id
-    left join customers on contacts.customer_key = customers.customer_key
-    where customers.customer_key is null
+renamed as (
+    select * from {{ ref('int_payers__renamed') }}
 ),
 
 -- of several holds, the one that lasts longest
@@ -50,29 +31,31 @@ manual_holds as (
 
 promise_holds as (
     select
-        customer_key,
-        max(last_day) as last_day
-    from {{ ref('int_promises__measured') }}
-    where state = 'open'
-    group by customer_key
+        coalesce(renamed.customer_key, promises.recorded_key) as customer_key,
+        max(promises.last_day) as last_day
+    from {{ ref('int_promises__measured') }} as promises
+    left join renamed on {{ is_renamed('promises.recorded_key', 'promises.made_on') }}
+    where promises.state = 'open'
+    group by coalesce(renamed.customer_key, promises.recorded_key)
 ),
 
 agreement_holds as (
-    select distinct customer_key
-    from {{ ref('int_agreements__measured') }}
-    where state = 'open'
+    select distinct coalesce(renamed.customer_key, agreements.recorded_key) as customer_key
+    from {{ ref('int_agreements__measured') }} as agreements
+    left join renamed on {{ is_renamed('agreements.recorded_key', 'agreements.agreed_on') }}
+    where agreements.state = 'open'
 ),
 
 outcomes as (
     select
-        coalesce(former_keys.customer_key, heard.customer_key) as customer_key,
+        coalesce(renamed.customer_key, heard.customer_key) as customer_key,
         heard.outcome_id,
         heard.contacted_on,
         heard.follow_up_on,
         heard.effect,
         heard.pause_days
     from {{ ref('stg_ledger__outcomes') }} as heard
-    left join former_keys on heard.customer_key = former_keys.former_key
+    left join renamed on {{ is_renamed('heard.customer_key', 'heard.contacted_on') }}
 ),
 
 -- what an agent heard pauses the payer for as long as its code says, or until the agreed day
@@ -115,15 +98,15 @@ unreachable_phones as (
 -- told to us by a link, a mark as unwanted or a message, whatever the source still says
 wishes as (
     select
-        coalesce(former_keys.customer_key, consents.customer_key) as customer_key,
+        coalesce(renamed.customer_key, consents.customer_key) as customer_key,
         bool_or(channel = 'email' and not is_opted_in) as is_opted_out_email,
         bool_or(channel = 'whatsapp' and is_opted_in) as is_opted_in_whatsapp,
         bool_or(channel = 'whatsapp' and not is_opted_in) as is_opted_out_whatsapp,
         bool_or(channel = 'sms' and is_opted_in) as is_opted_in_sms,
         bool_or(channel = 'sms' and not is_opted_in) as is_opted_out_sms
     from {{ ref('stg_ledger__consents') }} as consents
-    left join former_keys on consents.customer_key = former_keys.former_key
-    group by coalesce(former_keys.customer_key, consents.customer_key)
+    left join renamed on {{ is_renamed('consents.customer_key', 'consents.given_on') }}
+    group by coalesce(renamed.customer_key, consents.customer_key)
 ),
 
 suppressed_addresses as (

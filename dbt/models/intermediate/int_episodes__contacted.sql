@@ -13,9 +13,13 @@ holdouts as (
     select * from {{ ref('stg_ledger__holdouts') }}
 ),
 
-events as (
+renamed as (
+    select * from {{ ref('int_payers__renamed') }}
+),
+
+recorded as (
     select
-        customer_key,
+        recorded_key,
         episode_key,
         contacted_on as happened_on,
         step_offset,
@@ -29,7 +33,7 @@ events as (
     union all
 
     select
-        customer_key,
+        customer_key as recorded_key,
         episode_key,
         held_out_on as happened_on,
         step_offset,
@@ -39,6 +43,15 @@ events as (
         false as is_unsettled,
         false as is_attempt
     from holdouts
+),
+
+-- what was done under a key that changed since counts for everybody whom it was about
+events as (
+    select
+        recorded.*,
+        coalesce(renamed.customer_key, recorded.recorded_key) as customer_key
+    from recorded
+    left join renamed on {{ is_renamed('recorded.recorded_key', 'recorded.happened_on') }}
 ),
 
 pairs as (

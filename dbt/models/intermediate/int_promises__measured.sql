@@ -12,6 +12,10 @@ payments as (
     where kind in ('payment', 'reversal')
 ),
 
+renamed as (
+    select * from {{ ref('int_payers__renamed') }}
+),
+
 termed as (
     select
         promises.*,
@@ -19,6 +23,14 @@ termed as (
         limits.promise_kept_share
     from promises
     cross join limits
+),
+
+promisers as (
+    select
+        termed.promise_id,
+        coalesce(renamed.customer_key, termed.customer_key) as customer_key
+    from termed
+    left join renamed on {{ is_renamed('termed.customer_key', 'termed.made_on') }}
 ),
 
 -- one payment fulfils one promise, the oldest that it fits
@@ -29,8 +41,9 @@ allotted as (
         termed.promise_id,
         payments.amount
     from payments
+    inner join promisers on payments.customer_key = promisers.customer_key
     inner join termed
-        on payments.customer_key = termed.customer_key
+        on promisers.promise_id = termed.promise_id
         and payments.currency = termed.currency
         and payments.paid_on between termed.made_on and termed.last_day
     order by payments.source, payments.payment_id, termed.made_on, termed.promise_id
@@ -53,19 +66,23 @@ measured as (
 )
 
 select
-    promise_id,
-    customer_key,
-    made_on,
-    promised_on,
-    last_day,
-    currency,
-    amount,
-    paid_amount,
+    measured.promise_id,
+    coalesce(renamed.customer_key, measured.customer_key) as customer_key,
+    measured.customer_key as recorded_key,
+    measured.made_on,
+    measured.promised_on,
+    measured.last_day,
+    measured.currency,
+    measured.amount,
+    measured.paid_amount,
     case
-        when paid_amount >= amount * promise_kept_share then 'kept'
-        when last_day >= {{ business_date() }} then 'open'
-        when paid_amount > 0 then 'partial'
+        when measured.paid_amount >= measured.amount * measured.promise_kept_share then 'kept'
+        when measured.last_day >= {{ business_date() }} then 'open'
+        when measured.paid_amount > 0 then 'partial'
         else 'broken'
     end as state,
-    agent_id
+    measured.agent_id
 from measured
+left join renamed
+    on measured.customer_key = renamed.former_key
+    and renamed.is_listed

@@ -27,13 +27,19 @@ local_calendar as (
     select * from {{ ref('stg_policy__local_calendar') }}
 ),
 
+renamed as (
+    select * from {{ ref('int_payers__renamed') }}
+),
+
 broken_agreements as (
     select
-        customer_key,
-        currency,
-        agreed_on
-    from {{ ref('int_agreements__measured') }}
-    where restores_debts
+        coalesce(renamed.customer_key, agreements.recorded_key) as customer_key,
+        agreements.currency,
+        max(agreements.agreed_on) as agreed_on
+    from {{ ref('int_agreements__measured') }} as agreements
+    left join renamed on {{ is_renamed('agreements.recorded_key', 'agreements.agreed_on') }}
+    where agreements.restores_debts
+    group by coalesce(renamed.customer_key, agreements.recorded_key), agreements.currency
 ),
 
 applied as (

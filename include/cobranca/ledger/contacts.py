@@ -16,6 +16,7 @@ from functools import wraps
 import sqlalchemy as sa
 
 from cobranca.errors import CobrancaError
+from cobranca.ledger.accounts import Whom, present_accounts
 from cobranca.ledger.states import (
     CANCELLED_BATCH,
     ENGAGED_STATES,
@@ -468,34 +469,42 @@ class ContactLedger:
 
     @_survives_restart
     def heard_from(self, customer_keys: Sequence[str]) -> list[Heard]:
-        """What agents have recorded about these payers, whenever it was."""
+        """What agents have recorded about these payers, whenever it was and under whatever key they were known then."""
         found = []
+        days = {outcomes: outcomes.c.contacted_on, promises: promises.c.made_on, agreements: agreements.c.agreed_on}
         with self.engine.connect() as connection:
-            for table in (outcomes, promises, agreements):
+            whom = Whom(connection, customer_keys)
+            for table, day in days.items():
                 key, *_ = table.primary_key.columns
                 code = table.c.code if table is outcomes else sa.null()
-                query = sa.select(table.c.customer_key, key, code).where(one_of(table.c.customer_key, customer_keys))
-                found += [Heard(row[0], table.name, row[1], row[2]) for row in connection.execute(query)]
+                query = sa.select(table.c.customer_key, day, key, code).where(one_of(table.c.customer_key, whom.keys))
+                for known_as, on, event_id, said in connection.execute(query):
+                    found += [Heard(payer, table.name, event_id, said) for payer in whom.of(known_as, on)]
         return found
 
     @_survives_restart
     def opted_out(self, customer_keys: Sequence[str]) -> set[tuple[str, str]]:
         """Payer and channel of those who said last that they do not want to be written to over it."""
-        newest: dict[tuple[str, str], bool] = {}
+        newest: dict[tuple[str, str], sa.Row] = {}
         with self.engine.connect() as connection:
-            query = sa.select(consents.c.customer_key, consents.c.channel, consents.c.is_opted_in)
-            query = query.where(one_of(consents.c.customer_key, customer_keys))
+            whom = Whom(connection, customer_keys)
+            query = sa.select(consents.c.customer_key, consents.c.channel, consents.c.is_opted_in, consents.c.given_on)
+            query = query.where(one_of(consents.c.customer_key, whom.keys))
             # Of two wishes of one moment the one against being written to comes last, and counts.
             for row in connection.execute(query.order_by(consents.c.given_at, consents.c.is_opted_in.desc())):
-                newest[row.customer_key, row.channel] = row.is_opted_in
-        return {who for who, is_opted_in in newest.items() if not is_opted_in}
+                newest[row.customer_key, row.channel] = row
+        refused = [row for row in newest.values() if not row.is_opted_in]
+        return {(payer, row.channel) for row in refused for payer in whom.of(row.customer_key, row.given_on)}
 
     @_survives_restart
     def erased(self, customer_keys: Sequence[str]) -> set[str]:
-        """Those of the payers whose personal data were erased."""
-        query = sa.select(erasures.c.customer_key).where(one_of(erasures.c.customer_key, customer_keys))
+        """Those of the payers whose personal data were erased, or those of one of their accounts."""
+        present = present_accounts(customer_keys)
+        same = sa.and_(erasures.c.source == present.c.source, erasures.c.customer_id == present.c.customer_id)
+        by_key = sa.select(erasures.c.customer_key).where(one_of(erasures.c.customer_key, customer_keys))
+        by_account = sa.select(present.c.customer_key).join_from(present, erasures, same)
         with self.engine.connect() as connection:
-            return set(connection.scalars(query))
+            return set(connection.scalars(by_key)) | set(connection.scalars(by_account))
 
     @_survives_restart
     def counts(self, business_date: date) -> dict[str, int]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
+from cobranca.ledger.accounts import account_periods, limited
 from cobranca.ledger.engine import open_ledger
 from cobranca.ledger.tables import (
     agreements,
@@ -15,6 +16,7 @@ from cobranca.ledger.tables import (
     holdouts,
     metadata,
     outcomes,
+    payer_accounts,
     promises,
     suppressions,
 )
@@ -84,10 +86,14 @@ def _write(connection: sa.Connection, draft, name: str, business_date: date) -> 
 
 def _rows(connection: sa.Connection, name: str, business_date: date) -> Iterator[list[dict]]:
     table = metadata.tables[name]
-    query = sa.select(*(table.c[column] for column in FEEDBACK[name].names)).where(HAPPENED_ON[name] < business_date)
+    if table is payer_accounts:
+        query, as_landed = account_periods(business_date), limited
+    else:
+        query = sa.select(*(table.c[column] for column in FEEDBACK[name].names)).where(HAPPENED_ON[name] < business_date)
+        as_landed = dict
     if table is contact_items:
         query = query.join(contacts, contacts.c.message_key == contact_items.c.message_key)
     query = query.order_by(*table.primary_key.columns)
     result = connection.execution_options(yield_per=CHUNK).execute(query)
     for chunk in result.mappings().partitions():
-        yield [dict(row) for row in chunk]
+        yield [as_landed(row) for row in chunk]

@@ -327,6 +327,18 @@ erasures = sa.Table(
     sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 
+# The accounts that a payer's key stood for when it was last planned to contact the payer: a set of rows for each plan that found
+# others than before. By them what was recorded under a key follows the payer to the next one. Triggers refuse every change.
+payer_accounts = sa.Table(
+    "payer_accounts",
+    metadata,
+    sa.Column("customer_key", sa.String(64), primary_key=True),
+    sa.Column("known_since", sa.Date, primary_key=True),
+    sa.Column("source", sa.String(64), primary_key=True),
+    sa.Column("customer_id", sa.String(200), primary_key=True),
+    sa.Index("ix_payer_accounts_source_customer_id", "source", "customer_id"),
+)
+
 # Switches that act at once, without a deployment: ``paused`` stops all sending.
 switches = sa.Table(
     "switches",

@@ -20,14 +20,17 @@ with contacts as (
     union all
 
     select
-        'H-' || step || '-' || episode_key as contact_key,
-        held_out_on as contacted_on,
-        customer_key,
-        step,
-        step_offset,
-        channel,
+        'H-' || holdouts.step || '-' || holdouts.episode_key as contact_key,
+        holdouts.held_out_on as contacted_on,
+        coalesce(renamed.customer_key, holdouts.customer_key) as customer_key,
+        holdouts.step,
+        holdouts.step_offset,
+        holdouts.channel,
         'holdout' as arm
-    from {{ ref('stg_ledger__holdouts') }}
+    from {{ ref('stg_ledger__holdouts') }} as holdouts
+    left join {{ ref('int_payers__renamed') }} as renamed
+        on holdouts.customer_key = renamed.former_key
+        and renamed.is_listed
 ),
 
 recent as (

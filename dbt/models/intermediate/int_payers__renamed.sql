@@ -1,0 +1,112 @@
+-- Whose key has changed: a source corrected or learned a tax id, or branches are grouped now. What was recorded under the former
+-- key holds for everybody who has one of its accounts tonight.
+with accounts as (
+    select * from {{ ref('stg_ledger__payer_accounts') }}
+),
+
+customers as (
+    select
+        source,
+        customer_id,
+        customer_key
+    from {{ ref('stg_landing__customers') }}
+),
+
+payers as (
+    select distinct customer_key from customers
+),
+
+receivables as (
+    select
+        source,
+        customer_id,
+        receivable_key
+    from {{ ref('stg_landing__receivables') }}
+),
+
+debts as (
+    select
+        customer_key,
+        episode_key
+    from {{ ref('stg_ledger__contacts') }}
+
+    union all
+
+    select
+        customer_key,
+        episode_key
+    from {{ ref('stg_ledger__outcomes') }}
+),
+
+known as (
+    select
+        accounts.customer_key as former_key,
+        customers.customer_key,
+        min(accounts.from_on) as from_on,
+        max(accounts.until_on) as until_on
+    from accounts
+    inner join customers
+        on accounts.source = customers.source
+        and accounts.customer_id = customers.customer_id
+    group by accounts.customer_key, customers.customer_key
+),
+
+-- a key none of whose accounts is known any more: the debts that it was contacted about tell who that is now
+known_by_debt as (
+    select distinct
+        debts.customer_key as former_key,
+        customers.customer_key,
+        cast('1900-01-01' as date) as from_on,
+        cast('9999-12-31' as date) as until_on
+    from debts
+    inner join receivables on debts.episode_key = receivables.receivable_key
+    inner join customers
+        on receivables.source = customers.source
+        and receivables.customer_id = customers.customer_id
+    left join payers on debts.customer_key = payers.customer_key
+    left join known on debts.customer_key = known.former_key
+    where
+        payers.customer_key is null
+        and known.former_key is null
+),
+
+moved as (
+    select * from known
+    where former_key <> customer_key
+
+    union all
+
+    select * from known_by_debt
+),
+
+-- who still has the key, for whatever account, has it for all that was ever recorded under it
+kept as (
+    select distinct
+        moved.former_key,
+        payers.customer_key,
+        cast('1900-01-01' as date) as from_on,
+        cast('9999-12-31' as date) as until_on
+    from moved
+    inner join payers on moved.former_key = payers.customer_key
+),
+
+everybody as (
+    select * from moved
+
+    union all
+
+    select * from kept
+)
+
+-- what has one row for each thing that was recorded is listed under one key: the former one while somebody has it, else that
+-- of the account which it stood for last
+select
+    former_key,
+    customer_key,
+    from_on,
+    until_on,
+    row_number() over (
+        partition by former_key
+        order by case when customer_key = former_key then 0 else 1 end, until_on desc, from_on desc, customer_key
+    ) = 1 as is_listed
+from everybody
