@@ -25,11 +25,12 @@ from cobranca.reminders import plan as enter_plan
 from cobranca.reminders.sender import AHEAD
 from cobranca.settings import Settings
 from faults import worker
-from faults.billing import create_billing, pay
+from faults.billing import add_return_files, create_billing, pay
 from faults.checker import Planned, Report, check
 from faults.provider import StandInProvider
 from faults.worker import POINTS
 from reminders.plans import TONIGHT, item, message, publish_plan
+from return_files import Told, return_file
 
 # Workers are forked from a process that has everything imported and no threads.
 PROCESSES = get_context("forkserver")
@@ -92,6 +93,26 @@ class Night:
         with contextlib.closing(sqlite3.connect(self.source, timeout=30)) as billing:
             pay(billing, receivable, cents, f"P{number}")
         self.paid_at.setdefault(receivable, time.time())
+
+    def hear_from_the_bank(self) -> None:
+        """From now on payments are told by return files too; one of another receivable has been there all the time."""
+        self.returned = self.folder / "retorno"
+        self.returned.mkdir()
+        add_return_files(self.settings, self.returned)
+        (self.returned / "landed.ret").write_bytes(return_file("bradesco400", "237", Told("another's")))
+
+    def pay_at_the_bank(self, *numbers: int, cents: int = 100_000, is_slow: bool = False) -> None:
+        """A return file comes; of a slow one there is only half for a moment."""
+        receivables = [f"B{number:05d}" for number in numbers]
+        content = return_file("bradesco400", "237", *(Told(one, paid=cents, our_number=one) for one in receivables))
+        path = self.returned / f"{numbers[0]}.ret"
+        with path.with_suffix(".ret" if is_slow else ".part").open("wb") as file:
+            for part in (content[:700], content[700:]):
+                file.write(part)
+                file.flush()
+        os.replace(file.name, path)
+        for receivable in receivables:
+            self.paid_at.setdefault(receivable, time.time())
 
     def start(self, provider_url: str, **wish) -> BaseProcess:
         self.workers += 1
@@ -202,12 +223,13 @@ class Outcome:
 def random_night(seed: int, settings: Settings, ledger_url: str, folder: Path, crash: Callable[[], object] | None) -> Outcome:
     """One night on which everything may go wrong, by seed; ``crash`` restarts the ledger's server where it has one.
 
-    One or two workers at a time plan and deliver while the provider misbehaves, payments arrive, and workers are killed or
-    put to sleep at named points or at any moment (a sleeper wakes up after its lease was taken over). Then a last worker
-    meets a provider that is well again.
+    One or two workers at a time plan and deliver while the provider misbehaves, payments arrive in the source or in a bank's
+    return file, and workers are killed or put to sleep at named points or at any moment (a sleeper wakes up after its lease was
+    taken over). Then a last worker meets a provider that is well again.
     """
     rng = random.Random(seed)
-    night = Night(settings, ledger_url, folder, messages=16)
+    night, banker = Night(settings, ledger_url, folder, messages=16), random.Random(f"banker {seed}")
+    night.hear_from_the_bank()
     script, injected = _script(rng), Counter()
     payments = {rng.randrange(24): rng.randrange(16) for _ in range(rng.randint(1, 3))}
     crash_on = rng.randrange(12) if crash and rng.random() < 0.5 else None
@@ -222,8 +244,13 @@ def random_night(seed: int, settings: Settings, ledger_url: str, folder: Path, c
             crashing.append(threading.Thread(target=night.plan_again, args=(plan_on[number],)))
             crashing[-1].start()
         if number in payments:
-            night.pay(payments[number], cents=rng.randint(1, 100_000))
-            injected["payments"] += 1
+            customer, cents = payments[number], rng.randint(1, 100_000)
+            if banker.random() < 0.5:
+                night.pay_at_the_bank(customer, cents=cents, is_slow=banker.random() < 0.5)
+                injected["payments in return files"] += 1
+            else:
+                night.pay(customer, cents)
+                injected["payments"] += 1
         if number == crash_on:
             injected["ledger crashes"] += 1
             crashing.append(threading.Thread(target=crash))

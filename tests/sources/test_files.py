@@ -1,7 +1,9 @@
 """A folder of exports is a source like any other: exact, refused whole when a file cannot be believed, and discreet."""
 
 import logging
+import tempfile
 import traceback
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +17,9 @@ from cobranca.errors import ConfigError, SourceError
 from cobranca.settings import Settings
 from cobranca.sources import check, files
 from cobranca.sources.engine import open_snapshot
+from cobranca.sources.kept import KeptFiles
 from cobranca.sources.mapping import get_mapping
+from cobranca.sources.problem import FileProblem
 from source_databases import D, landed, refused
 
 YAML = """\
@@ -225,6 +229,49 @@ def test_the_folder_may_be_a_connection(settings: Settings, exports: Path, monke
 def test_the_last_look_reads_the_files_again(settings: Settings, exports: Path):
     (exports / "baixas" / "2.csv").write_text(PAID.replace("2;0001", "9;0001"), encoding="utf-8")
     assert landing.paid_now(settings, "planilha", ["0001", "2"]) == {"0001": Decimal("69.12"), "2": Decimal("0.00")}
+
+
+def test_files_stay_open_between_looks_until_one_of_them_changes(settings: Settings, exports: Path):
+    mapping, good = get_mapping(settings, "planilha"), PAID.replace("-34,56", "10,00")
+    (exports / "baixas" / "1.csv").write_text(good, encoding="utf-8")
+    with closing(KeptFiles()) as kept:
+        paid = lambda: landing.standing_now(settings, "planilha", ["0001"], kept)["0001"].paid  # noqa: E731
+        first = kept.open(mapping)
+        assert paid() == Decimal("44.56") and kept.open(mapping) is first
+        (exports / "baixas" / "2.csv").write_text(good.replace("2;0001", "9;0001"), encoding="utf-8")
+        assert paid() == Decimal("79.12") and kept.open(mapping) is not first
+        (exports / "baixas" / "2.csv").write_text(good[:-1], encoding="utf-8")
+        for _ in range(2):
+            with pytest.raises(FileProblem, match="file '2.csv', line 3: it is not ended"):
+                paid()
+        (exports / "baixas" / "2.csv").unlink()
+        assert paid() == Decimal("44.56")
+
+
+def test_an_open_source_leaves_no_data_behind_when_its_process_is_killed(settings, exports, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with open_snapshot(get_mapping(settings, "planilha")) as snapshot:
+        assert not [path for folder in tmp_path.glob("cobranca-files-*") for path in folder.rglob("*") if path.is_file()]
+        assert snapshot.rows("payments", "select count(*) from payments") == [(2,)]
+
+
+@pytest.mark.parametrize("pattern", ["*.csv", "baixas/*.csv", "*/*.csv", "**/*.csv", "titulos.csv", "b*/[12].csv", "no/*", "*"])
+def test_files_are_found_as_path_glob_finds_them(exports: Path, pattern: str):
+    for name in (".hidden.csv", "Baixas.CSV", "baixas/2.csv.part", "baixas/folder.csv/3.csv"):
+        (exports / name).parent.mkdir(exist_ok=True)
+        (exports / name).write_text("x", encoding="utf-8")
+    (exports / "linked.csv").symlink_to("titulos.csv")
+    (exports / "broken.csv").symlink_to("nowhere.csv")
+    found = sorted(path for path, _ in files.present(exports, pattern))
+    assert found == sorted(str(path) for path in exports.glob(pattern) if path.is_file())
+
+
+def test_a_file_that_goes_while_it_is_read_is_one_that_changed(settings: Settings, exports: Path):
+    mapping, path = get_mapping(settings, "planilha"), exports / "titulos.csv"
+    with pytest.raises(FileProblem, match="file 'titulos.csv' changed while it was read"), files.unchanged(mapping, "x", path):
+        path.unlink()
+    with pytest.raises(FileProblem, match="changed while it was read"), files.unchanged(mapping, "x", path):
+        pass
 
 
 def test_files_without_a_header_or_a_last_line_end(settings: Settings, exports: Path):

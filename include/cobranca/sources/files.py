@@ -194,6 +194,9 @@ def open_files(mapping: SourceMapping, parsed: "Parsed | None" = None) -> Iterat
             # From here on a query sees these tables and nothing else of this machine.
             database.execute("set enable_external_access = false")
             database.execute("set lock_configuration = true")
+            # Open, it needs no name; without one nothing of it is left behind by a process that is killed.
+            database.execute("checkpoint")
+            os.unlink(f"{scratch}/files.duckdb")
             yield FilesSnapshot(mapping, database, returns)
         finally:
             database.close()
