@@ -189,7 +189,8 @@ class Beside:
         if not self._united_with_returns(entity):
             return stream
         columns = (*stream.columns, *(name for name in COLUMNS if name not in stream.columns))
-        returns = self._returns.all[: self._limits.get(query)]
+        limit = self._limits.get(query)
+        returns = self._returns.all if limit is None else self._returns.all[:limit]
         return Stream(columns, self._united(stream.chunks, stream.columns, columns, returns))
 
     def bulk(self, entity: str, query: str) -> Stream:
@@ -280,12 +281,9 @@ class Beside:
             known.notice(chunk)
             yield [(*row, *blank) for row in chunk] if blank else chunk
         missing = known.missing()
-        log.info(
-            "%s: %d payments of return files, %d of them in the database too",
-            self._mapping.source,
-            len(returns),
-            len(returns) - len(missing),
-        )
+        if returns is self._returns.all:
+            told, there = len(returns), len(returns) - len(missing)
+            log.info("%s: %d payments of return files, %d of them in the database too", self._mapping.source, told, there)
         places = {name: position for position, name in enumerate(COLUMNS)}
         rows = [_row(payment, self._in_cents) for payment in missing]
         if rows:
