@@ -1,5 +1,8 @@
 """Whom to contact, and why: each line is one payer's situation on Wednesday 18 November 2026 and what must come of it."""
 
+from datetime import date
+from decimal import Decimal
+
 import duckdb
 import pytest
 
@@ -12,7 +15,7 @@ ON_TIME = ["2026-01-12", "2026-02-10", "2026-03-10", "2026-04-10", "2026-05-11",
 
 def paid(prefix: str, customer_id: str, days_late: int = 0) -> tuple[list[dict], list[dict]]:
     """Six settled receivables, each paid that many days after its due date (all bank days)."""
-    from datetime import date, timedelta
+    from datetime import timedelta
 
     receivables = [receivable(f"{prefix}{n}", customer_id, due) for n, due in enumerate(ON_TIME)]
     payments = [
@@ -125,10 +128,43 @@ def night(tmp_path_factory):
         contacted("2026-09-02", "ended", "ended", "d+180", 180),
         *(contacted(day, "capped", "other", "d-3", -3) for day in ("2026-11-12", "2026-11-14", "2026-11-16")),
     ]
-    land_night(settings, NIGHT, customers=customers, receivables=receivables, payments=payments, feedback={"contacts": contacts})
+    feedback = {"contacts": contacts, **under_former_keys(customers, receivables, contacts)}
+    land_night(settings, NIGHT, customers=customers, receivables=receivables, payments=payments, feedback=feedback)
     batch = warehouse.build(settings, NIGHT)
     rows = duckdb.sql(f"select receivable_id, decision, reason, step from {table(batch, 'fct_decisions')}")
     return batch, {row[0]: row[1:] for row in rows.fetchall()}
+
+
+def under_former_keys(customers: list[dict], receivables: list[dict], contacts: list[dict]) -> dict[str, list[dict]]:
+    """Payers whose tax id was corrected last night, with what was recorded under the keys that they had until then."""
+    recorded, accounts, of_agent = {}, [], {"agent_id": "ana", "currency": "BRL", "amount": Decimal(100)}
+    for name in ("promised", "agreed", "disputes", "followed", "limited", "shares", "leaves", "apart"):
+        customers.append(customer(name, tax_id=f"{len(customers):011d}"))
+        receivables.append(receivable(name, name, "2026-11-13"))
+        # the last three stood together under one key; one of them has not for long
+        key = "Cwhole" if name in ("shares", "leaves", "apart") else f"C{name}"
+        until = date(2026, 11, 1) if name == "apart" else date(9999, 12, 31)
+        accounts.append(
+            {"customer_key": key, "source": "erp", "customer_id": name, "from_on": date(1900, 1, 1), "until_on": until}
+        )
+    recorded["promises"] = [
+        {"promise_id": key, "customer_key": key, "made_on": date(2026, 11, 17), "promised_on": date(2026, 11, 20), **of_agent}
+        for key in ("Cpromised", "Cwhole")
+    ]
+    agreement = {"agreement_id": "a", "customer_key": "Cagreed", "agreed_on": date(2026, 11, 17), "installments": 2}
+    recorded["agreements"] = [{**agreement, "discount_rate": Decimal(0), **of_agent}]
+    recorded["outcomes"] = [
+        {
+            "outcome_id": "o",
+            "contacted_on": date(2026, 11, 17),
+            "customer_key": "Cdisputes",
+            "agent_id": "ana",
+            "code": "CONTESTA",
+        }
+    ]
+    contacts.append(contact("2026-11-16", "Cfollowed", "erp:followed", "d+1", 1))
+    contacts += [contact(f"2026-11-{day}", "Climited", "erp:other", "d-3", -3) for day in (12, 14, 16)]
+    return {"payer_accounts": accounts, **recorded}
 
 
 def table(batch, name: str) -> str:
@@ -163,6 +199,24 @@ def test_a_situation_gets_its_decision(night, name):
     ],
 )
 def test_history_and_ranking_count(night, receivable_id, decision, reason, step):
+    _, decisions = night
+    assert decisions[receivable_id][:3] == (decision, reason, step)
+
+
+@pytest.mark.parametrize(
+    ("receivable_id", "decision", "reason", "step"),
+    [
+        ("promised", "none", "hold_promise", "d+1"),
+        ("agreed", "none", "hold_agreement", "d+1"),
+        ("disputes", "none", "hold_dispute", "d+1"),
+        ("followed", "remind", "step_due", "d+3"),
+        ("limited", "none", "frequency_cap", "d+1"),
+        pytest.param("shares", "none", "hold_promise", "d+1", id="a promise may be about either part"),
+        pytest.param("leaves", "none", "hold_promise", "d+1", id="so it holds both"),
+        pytest.param("apart", "remind", "step_due", "d+1", id="but not whoever was somebody else by then"),
+    ],
+)
+def test_what_was_recorded_follows_a_payer_whose_tax_id_was_corrected(night, receivable_id, decision, reason, step):
     _, decisions = night
     assert decisions[receivable_id][:3] == (decision, reason, step)
 

@@ -51,23 +51,31 @@ known as (
     group by accounts.customer_key, customers.customer_key
 ),
 
--- a key none of whose accounts is known any more: the debts that it was contacted about tell who that is now
-known_by_debt as (
+-- keys that nobody has tonight, and none of whose accounts is known any more
+lost as (
     select distinct
-        debts.customer_key as former_key,
-        customers.customer_key,
-        cast('1900-01-01' as date) as from_on,
-        cast('9999-12-31' as date) as until_on
+        debts.customer_key,
+        debts.episode_key
     from debts
-    inner join receivables on debts.episode_key = receivables.receivable_key
-    inner join customers
-        on receivables.source = customers.source
-        and receivables.customer_id = customers.customer_id
     left join payers on debts.customer_key = payers.customer_key
     left join known on debts.customer_key = known.former_key
     where
         payers.customer_key is null
         and known.former_key is null
+),
+
+-- the debts that they were contacted about tell who that is now
+known_by_debt as (
+    select distinct
+        lost.customer_key as former_key,
+        customers.customer_key,
+        cast('1900-01-01' as date) as from_on,
+        cast('9999-12-31' as date) as until_on
+    from lost
+    inner join receivables on lost.episode_key = receivables.receivable_key
+    inner join customers
+        on receivables.source = customers.source
+        and receivables.customer_id = customers.customer_id
 ),
 
 moved as (
