@@ -2,13 +2,14 @@
 
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cobranca import calendar, manifest
 from cobranca.policy.load import load_policy
-from cobranca.policy.model import Policy, Regua, Step, step_offset
+from cobranca.policy.model import ExtraHoliday, Policy, Regua, Step, step_offset
 from cobranca.schema import POLICY
 from cobranca.settings import Settings
 
@@ -67,9 +68,15 @@ def policy_tables(policy: Policy) -> dict[str, list[dict]]:
         ],
         "policy_outcome_codes": [row.model_dump() for row in policy.outcome_codes],
         "policy_legal_rates": [row.model_dump(exclude={"reviewed_on"}) for row in policy.legal_rates],
-        "policy_calendar": calendar.calendar_table(policy.extra_holidays),
+        "policy_calendar": list(_calendar_of(policy.extra_holidays)),
         "policy_waivers": [row.model_dump() for row in policy.waivers if row.starts_on <= policy.business_date],
     }
+
+
+@lru_cache(maxsize=1)
+def _calendar_of(days_off: tuple[ExtraHoliday, ...]) -> tuple[dict, ...]:
+    """Seventy-nine years of days, the same for every date that one process publishes while nobody's days off change."""
+    return tuple(calendar.calendar_table(days_off))
 
 
 def step_rows(regua: Regua, holdout_share: Decimal) -> list[dict]:
