@@ -380,7 +380,7 @@ def _numbered(found: Sequence[Occurrence]) -> list[Occurrence]:
 def payment_key(one: Occurrence) -> str:
     """A name for what happened that is the same in every file that tells it: bank, account, boleto, code, day, amount."""
     number = one.our_number.strip("0 ") and one.our_number or one.document_number or one.company_use
-    day = one.occurred_on.strftime("%Y%m%d") if one.occurred_on else "0"
+    day = one.occurred_on.isoformat().replace("-", "") if one.occurred_on else "0"
     key = "-".join((one.bank, one.account, number.replace(" ", ""), one.code, day, str(one.paid)))
     return key if one.same == 1 else f"{key}-{one.same}"
 
