@@ -34,7 +34,7 @@ class KeptFiles:
         """A source's files as they are now; what it returned before for that source may be closed by this.
 
         Raises:
-            FileProblem: a file is missing or cannot be believed, now or since nothing has changed.
+            FileProblem: a file is missing or cannot be believed; the same again for as long as nothing has changed.
             ConfigError: the folder or the meaning of bank codes is not defined.
         """
         stands = _stands(mapping)
