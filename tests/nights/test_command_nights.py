@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import hashlib
 import html
+import io
+import logging
 import os
 import re
 import shutil
@@ -17,16 +19,15 @@ from pathlib import Path
 import duckdb
 import pytest
 import sqlalchemy as sa
-from click.testing import CliRunner, Result
 
 from cobranca import warehouse
-from cobranca.cli import commands
+from cobranca.cli import main
 from cobranca.connections import Connection
 from cobranca.demo.agents import return_workbooks
 from cobranca.demo.company import fill
 from cobranca.errors import DeliveryHalted
 from cobranca.ledger import open_ledger
-from cobranca.ledger.tables import contacts, holdouts
+from cobranca.ledger.tables import agreements, contacts, holdouts
 from cobranca.manifest import read_manifest
 from cobranca.night import STAGES
 from cobranca.reminders import deliver
@@ -74,13 +75,31 @@ class Installation:
             timeout=600,
         )
 
-    def here(self, *arguments: str) -> Result:
-        """The same command in this process, which has loaded already what a night needs."""
-        others = {name: None for name in os.environ if name.startswith(("COBRANCA_", "AIRFLOW_"))}
-        return CliRunner().invoke(commands, arguments, env=others | self.environment)
+    def here(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+        """The same command in this process, which has loaded already what a night needs; its log is told as by a real one."""
+        told, complained = io.StringIO(), io.StringIO()
+        log = logging.StreamHandler(complained)
+        log.setLevel(logging.WARNING)
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith(("COBRANCA_", "AIRFLOW_"))]:
+                patch.delenv(name)
+            for name, value in (self.environment | environment).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["cobranca", *arguments])
+            patch.chdir(self.folder)
+            logging.getLogger().addHandler(log)
+            try:
+                with contextlib.redirect_stdout(told), contextlib.redirect_stderr(complained):
+                    main()
+                code = 0
+            except SystemExit as end:
+                code = end.code
+            finally:
+                logging.getLogger().removeHandler(log)
+        return subprocess.CompletedProcess(arguments, code, told.getvalue(), complained.getvalue())
 
-    def night_here(self, business_date: date, *options: str) -> Result:
-        return self.here("night", "--business-date", business_date.isoformat(), *options)
+    def night_here(self, business_date: date, *options: str, **environment: str) -> subprocess.CompletedProcess:
+        return self.here("night", "--business-date", business_date.isoformat(), *options, **environment)
 
     def night(self, business_date: date, *options: str, **environment: str) -> subprocess.CompletedProcess:
         return self.command("night", "--business-date", business_date.isoformat(), *options, **environment)
@@ -196,14 +215,14 @@ def test_reruns_missed_nights_and_a_holiday_contact_nobody_twice(installation):
     place = installation
     letters = {path: path.stat().st_mtime_ns for path in place.settings.folder("outbox", FIRST).glob("*.eml")}
     before = place.outputs()
-    assert place.night_here(FIRST).exit_code == 0
+    assert place.night_here(FIRST).returncode == 0
     assert place.outputs() == before
     assert {path: path.stat().st_mtime_ns for path in letters} == letters
 
     # the night of the 19th is missed; the 20th is a bank holiday
     return_workbooks(place.settings, HOLIDAY)
     place.fill(HOLIDAY)
-    assert place.night_here(HOLIDAY).exit_code == 0
+    assert place.night_here(HOLIDAY).returncode == 0
     assert place.contacted(HOLIDAY) == {}
     assert place.rows(HOLIDAY, "out_call_queue") == [(0,)]
     assert place.rows(HOLIDAY, "fct_decisions", "select count(*) from {} where reason = 'no_contact_day'")[0][0] > 0
@@ -211,7 +230,9 @@ def test_reruns_missed_nights_and_a_holiday_contact_nobody_twice(installation):
 
     place.fill(NEXT)
     _leave_unpaid(place, place.asked_of_refused())
-    assert place.night_here(NEXT).exit_code == 0
+    agreed = _take_the_tax_ids_away_of_who_agreed(place)
+    assert place.night_here(NEXT).returncode == 0
+    _agreements_still_hold(place, agreed)
     steps = "select customer_key, episode_key, step from {}"
     first, following = set(place.rows(FIRST, "out_reminders", steps)), set(place.rows(NEXT, "out_reminders", steps))
     assert following and not first & following
@@ -219,7 +240,7 @@ def test_reruns_missed_nights_and_a_holiday_contact_nobody_twice(installation):
     assert place.rows(NEXT, "fct_contacts", "select count(*) from {} where outcome_code is not null")[0][0] > 0
 
     rebuilt = place.here("rebuild", "--business-date", FIRST.isoformat())
-    assert rebuilt.exit_code == 0 and "identical" in rebuilt.output
+    assert rebuilt.returncode == 0 and "identical" in rebuilt.stdout
 
     # without a date, every night there is
     ((key,),) = place.rows(
@@ -229,10 +250,35 @@ def test_reruns_missed_nights_and_a_holiday_contact_nobody_twice(installation):
         + f"read_parquet('{read_manifest(place.settings.folder('outbound', HOLIDAY)).path('fct_decisions.parquet')}'))",
     )
     told = place.here("why", "--customer", key)
-    assert told.exit_code == 0, told.output
-    assert "3 noites de 18/11/2026 a 23/11/2026" in told.output
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "3 noites de 18/11/2026 a 23/11/2026" in told.stdout
     # folded with the first night where both say the same
-    assert re.search(r"20/11/2026( \(2 noites\))?: sem contato", told.output) and "[enviado]" in told.output
+    assert re.search(r"20/11/2026( \(2 noites\))?: sem contato", told.stdout) and "[enviado]" in told.stdout
+
+
+def _take_the_tax_ids_away_of_who_agreed(place: Installation) -> list[tuple[str, str]]:
+    """The accounts of whoever agreed with an agent; each has a key of its own from now on."""
+    aliases = read_manifest(place.settings.folder("outbound", HOLIDAY)).path("dim_payer_aliases.parquet")
+    keys = [key for (key,) in place._ledger(sa.select(agreements.c.customer_key))]
+    query = "select source, customer_id from read_parquet(?) where customer_key in (select unnest(?)) and joined_by = 'tax_id'"
+    accounts = duckdb.execute(query, [str(aliases), keys]).fetchall()
+    tables = {"erp": (place.erp, "clientes", "cpf_cnpj", "cod_cliente"), "billing": (place.billing, "account", "document", "id")}
+    for name, customer_id in accounts:
+        path, table, tax_id, its_id = tables[name]
+        with contextlib.closing(sqlite3.connect(path)) as source:
+            assert source.execute(f"update {table} set {tax_id} = null where {its_id} = ?", [customer_id]).rowcount == 1
+            source.commit()
+    return accounts
+
+
+def _agreements_still_hold(place: Installation, accounts: list[tuple[str, str]]) -> None:
+    aliases = place.rows(NEXT, "dim_payer_aliases", "select source, customer_id, customer_key, joined_by from {}")
+    keys = {key for *account, key, joined_by in aliases if tuple(account) in accounts and joined_by == "customer_id"}
+    agreed = {key for (key,) in place.rows(NEXT, "fct_agreements", "select customer_key from {} where state = 'open'")} & keys
+    assert agreed, "told under the key of tonight"
+    decided = place.rows(NEXT, "fct_decisions", "select customer_key, decision, reason from {}")
+    assert {decision for key, decision, _ in decided if key in agreed} == {"none"}
+    assert "hold_agreement" in {reason for key, _, reason in decided if key in agreed}
 
 
 def _leave_unpaid(place: Installation, receivables: list[tuple[str, str]]) -> None:
@@ -327,7 +373,7 @@ def test_why_tells_the_decision_in_portuguese(after_first_night):
     )
     for name in (customer, account):
         assert place.here("why", "--customer", name, "--business-date", FIRST.isoformat()).stdout == told.stdout
-    unknown = place.command("why", "--customer", "erp:none", "--business-date", FIRST.isoformat())
+    unknown = place.here("why", "--customer", "erp:none", "--business-date", FIRST.isoformat())
     assert unknown.returncode == 2 and "erp:none" in unknown.stderr and "Traceback" not in unknown.stderr
 
 
@@ -352,7 +398,7 @@ def test_backtest_prints_what_the_night_counted(after_first_night):
     assert told.returncode == 0, told.stderr
     for part in ("18/11/2026", "Previsão do ranking", "atraso médio do cliente", "AUC", "Mais de 30 dias"):
         assert part in told.stdout
-    assert after_first_night.command("backtest", "--business-date", "2026-11-17").returncode == 1
+    assert after_first_night.here("backtest", "--business-date", "2026-11-17").returncode == 1
 
 
 def _edit(path: Path, before: str, after: str) -> None:
@@ -443,7 +489,7 @@ def test_a_bad_night_says_why_and_leaves_the_last_outputs_whole(installation, da
     before = place.outputs()
     place.fill(SECOND)
     damage(place)
-    done = place.night(SECOND)
+    done = place.night_here(SECOND)
     assert done.returncode == code, done.stdout + done.stderr
     for part in told:
         assert part in done.stderr
@@ -463,8 +509,7 @@ def test_a_bad_night_says_why_and_leaves_the_last_outputs_whole(installation, da
 def test_an_unreachable_source_names_the_connection_and_no_secret(installation, url, told):
     place = installation
     before = place.outputs()
-    for command in (("night", "--business-date", SECOND.isoformat()), ("check",)):
-        done = place.command(*command, AIRFLOW_CONN_ERP=url)
+    for done in (place.night(SECOND, AIRFLOW_CONN_ERP=url), place.here("check", AIRFLOW_CONN_ERP=url)):
         assert done.returncode in (1, 2)
         assert told in done.stderr + done.stdout
         assert SECRET not in done.stderr + done.stdout and "Traceback" not in done.stderr
@@ -483,7 +528,7 @@ def test_a_wrong_password_is_told_without_it(installation, postgres_server):
 
 @pytest.mark.parametrize("text", ["18/11/2026", "2026-13-01", "yesterday", ""])
 def test_a_date_that_does_not_parse_is_refused(installation, text):
-    done = installation.command("night", "--business-date", text)
+    done = installation.here("night", "--business-date", text)
     assert done.returncode == 2
     assert "YYYY-MM-DD" in done.stderr and "Traceback" not in done.stderr
 
