@@ -109,7 +109,8 @@ class LocalAirflow:
             if self._api is not None:
                 self._api.close()
             for name in reversed(self._processes):
-                _signal(self._processes[name], signal.SIGTERM)
+                # Asked kindly, a triggerer waits for a child that has gone; what is deferred stands in the database.
+                _signal(self._processes[name], signal.SIGKILL if name == "triggerer" else signal.SIGTERM)
             deadline = time.monotonic() + STOP_SECONDS
             for process in self._processes.values():
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -340,7 +341,7 @@ def end_leftovers(home: Path) -> None:
         for process in left:
             with contextlib.suppress(psutil.Error):
                 process.send_signal(number)
-        psutil.wait_procs(left, timeout=5)
+        psutil.wait_procs(left, timeout=STOP_SECONDS / 2)
     if left := processes_of(home):
         raise AirflowFailed(f"these processes do not end: {', '.join(str(p.pid) for p in left)}.")
 
