@@ -96,6 +96,23 @@ def test_wrong_codes_are_refused_with_the_reason(text, reason):
 
 
 @pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("8" * 48, boleto.UtilityBill),
+        ("8" + "0" * 43, boleto.UtilityBill),
+        (SAMPLE_LINE[:-1], boleto.Malformed),
+        (SAMPLE_LINE[:-1] + "x", boleto.Malformed),
+        (boleto.build("237", date(2018, 6, 1), None, "1" * 25).line, boleto.UnknownDueDate),
+        (SAMPLE_LINE[:-1] + "1", InvalidBoleto),
+    ],
+)
+def test_whoever_shows_a_refusal_can_tell_why(text, kind):
+    with pytest.raises(InvalidBoleto) as refused:
+        boleto.parse(text, date(2026, 11, 18))
+    assert type(refused.value) is kind
+
+
+@pytest.mark.parametrize(
     ("bank", "amount", "free_field"),
     [
         ("34", "1.00", "0" * 25),

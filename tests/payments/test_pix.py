@@ -46,6 +46,27 @@ def test_names_lose_accents_and_length():
     assert (found.name, found.city) == ("Comercio de Pecas Sao Joa", "Sao Jose dos Ca")
 
 
+@pytest.mark.parametrize("amount", ["0", "0.00"])
+def test_an_amount_of_zero_is_left_to_the_payer_or_the_bank(amount):
+    body = MANUAL[:-8].replace("53039865802BR", f"530398654{len(amount):02d}{amount}5802BR")
+    assert pix.parse(with_crc(body)).amount is None
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(512, True), (513, False)])
+def test_a_code_is_as_long_as_a_payment_code_may_be(length, is_read):
+    parts, rest = [], length - len(MANUAL)
+    while rest > 103:
+        parts.append(99)
+        rest -= 103
+    parts += [40, rest - 48]
+    filler = "".join(f"{tag}{size:02d}{'x' * size}" for tag, size in enumerate(parts, start=80))
+    code = with_crc(MANUAL[:-8] + filler)
+    assert len(code) == length and pix.is_valid(code) == is_read
+    if not is_read:
+        with pytest.raises(pix.TooLong, match="at most 512"):
+            pix.parse(code)
+
+
 def test_a_dynamic_code_has_an_address():
     code = pix.build(url="pix.example.com/qr/v2/1f2e", name="Escola", city="Recife", amount=Decimal("10.50"))
     found = pix.parse(code)

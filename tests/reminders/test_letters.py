@@ -178,6 +178,18 @@ def test_who_has_paid_hears_of_no_debt(template):
     assert (link in written.text) == (link in written.html) == (template == "survey")
 
 
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("https://forms.example.com/f", "https://forms.example.com/f?s=exemplo"),
+        ("https://forms.example.com/f?id=9", "https://forms.example.com/f?id=9&s=exemplo"),
+    ],
+)
+def test_a_survey_keeps_the_query_of_its_address(url, link):
+    written = courtesy("survey", survey_url=url)
+    assert f"{link}\n" in written.text and f'"{link}"' in unescape(written.html)
+
+
 def test_a_thank_you_with_an_open_document_is_not_sent(settings):
     with pytest.raises(Unsendable, match="títulos em aberto"):
         letter(settings, item("A1"), template="thank_you")
@@ -232,7 +244,7 @@ WRONG_DIGIT = item("A1")["boleto_line"][:-1] + "7"
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"boleto_line": item("A1")["boleto_line"][:46]}, "dígito verificador"),
+        ({"boleto_line": item("A1")["boleto_line"][:46]}, "boleto incompleto"),
         ({"boleto_line": WRONG_DIGIT}, "boleto"),
         ({"boleto_line": item("A1", amount="999.99")["boleto_line"]}, "boleto com valor diferente"),
         ({"boleto_line": item("A1", days=9)["boleto_line"]}, "boleto com vencimento diferente"),

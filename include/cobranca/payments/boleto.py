@@ -27,6 +27,18 @@ class InvalidBoleto(CobrancaError, ValueError):
     """The text is no boleto of this layout, or a check digit is wrong. The text itself is not repeated."""
 
 
+class UtilityBill(InvalidBoleto):
+    """It is a bill of a public service or a tax (arrecadação): paid in the same places, but of another layout."""
+
+
+class Malformed(InvalidBoleto):
+    """It is not 47 or 44 digits: it was cut, or there is something more."""
+
+
+class UnknownDueDate(InvalidBoleto):
+    """Its due-date factor means no date near the reference."""
+
+
 @dataclass(frozen=True)
 class Boleto:
     """What one boleto says. ``due_date`` and ``amount`` are ``None`` where the code leaves them open."""
@@ -92,11 +104,11 @@ def parse(text: str, reference: date) -> Boleto:
     elif len(digits) == 44:
         barcode = digits
     elif len(digits) == 48:
-        raise InvalidBoleto("48 digits are a utility bill (arrecadação), which has another layout.")
+        raise UtilityBill("48 digits are a utility bill (arrecadação), which has another layout.")
     else:
-        raise InvalidBoleto(f"a boleto has 47 digits (line) or 44 (barcode), not {len(digits)}.")
+        raise Malformed(f"a boleto has 47 digits (line) or 44 (barcode), not {len(digits)}.")
     if len(digits) == 44 and barcode[0] == "8":
-        raise InvalidBoleto("a barcode that starts with 8 is a utility bill (arrecadação), which has another layout.")
+        raise UtilityBill("a barcode that starts with 8 is a utility bill (arrecadação), which has another layout.")
     if barcode[4] != mod11(barcode[:4] + barcode[5:]):
         raise InvalidBoleto("the boleto's general check digit is wrong.")
     cents = int(barcode[9:19])
@@ -135,7 +147,7 @@ def date_of_factor(factor: int, reference: date) -> date | None:
     """The one date near ``reference`` that has this factor; ``None`` for factor 0, "no due date".
 
     Raises:
-        InvalidBoleto: no such date lies in the window.
+        UnknownDueDate: no such date lies in the window.
     """
     if factor == 0:
         return None
@@ -148,7 +160,7 @@ def date_of_factor(factor: int, reference: date) -> date | None:
         days += cycle
     found = BASE + timedelta(days=days)
     if not first <= found <= last:
-        raise InvalidBoleto(f"due-date factor {factor:04d} means no date from {first} to {last}.")
+        raise UnknownDueDate(f"due-date factor {factor:04d} means no date from {first} to {last}.")
     return found
 
 
@@ -175,5 +187,5 @@ def _barcode_of(line: str) -> str:
 def _digits(text: str) -> str:
     cleaned = re.sub(r"[\s.\-]", "", text)
     if re.search(r"[^0-9]", cleaned):
-        raise InvalidBoleto("a boleto has only digits, points and spaces.")
+        raise Malformed("a boleto has only digits, points and spaces.")
     return cleaned

@@ -15,15 +15,24 @@ from cobranca.errors import CobrancaError
 GUI = "br.gov.bcb.pix"
 NO_TXID = "***"
 NAME_LENGTH, CITY_LENGTH, TXID_LENGTH = 25, 15, 25
+# What a QR code for payments may hold at most (Banco Central, "Manual do BR Code").
+LONGEST = 512
 
 
 class InvalidPix(CobrancaError, ValueError):
     """The text is no Pix code, or its checksum is wrong. The text itself is not repeated."""
 
 
+class TooLong(InvalidPix):
+    """The text is longer than any Pix code may be."""
+
+
 @dataclass(frozen=True)
 class PixCode:
-    """What one code says. Either ``key`` (static) or ``url`` (dynamic, without ``https://``) is set."""
+    """What one code says. Either ``key`` (static) or ``url`` (dynamic, without ``https://``) is set.
+
+    Without an ``amount`` the payer types it, or the payee's bank tells it.
+    """
 
     key: str | None
     url: str | None
@@ -92,6 +101,8 @@ def parse(code: str) -> PixCode:
         InvalidPix: it is none, with the reason.
     """
     code = code.strip()
+    if len(code) > LONGEST:
+        raise TooLong(f"a Pix code has at most {LONGEST} characters.")
     if not code.isascii():
         raise InvalidPix("a Pix code has only characters without accents.")
     if len(code) < 8 or code[-8:-4] != "6304" or crc16(code[:-4]) != code[-4:].upper():
@@ -174,10 +185,11 @@ def _amount_text(amount: Decimal) -> str:
     return text
 
 
-def _amount(text: str) -> Decimal:
+def _amount(text: str) -> Decimal | None:
+    """``None`` for zero, by which many dynamic codes leave the amount open."""
     if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,2})?", text):
         raise InvalidPix("the Pix code's amount is no amount.")
     try:
-        return Decimal(text)
+        return Decimal(text) or None
     except InvalidOperation:
         raise InvalidPix("the Pix code's amount is no amount.") from None

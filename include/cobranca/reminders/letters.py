@@ -10,10 +10,10 @@ import jinja2
 
 from cobranca.money import format_money
 from cobranca.policy.model import Creditor
-from cobranca.reminders import unsubscribe, wording
+from cobranca.reminders import links, unsubscribe, wording
 from cobranca.reminders.channels.protocol import Letter, Picture, Sender
 from cobranca.reminders.messages import COURTESIES, Item, Message
-from cobranca.reminders.ways_to_pay import Unsendable, WaysToPay, ways_to_pay
+from cobranca.reminders.ways_to_pay import Unsendable, WaysToPay, ways_to_pay, wrong
 from cobranca.sources.people import is_email
 
 __all__ = ["LetterWriter", "Unsendable"]
@@ -114,14 +114,14 @@ class LetterWriter:
             "conventions": wording.conventions(message.items),
             "offer_options": self.creditor.offer_options if message.template == "offer" else (),
             "education_url": self.creditor.education_url if teaches else None,
-            "survey_link": f"{self.creditor.survey_url}?s={message.episode_key}" if asks else None,
+            "survey_link": links.with_parameter(self.creditor.survey_url, "s", message.episode_key) if asks else None,
             "settled_on": message.settled_on,
             "unsubscribe_link": self._unsubscribe_link(message),
             **wording.phrases(message, self.business_date),
         }
 
     def _entry(self, item: Item, message: Message, pictures: list[Picture]) -> Entry:
-        ways = ways_to_pay(item, self.creditor, self.business_date)
+        ways = ways_to_pay(item, self.creditor)
         return Entry(
             name=wording.document_name(item),
             short_name=wording.short_name(item),
@@ -132,16 +132,24 @@ class LetterWriter:
             amount_due=item.amount_due,
             currency=item.currency,
             ways=ways,
-            pix_picture=self._picture(ways.pix_code, message, pictures) if ways.pix_code else None,
+            pix_picture=self._picture(ways.pix_code, item, message, pictures) if ways.pix_code else None,
         )
 
-    def _picture(self, pix_code: str, message: Message, pictures: list[Picture]) -> str:
-        """Add the code's picture to those of the letter; returns the id that the HTML names."""
+    def _picture(self, pix_code: str, item: Item, message: Message, pictures: list[Picture]) -> str:
+        """Add the code's picture to those of the letter; returns the id that the HTML names.
+
+        Raises:
+            Unsendable: no QR code holds that much.
+        """
         from cobranca.payments import qr
 
         number = len(pictures) + 1
         content_id = f"pix{number}.{message.message_key}@{self._mail_domain}"
-        pictures.append(Picture(content_id, f"pix-{number}.png", qr.png(pix_code)))
+        try:
+            content = qr.png(pix_code)
+        except qr.TooLong:
+            raise wrong("código Pix longo demais para um QR Code", item) from None
+        pictures.append(Picture(content_id, f"pix-{number}.png", content))
         return content_id
 
     def _unsubscribe_link(self, message: Message) -> str | None:

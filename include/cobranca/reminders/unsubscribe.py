@@ -9,10 +9,10 @@ is served by the plugin of the event webhook; it stops the messages on ``POST`` 
 import base64
 import binascii
 import hashlib
-from urllib.parse import urlsplit
 
 from cobranca.connections import get_connection
 from cobranca.errors import CobrancaError, ConfigError
+from cobranca.reminders import links
 
 CONNECTION = "unsubscribe"
 PARAMETER = "t"
@@ -78,4 +78,4 @@ def customer_of(token: str) -> str:
 
 def link(url: str, token: str) -> str:
     """The address of the page, with the token as its one parameter more."""
-    return f"{url}{'&' if urlsplit(url).query else '?'}{PARAMETER}={token}"
+    return links.with_parameter(url, PARAMETER, token)

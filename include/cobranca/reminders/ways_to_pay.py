@@ -7,14 +7,13 @@ find again. Only a code that was right when it was issued, before a part was pai
 
 import re
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from cobranca.money import format_money
 from cobranca.payments import boleto, pix
 from cobranca.policy.model import Creditor
+from cobranca.reminders import links
 from cobranca.reminders.messages import Item
 
 
@@ -33,7 +32,7 @@ class WaysToPay:
     payment_url: str | None = None
 
 
-def ways_to_pay(item: Item, creditor: Creditor, business_date: date) -> WaysToPay:
+def ways_to_pay(item: Item, creditor: Creditor) -> WaysToPay:
     """Check every way to pay that the source gave.
 
     A code may ask for the original amount, for what is open of it, or for what is due today. One that asks for more than is
@@ -43,7 +42,7 @@ def ways_to_pay(item: Item, creditor: Creditor, business_date: date) -> WaysToPa
     Raises:
         Unsendable: a check digit, the amount or the due date of a code is wrong, or a link is unsafe.
     """
-    line, asked_by_boleto = _boleto(item, business_date)
+    line, asked_by_boleto = _boleto(item)
     code, asked_by_pix = _pix(item)
     if code is None and creditor.pix_key and item.currency == "BRL" and item.amount_due > 0:
         code = pix.build(
@@ -51,10 +50,10 @@ def ways_to_pay(item: Item, creditor: Creditor, business_date: date) -> WaysToPa
             name=creditor.legal_name,
             city=creditor.city,
             amount=item.amount_due,
-            txid=txid(item.receivable_id),
+            txid=txid(item.source, item.receivable_id),
         )
-    if item.payment_url and not _is_safe(item.payment_url):
-        raise _wrong("link de pagamento inválido", item)
+    if item.payment_url and not links.is_safe(item.payment_url):
+        raise wrong("link de pagamento inválido", item)
     return WaysToPay(
         boleto_line=line,
         boleto_note=_note(asked_by_boleto, item) if line else None,
@@ -64,36 +63,47 @@ def ways_to_pay(item: Item, creditor: Creditor, business_date: date) -> WaysToPa
     )
 
 
-def txid(receivable_id: str) -> str:
-    """The receivable's id as a Pix txid, which the bank statement repeats: 1 to 25 letters and digits.
+def txid(source: str, receivable_id: str) -> str:
+    """A receivable as a Pix txid, which the bank statement repeats: 1 to 25 letters and digits, always the same.
 
-    An id with other characters, or a longer one, loses them and ends with eight digits of its hash instead, so that
-    two ids never share a txid.
+    It begins with what it can hold of the id, for whoever reads the statement, and ends with eight digits of the hash of
+    source and id: two sources may know the same number, and two numbers may differ only in what a txid cannot hold.
     """
     plain = re.sub(r"[^A-Za-z0-9]", "", receivable_id)
-    if plain == receivable_id and len(plain) <= pix.TXID_LENGTH:
-        return plain
-    return plain[: pix.TXID_LENGTH - 8] + sha256(receivable_id.encode()).hexdigest()[:8]
+    return plain[: pix.TXID_LENGTH - 8] + sha256(f"{source}:{receivable_id}".encode()).hexdigest()[:8]
 
 
-def _wrong(what: str, item: Item) -> Unsendable:
+_OTHER_DUE_DATE = "boleto com vencimento diferente do título"
+_WRONG_BOLETO = {
+    boleto.UtilityBill: "código de conta de arrecadação em vez de boleto",
+    boleto.Malformed: "boleto incompleto ou com caracteres a mais",
+    boleto.UnknownDueDate: _OTHER_DUE_DATE,
+    boleto.InvalidBoleto: "boleto com dígito verificador inválido",
+}
+
+
+def wrong(what: str, item: Item) -> Unsendable:
+    """``what`` stands before the receivable, in Portuguese; both fit into the ledger."""
     return Unsendable(f"{what} ({item.receivable_key[:100]})")
 
 
-def _boleto(item: Item, business_date: date) -> tuple[str | None, Decimal | None]:
-    """The formatted line and the amount it asks for."""
+def _boleto(item: Item) -> tuple[str | None, Decimal | None]:
+    """The formatted line and the amount it asks for.
+
+    Its due date is one of two, some 25 years apart; meant is the one near the receivable's own, however old the debt is.
+    """
     if not item.boleto_line:
         return None, None
     try:
-        read = boleto.parse(item.boleto_line, business_date)
-    except boleto.InvalidBoleto:
-        raise _wrong("boleto com dígito verificador inválido", item) from None
+        read = boleto.parse(item.boleto_line, item.due_date)
+    except boleto.InvalidBoleto as error:
+        raise wrong(_WRONG_BOLETO[type(error)], item) from None
     if read.currency != boleto.REAL or item.currency != "BRL":
-        raise _wrong("boleto em outra moeda que a do título", item)
+        raise wrong("boleto em outra moeda que a do título", item)
     if not _fits(read.amount, item):
-        raise _wrong("boleto com valor diferente do título", item)
+        raise wrong("boleto com valor diferente do título", item)
     if read.due_date is not None and read.due_date not in (item.due_date, item.effective_due_date):
-        raise _wrong("boleto com vencimento diferente do título", item)
+        raise wrong(_OTHER_DUE_DATE, item)
     return (None, None) if _asks_too_much(read.amount, item) else (read.formatted_line, read.amount)
 
 
@@ -103,12 +113,14 @@ def _pix(item: Item) -> tuple[str | None, Decimal | None]:
         return None, None
     try:
         read = pix.parse(item.pix_code)
+    except pix.TooLong:
+        raise wrong(f"código Pix com mais de {pix.LONGEST} caracteres", item) from None
     except pix.InvalidPix:
-        raise _wrong("código Pix inválido", item) from None
+        raise wrong("código Pix inválido", item) from None
     if item.currency != "BRL":
-        raise _wrong("código Pix em outra moeda que a do título", item)
+        raise wrong("código Pix em outra moeda que a do título", item)
     if not _fits(read.amount, item):
-        raise _wrong("código Pix com valor diferente do título", item)
+        raise wrong("código Pix com valor diferente do título", item)
     return (None, None) if _asks_too_much(read.amount, item) else (item.pix_code.strip(), read.amount)
 
 
@@ -124,11 +136,3 @@ def _note(asked: Decimal | None, item: Item) -> str | None:
     if asked is None or asked >= item.amount_due:
         return None
     return f"Emitido com o valor de {format_money(asked, item.currency)}, sem a multa e os juros até hoje."
-
-
-def _is_safe(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme == "https" and bool(parts.hostname) and not parts.username and url.split() == [url]
