@@ -190,6 +190,24 @@ def test_what_is_not_ours_or_changes_nothing_is_left_out():
     assert (len(events), others) == (1, 8)
 
 
+# the first second of the calendar, before it, milliseconds, its last second, the first of the years that are no times of ours
+IMPOSSIBLE = (-62135596800, -(10**12), -1, 0, 946684799, 1763467200000, 253402300799, 4102444800, "soon", None, [], 1e300)
+
+
+def test_a_report_of_an_impossible_time_stops_no_other(settings):
+    ledger = ContactLedger(open_ledger(settings.ledger))
+    put(ledger, contact(1))
+    good = told("spamreport")
+    reports = [good, *({**good, "timestamp": seconds} for seconds in IMPOSSIBLE)]
+    folder = settings.data / "inbox" / "events"
+    folder.mkdir(parents=True)
+    (folder / "a.json").write_text(json.dumps(reports))
+    assert read_event_files(settings) == {"files": 1, "refused": 0, "new": 1, "moved": 1, "stopped": 1, "settled": 0}
+    assert [path.name for path in folder.rglob("*.json")] == ["a.json"] and not (folder / "a.json").exists()
+    assert states(ledger) == {KEY: "complained"}
+    ledger.engine.dispose()
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'"text"', b"[" * 100_000, b"\xff\xfe", b"null", b"12"])
 def test_a_body_that_is_no_list_of_events_is_refused(body):
     with pytest.raises(Unreadable):

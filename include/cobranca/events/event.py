@@ -18,6 +18,23 @@ STATE_AFTER: dict[Kind, str] = {
 }
 # After these the payer is not written to by that channel again.
 MEANS_STOP: tuple[Kind, ...] = ("complained", "opted_out")
+# No message of ours is older than the first of these years, and a time after the last would outdo whatever a payer wishes later.
+_YEARS = range(2000, 2100)
+
+
+def moment(seconds: int | str) -> datetime:
+    """A time as providers write it: seconds since 1970.
+
+    Raises:
+        ValueError: it is none, or lies where no report of ours can.
+    """
+    try:
+        found = datetime.fromtimestamp(int(seconds), UTC)
+    except (TypeError, OverflowError, OSError):
+        raise ValueError("no time") from None
+    if found.year not in _YEARS:
+        raise ValueError("an impossible time")
+    return found
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import binascii
 import json
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cobranca.errors import CobrancaError, ConfigError
-from cobranca.events.event import Event, Kind
+from cobranca.events.event import Event, Kind, moment
 
 PROVIDER = "sendgrid"
 CONNECTION = "sendgrid_events"
@@ -93,7 +93,8 @@ class Verifier:
 def read_events(body: bytes) -> tuple[list[Event], int]:
     """The events of one request that are about our messages, and how many others there were.
 
-    Others: messages that somebody else sends over the same account, and kinds that change nothing here (opened, clicked).
+    Others: messages that somebody else sends over the same account, kinds that change nothing here (opened, clicked), and
+    what has no time or an impossible one.
 
     Raises:
         Unreadable: the body is no JSON list of objects.
@@ -116,8 +117,8 @@ def _event(told: dict) -> Event | None:
     if kind is None or not isinstance(message_key, str) or not MESSAGE_KEY.fullmatch(message_key):
         return None
     try:
-        occurred_at = datetime.fromtimestamp(int(told["timestamp"]), UTC)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        occurred_at = moment(told["timestamp"])
+    except (KeyError, ValueError):
         return None
     return Event(PROVIDER, message_key, kind, occurred_at, _detail(kind, told))
 
