@@ -82,7 +82,8 @@ def test_a_second_request_to_stop_does_not_stop_the_stopping(tmp_path):
     assert processes_of(tmp_path) == []
 
 
-def test_the_next_start_removes_what_a_killed_launcher_left(tmp_path):
+def test_the_next_start_removes_what_a_killed_launcher_left(tmp_path, monkeypatch):
+    monkeypatch.setattr("cobranca.local.airflow.STOP_SECONDS", 1)
     launcher = _launch(tmp_path)
     launcher.kill()
     launcher.wait()
