@@ -9,9 +9,10 @@ from cobranca.words import REASONS
 
 
 def test_every_reason_that_a_model_writes_has_words():
-    folder = PROJECT_ROOT / "dbt" / "models" / "intermediate"
+    dbt = PROJECT_ROOT / "dbt"
     models = ("int_customers__decided", "int_steps__due", "int_customers__restrained", "int_receivables__decided")
-    sql = "\n".join((folder / f"{name}.sql").read_text() for name in (*models, "int_receivables__standing"))
+    files = [dbt / "models" / "intermediate" / f"{name}.sql" for name in (*models, "int_receivables__standing")]
+    sql = "\n".join(path.read_text() for path in (*files, dbt / "macros" / "limits.sql"))
     written = set(re.findall(r"(?:then|else) '([a-z_]+[a-z])'", sql))
     written -= {"remind", "call", "escalate", "none", "email", "phone", *get_args(Template)}
     # where a receivable stands before its payer is looked at

@@ -22,7 +22,7 @@ ALLOWED = {
     # who decides has to know about whom
     "out_escalations": {"customer_name"},
     "out_benefits": {"customer_name", "email"},
-    "out_surveys": {"customer_name", "email"},
+    "out_surveys": {"customer_name", "email", "state"},
     # how each source spells one payer, to see that accounts were joined rightly
     "dim_payer_aliases": {"customer_name", "tax_id_masked", "city", "state"},
     "dim_payer_ranking": {"customer_name", "state"},

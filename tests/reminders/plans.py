@@ -21,7 +21,7 @@ TONIGHT = date(2026, 11, 18)
 SURVEYS = pa.schema(
     [
         ("business_date", DATE), ("survey_key", TEXT), ("customer_key", TEXT), ("customer_name", TEXT), ("email", TEXT),
-        ("receivable_key", TEXT), ("settled_on", DATE),
+        ("state", TEXT), ("source", TEXT), ("receivable_id", TEXT), ("receivable_key", TEXT), ("settled_on", DATE),
     ]
 )  # fmt: skip
 

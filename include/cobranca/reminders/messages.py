@@ -54,10 +54,19 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """The receivable whose settlement one of :data:`COURTESIES` is about."""
+
+    source: str
+    receivable_id: str
+
+
+@dataclass(frozen=True)
 class Message:
     """One message to one payer with all items. Holds personal data: never log one.
 
-    One of :data:`COURTESIES` has no items, a ``settled_on`` and, as its episode, the survey's opaque key.
+    One of :data:`COURTESIES` has no items, what was ``settled`` and ``settled_on`` when, and, as its episode, the survey's
+    opaque key.
     """
 
     message_key: str
@@ -75,11 +84,17 @@ class Message:
     payer_class: str | None
     items: tuple[Item, ...]
     settled_on: date | None = None
+    settled: Settled | None = None
     state: str | None = None
     phone: str | None = None
 
     def __repr__(self) -> str:
         return f"Message({self.message_key})"
+
+    @property
+    def about(self) -> tuple[Item | Settled, ...]:
+        """All receivables for whose sake it is written."""
+        return (self.settled,) if self.settled else self.items
 
     @property
     def overdue(self) -> tuple[Item, ...]:
@@ -91,7 +106,10 @@ class Message:
 
 
 _ITEM_COLUMNS = tuple(field.name for field in fields(Item))
-_MESSAGE_COLUMNS = tuple(field.name for field in fields(Message) if field.name not in ("items", "settled_on"))
+_MESSAGE_COLUMNS = tuple(field.name for field in fields(Message) if field.name not in ("items", "settled_on", "settled"))
+_COURTESY_COLUMNS = (
+    "business_date", "survey_key", "customer_key", "customer_name", "email", "state", "source", "receivable_id", "settled_on",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -111,8 +129,13 @@ class PlanFile:
 
         self.path, self.courtesies = path, courtesies
         self._duckdb = duckdb.connect(":memory:", config={"threads": 1})
+        self._require(path, (*_MESSAGE_COLUMNS, *_ITEM_COLUMNS))
+        if courtesies is not None:
+            self._require(courtesies.path, _COURTESY_COLUMNS)
+
+    def _require(self, path: Path, columns: tuple[str, ...]) -> None:
         held = {row[0] for row in self._duckdb.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()}
-        missing = [name for name in (*_MESSAGE_COLUMNS, *_ITEM_COLUMNS) if name not in held]
+        missing = [name for name in columns if name not in held]
         if missing:
             raise PartitionError(f"{path} lacks the columns {', '.join(missing)}; build that date's plan again.")
 
@@ -229,6 +252,8 @@ def _courtesy(row: dict, courtesies: Courtesies) -> Message:
         payer_class=None,
         items=(),
         settled_on=row["settled_on"],
+        settled=Settled(row["source"], row["receivable_id"]),
+        state=row["state"],
     )
 
 
