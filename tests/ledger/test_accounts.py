@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from cobranca import reminders
 from cobranca.ledger import open_ledger
-from cobranca.ledger.accounts import ALWAYS, ANSWERED_FOR, FOREVER
+from cobranca.ledger.accounts import ALWAYS, ANSWERED_FOR, FOREVER, keys_of_only
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.feedback import publish_feedback
 from cobranca.ledger.tables import agreements, consents, erasures, outcomes, promises
@@ -105,6 +105,16 @@ def test_what_was_told_under_the_key_of_yesterday_is_heard_today(installation):
     }
     assert ledger.opted_out([NEW, OTHER]) == {(NEW, "email")}
     assert ledger.erased([NEW, OTHER]) == {NEW}
+    engine.dispose()
+
+
+def test_a_key_that_was_another_persons_too_is_not_among_ones_own(installation):
+    plan(installation, TONIGHT, **{OLD: "1", OTHER: "2 3"})
+    plan(installation, LATER, **{NEW: "1 2", OTHER: "3"})
+    engine = open_ledger(installation.ledger)
+    with engine.connect() as connection:
+        assert keys_of_only(connection, [("erp", "1"), ("erp", "2")]) == {OLD, NEW}
+        assert keys_of_only(connection, [("erp", "9")]) == set()
     engine.dispose()
 
 

@@ -1,12 +1,15 @@
 """Who asks gets all that is held about them, in words they can read, and nothing about anybody else."""
 
 import json
+from datetime import date
 
 import pytest
 from click.testing import CliRunner
 
 from cobranca.cli import commands
 from cobranca.errors import ConfigError
+from cobranca.ledger import open_ledger
+from cobranca.ledger.tables import outcomes, payer_accounts
 from cobranca.privacy.export import DATA, PAGE, export
 from privacy.company import CALLED, OTHERS, WRITTEN
 from privacy.conftest import settings_in
@@ -42,6 +45,24 @@ def test_the_answer_holds_nothing_about_anybody_else(answer):
     for needle in [*CALLED.needles, *(text for _, name, _, email in OTHERS for text in (name, email))]:
         assert needle not in told
     assert "None" not in page and "hold_" not in page and "{" not in page.partition("</style>")[2]
+
+
+def test_what_was_recorded_under_a_former_key_is_told_too(place, tmp_path):
+    """Unless that key stood for somebody else as well."""
+    day = date(2026, 11, 10)
+    accounts = [("Cformer", "1"), ("Cshared", "1"), ("Cshared", "2")]
+    told = {"contacted_on": day, "agent_id": "ana", "code": "RECADO"}
+    engine = open_ledger(settings_in(place).ledger)
+    with engine.begin() as connection:
+        for key, customer_id in accounts:
+            row = {"customer_key": key, "known_since": day, "source": "crm", "customer_id": customer_id}
+            connection.execute(payer_accounts.insert(), row)
+        for key in ("Cformer", "Cshared"):
+            connection.execute(outcomes.insert(), {"outcome_id": key, "customer_key": key, **told})
+    engine.dispose()
+    export(settings_in(place), "crm:1", tmp_path / "answer")
+    data = json.loads((tmp_path / "answer" / DATA).read_text(encoding="utf-8"))
+    assert len(data["ligações e respostas registradas"]) == 1
 
 
 def test_after_an_erasure_the_answer_says_so_and_names_nobody(erased, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ recorded under a key later holds for whoever has those accounts by then.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -154,6 +154,17 @@ def _former_keys(connection: sa.Connection, customer_keys: Sequence[str]) -> lis
         for row in map(limited, connection.execute(periods).mappings())
         for payer in payers.get((row["customer_key"], row["source"], row["customer_id"]), ())
     ]
+
+
+def keys_of_only(connection: sa.Connection, accounts: Collection[tuple[str, str]]) -> set[str]:
+    """The keys that stood for some of these accounts, and never for another."""
+    noted, other = payer_accounts, payer_accounts.alias("other")
+    of_one = sa.or_(*(sa.and_(noted.c.source == source, noted.c.customer_id == its_id) for source, its_id in accounts))
+    query = sa.select(other).where(other.c.customer_key.in_(sa.select(noted.c.customer_key).where(of_one)))
+    stood_for = defaultdict(set)
+    for row in connection.execute(query):
+        stood_for[row.customer_key].add((row.source, row.customer_id))
+    return {key for key, known in stood_for.items() if known <= set(accounts)}
 
 
 class Whom:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cobranca.ledger.events import HERE
 from cobranca.manifest import Manifest, write_atomically
@@ -21,6 +22,9 @@ from cobranca.queues.columns import DELAY_REASONS, format_phone
 from cobranca.settings import Settings
 from cobranca.why import Night, explain, nights_of
 from cobranca.words import CHANNELS, CLASSES, DECISIONS, contact_state, reason
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 PAGE, DATA = "meus_dados.html", "meus_dados.json"
 YES_NO = {True: "sim", False: "não"}
@@ -248,7 +252,7 @@ def _told(nights: Sequence[Night]) -> list[Section]:
 
 def _done(settings: Settings, payer: Payer, policy: Policy) -> list[Section]:
     answers = {code.code: code.label for code in policy.outcome_codes}
-    told = _ledger(settings, payer.key)
+    told = _ledger(settings, payer)
     return [
         _section(
             "mensagens",
@@ -326,17 +330,29 @@ def _done(settings: Settings, payer: Payer, policy: Policy) -> list[Section]:
     ]
 
 
-def _ledger(settings: Settings, key: str) -> dict[str, list[dict]]:
-    """The payer's rows of each table of the ledger, the oldest first."""
+def _ledger(settings: Settings, payer: Payer) -> dict[str, list[dict]]:
+    """The payer's rows of each table of the ledger, the oldest first; also those under former keys, if nobody else had them."""
+    from cobranca.ledger import open_ledger
+    from cobranca.ledger.accounts import keys_of_only
+
+    engine = open_ledger(settings.ledger)
+    try:
+        with engine.connect() as connection:
+            queries = _rows_under({payer.key, *keys_of_only(connection, payer.accounts)})
+            return {name: [dict(row) for row in connection.execute(query).mappings()] for name, query in queries.items()}
+    finally:
+        engine.dispose()
+
+
+def _rows_under(keys: set[str]) -> "dict[str, sa.Select]":
     import sqlalchemy as sa
 
-    from cobranca.ledger import open_ledger
     from cobranca.ledger import tables as t
 
     of_contacts = (
         sa.select(t.contacts.c.business_date, t.contacts.c.channel, t.contacts.c.step, *t.contact_history.c)
         .join(t.contact_history, t.contact_history.c.message_key == t.contacts.c.message_key)
-        .where(t.contacts.c.customer_key == key)
+        .where(t.contacts.c.customer_key.in_(sorted(keys)))
         .order_by(t.contact_history.c.at, t.contact_history.c.id)
     )
     own = {
@@ -347,18 +363,12 @@ def _ledger(settings: Settings, key: str) -> dict[str, list[dict]]:
         t.holdouts: t.holdouts.c.business_date,
         t.erasures: t.erasures.c.erased_on,
     }
-    queries = {"contact_history": of_contacts} | {
+    return {"contact_history": of_contacts} | {
         table.name: sa.select(table)
-        .where(table.c.customer_key == key)
+        .where(table.c.customer_key.in_(sorted(keys)))
         .order_by(order, *(column for column in table.primary_key.columns))
         for table, order in own.items()
     }
-    engine = open_ledger(settings.ledger)
-    try:
-        with engine.connect() as connection:
-            return {name: [dict(row) for row in connection.execute(query).mappings()] for name, query in queries.items()}
-    finally:
-        engine.dispose()
 
 
 # Telling ---------------------------------------------------------------------------------------------------------------
