@@ -6,6 +6,8 @@ import socket
 import threading
 import time
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
@@ -22,8 +24,11 @@ from cobranca.reminders.channels.by_channel import ByChannel
 from cobranca.reminders.channels.twilio_text import Twilio
 from cobranca.reminders.letters import Unsendable
 from cobranca.reminders.messages import PlanFile
+from cobranca.reminders.preview import samples
 from cobranca.reminders.writing import MessageWriter
+from cobranca.settings import PROJECT_ROOT
 from reminders.plans import TONIGHT, as_planned, item, message, noon, publish_plan
+from reminders.respect import promises, refuse
 
 PHONE = "+5511987654321"
 SID = "HX" + "a" * 32
@@ -50,10 +55,9 @@ def test_a_text_says_who_writes_what_is_late_and_how_to_pay(settings):
     writer = MessageWriter(load_policy(settings.config, TONIGHT), TONIGHT)
     text = writer.write(planned(settings, items=[item("R1", days=9), item("R2", days=2)]))
     assert (text.to_number, text.channel, text.template) == (PHONE, "whatsapp", "first_notice")
-    assert "Olá, Maria!" in text.body and "2 títulos" in text.body and "09/11/2026" in text.body
-    for legal in ("Ipê Amarelo Distribuidora Ltda.", "11.222.333/0001-81", "Rua das Jabuticabeiras"):
-        assert legal in text.body
-    assert "https://pagar.example.com.br/R1" in text.body
+    assert "Olá, Maria!" in text.body
+    assert "2 títulos com vencimentos de 09/11/2026 a 16/11/2026" in text.body
+    assert "https://pagar.example.com.br/R1 e https://pagar.example.com.br/R2" in text.body
     assert "{" not in text.body and PHONE not in repr(text) and "Maria" not in repr(text)
     # The numbered values rebuild the very text that was approved.
     template = load_policy(settings.config, TONIGHT).texts.texts["first_notice"]["whatsapp"].body
@@ -69,11 +73,104 @@ def test_a_text_says_who_writes_what_is_late_and_how_to_pay(settings):
 
 
 def test_currencies_are_never_added_in_a_text(settings):
-    edit(settings, texts={"first_notice": {"whatsapp": {"body": "{nome} {razao_social} {cnpj} {endereco} {total}"}}})
+    body = "{razao_social} {cnpj} {endereco} {contato} {link} {valores} | {total}"
+    edit(settings, texts={"first_notice": {"whatsapp": {"body": body}}})
     writer = MessageWriter(load_policy(settings.config, TONIGHT), TONIGHT)
     dollars = {"currency": "USD", "boleto_line": None, "pix_code": None}
-    text = writer.write(planned(settings, items=[item("R1"), item("R2", amount="10.00", **dollars)]))
-    assert text.body.endswith("R$\u00a01.020,33 e US$\u00a010,20")
+    items = [item("R1"), item("R2", amount="10.00", **dollars), item("R3", amount="5.00", **dollars)]
+    said = writer.write(planned(settings, items=items)).body.replace("\u00a0", " ")
+    reais = "R$ 1.020,33 (principal R$ 1.000,00, multa R$ 20,00, juros R$ 0,33)"
+    assert f"{reais} e US$ 15,30 (principal US$ 15,00, multa US$ 0,30, juros US$ 0,00) | R$ 1.020,33 e US$ 15,30" in said
+
+
+SHIPPED = load_policy(PROJECT_ROOT / "include" / "config", TONIGHT)
+EVERY_TEXT = [(template, channel) for template, by_channel in SHIPPED.texts.texts.items() for channel in by_channel]
+ONE, TWO = "1 título com vencimento em {}", "2 títulos com vencimentos de {} a {}"
+LATE = "R$ 1.280,09 (principal R$ 1.250,90, multa R$ 25,02, juros R$ 4,17)"
+
+
+@pytest.mark.parametrize(("template", "channel"), EVERY_TEXT)
+@pytest.mark.parametrize("number", [1, 2])
+def test_every_text_holds_what_a_letter_must(template, channel, number):
+    """Who writes (CDC, art. 42-A), principal, fine and interest (Lei SP 14.953/2013), how to pay, whom to ask."""
+    is_late = template not in ("preventive", "due_today")
+    days = 10 if is_late else -3 if template == "preventive" else 0
+    items = tuple(planned_item(f"A{n}", days - n, is_late) for n in range(number))
+    message = replace(samples(TONIGHT)["3-first_notice"][1], template=template, channel=channel, phone=PHONE, items=items)
+    message = replace(message, step_offset=days)
+    body = MessageWriter(SHIPPED, TONIGHT).write(message).body.replace("\u00a0", " ")
+    creditor = SHIPPED.creditor
+    for field in (creditor.legal_name, creditor.tax_id, creditor.full_address, creditor.phone, creditor.trade_name):
+        assert field in body, field
+    first, last = (f"{due:%d/%m/%Y}" for due in (items[0].due_date, items[-1].due_date))
+    # on the due date the text is about what falls due that day
+    spoken = 1 if template == "due_today" else number
+    assert (ONE.format(first) if spoken == 1 else TWO.format(first, last)) in body
+    amount = LATE if is_late else "R$ 1.250,90"
+    assert amount in body if spoken == 1 else "R$ 2.560,18 (principal R$ 2.501,80" in body or "R$ 2.501,80." in body
+    assert ("multa" in body) == is_late
+    assert " e ".join(item.payment_url for item in items[:spoken]) in body
+    assert "Se já pagou" in body and not set("{}") & set(body) and len(body) <= 1024
+    assert refuse(body) == [] and promises(body) == []
+
+
+def planned_item(receivable_id: str, days: int, is_late: bool):
+    source = samples(TONIGHT)["6-last_notice"][1].items[0]
+    due, zero = TONIGHT - timedelta(days=days), Decimal(0)
+    fine, interest = (Decimal("25.02"), Decimal("4.17")) if is_late else (zero, zero)
+    amount = Decimal("1250.90")
+    return replace(
+        source,
+        receivable_id=receivable_id,
+        section="overdue" if is_late else "upcoming",
+        is_carrier=receivable_id == "A0",
+        due_date=due,
+        effective_due_date=due,
+        amount=amount,
+        open_amount=amount,
+        fine=fine,
+        interest=interest,
+        amount_due=amount + fine + interest,
+        payment_url=f"https://pagar.example.com.br/{receivable_id}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("urls", "said"),
+    [
+        (["https://a.example/1"], "https://a.example/1"),
+        (["https://a.example/1", None], "https://www.example.com.br"),
+        ([None], "https://www.example.com.br"),
+        ([f"https://a.example/{n}" for n in range(4)], "https://www.example.com.br"),
+    ],
+)
+def test_a_text_leads_to_where_everything_can_be_paid(urls, said):
+    items = tuple(replace(planned_item(f"A{n}", 10, True), payment_url=url) for n, url in enumerate(urls))
+    message = replace(samples(TONIGHT)["3-first_notice"][1], channel="sms", phone=PHONE, items=items)
+    assert f"Como pagar: {said}. " in MessageWriter(SHIPPED, TONIGHT).write(message).body
+
+
+@pytest.mark.parametrize(("name", "said"), [("SILVA, MARIA", "Olá, cliente!"), ("Exemplo Ltda.", "Olá, Exemplo Ltda!")])
+def test_a_text_greets_as_a_letter_does_and_is_never_without_a_word(name, said):
+    items = (planned_item("A0", 10, True),)
+    message = replace(samples(TONIGHT)["3-first_notice"][1], channel="whatsapp", phone=PHONE, items=items, customer_name=name)
+    text = MessageWriter(SHIPPED, TONIGHT).write(message)
+    assert said in text.body and all(value for _, value in text.variables)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"payment_url": "https://\u0430pple.com/"}, "link de pagamento inválido"),
+        ({"interest": Decimal("0.01")}, "não somam"),
+    ],
+)
+def test_a_text_with_something_wrong_in_it_is_refused(changes, reason):
+    items = (replace(planned_item("A0", 10, True), **changes),)
+    with pytest.raises(Unsendable, match=reason):
+        MessageWriter(SHIPPED, TONIGHT).write(
+            replace(samples(TONIGHT)["3-first_notice"][1], channel="sms", phone=PHONE, items=items)
+        )
 
 
 @pytest.mark.parametrize(
@@ -108,6 +205,10 @@ BAD_TEXTS = {
         "unknown place '{apelido}'",
     ),
     "no address": ({"texts": {"first_notice": {"sms": {"body": "Olá {nome}, {razao_social}, {cnpj}"}}}}, "{endereco}.*42-A"),
+    "no amounts": (
+        {"texts": {"preventive": {"sms": {"body": "{razao_social} {cnpj} {endereco} {contato} {link} {total}"}}}},
+        r"lacks {valores}\D",
+    ),
     "no approved template": (
         {"connection": "twilio", "whatsapp_from": PHONE, "texts": {"preventive": {"whatsapp": {"body": "Olá"}}}},
         "no content_sid",

@@ -58,7 +58,6 @@ HIGHEST_LEGAL_RATE = Decimal("0.05")
 LEGAL_FINE_CAP = Decimal("0.02")
 TAXA_LEGAL_SINCE = date(2024, 8, 1)
 # These only remind of what is not yet late.
-BEFORE_ARREARS = ("preventive", "due_today")
 
 
 def load_policy(config: Path, business_date: date) -> Policy:
@@ -72,6 +71,7 @@ def load_policy(config: Path, business_date: date) -> Policy:
     regua = _load_regua(config / "regua.yml", business_date, problems)
     limits = _load_limits(config / "limits.yml", problems)
     creditor = _load_model(config / "creditor.yml", Creditor, problems)
+    _check_offers(config / "creditor.yml", creditor, regua, problems)
     agents = _load_agents(config / "agents.csv", problems)
     negotiation = _load_negotiation(config / "negotiation.csv", agents, problems)
     holds = _load_holds(config / "holds.csv", problems)
@@ -129,12 +129,13 @@ def _load_texts(path: Path, regua: Regua | None, problems: Problems) -> Texts | 
     for template, by_channel in texts.texts.items():
         for channel, text in by_channel.items():
             missing = [name for name in LEGAL_TEXT_PLACES if f"{{{name}}}" not in text.body]
-            if missing and template not in BEFORE_ARREARS:
+            if missing:
                 problems.add(
                     path,
                     document.line(("texts", template, channel)),
                     f"the {channel} text of '{template}' lacks {', '.join(f'{{{name}}}' for name in missing)}",
-                    "a text that asks for money names the creditor, the CNPJ and the address (CDC, art. 42-A)",
+                    "a text names the creditor, the CNPJ and the address (CDC, art. 42-A), itemises the amount, and says how to "
+                    "pay and whom to ask",
                 )
             if channel == "whatsapp" and texts.connection and not text.content_sid:
                 problems.add(
@@ -153,6 +154,20 @@ def _load_texts(path: Path, regua: Regua | None, problems: Problems) -> Texts | 
                 "write it here, or choose another channel for the step in regua.yml",
             )
     return texts
+
+
+def _check_offers(path: Path, creditor: Creditor | None, regua: Regua | None, problems: Problems) -> None:
+    """What is offered binds who offers it (CDC, art. 30): a proposal has the creditor's own words or is not sent."""
+    if creditor is None or regua is None or creditor.offer_options:
+        return
+    offers = sorted({step.name for steps in regua.steps.values() for step in steps if step.template == "offer"})
+    if offers:
+        problems.add(
+            path,
+            1,
+            f"offer_options is empty, and the régua sends the template 'offer' at {', '.join(offers)}",
+            "write what can be agreed upon under offer_options, or choose another template in regua.yml",
+        )
 
 
 def _check_senders(texts: Texts, path: Path, document: Document, problems: Problems) -> None:

@@ -36,11 +36,11 @@ Effect = Literal[
     "none", "promise", "agreement", "paid_claim", "dispute", "wrong_number", "deceased", "refused", "do_not_call", "scheduled",
 ]  # fmt: skip
 CALL_TEMPLATES: tuple[Template, ...] = ("call", "call_offer")
-# What a WhatsApp or SMS text may name, and what the law wants in one that asks for money (CDC, art. 42-A).
+# What a WhatsApp or SMS text must name (CDC, art. 42-A; Lei SP 14.953/2013), and what else it may.
+LEGAL_TEXT_PLACES = ("razao_social", "cnpj", "endereco", "contato", "valores", "link")
 TEXT_PLACES = (
-    "nome", "credor", "razao_social", "cnpj", "endereco", "contato", "documento", "titulos", "vencimento", "total", "link",
+    "nome", "credor", *LEGAL_TEXT_PLACES, "documento", "titulos", "vencimento", "vencimentos", "hoje", "total",
 )  # fmt: skip
-LEGAL_TEXT_PLACES = ("razao_social", "cnpj", "endereco")
 PAYER_CLASSES: tuple[PayerClass, ...] = get_args(PayerClass)
 
 
@@ -288,7 +288,7 @@ class Creditor(_Frozen):
     reply_to: Email
     sendgrid_connection: Text = "sendgrid"
     pix_key: Annotated[str, AfterValidator(_pix_key)] | None = None
-    offer_options: tuple[Text, ...] = ("mais prazo", "pagamento em parcelas", "outra forma de pagamento")
+    offer_options: tuple[Text, ...] = ()
     education_url: Link | None = None
     unsubscribe_url: Link | None = None
     survey_url: Link | None = None

@@ -63,7 +63,7 @@ def samples(business_date: date, has_survey: bool = True) -> dict[str, tuple[str
             letter("second_notice", 5, overdue(1, 5, "1250.00"), upcoming(2, 12, "349.90")),
         ),
         "5-offer": ("Proposta", letter("offer", 30, overdue(1, 35, "1250.00"), overdue(2, 5, "349.90"))),
-        "6-last_notice": ("Último aviso", letter("last_notice", 65, overdue(1, 65, "1250.00"))),
+        "6-last_notice": ("Aviso formal", letter("last_notice", 65, overdue(1, 65, "1250.00"))),
         "7-thank_you": ("Agradecimento depois do pagamento", letter("thank_you", 0, **settled)),
         "8-survey": ("Pesquisa depois do pagamento", letter("survey", 0, **settled)),
         "9-company": (

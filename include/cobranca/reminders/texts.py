@@ -1,17 +1,19 @@
 """From a planned message to a WhatsApp or SMS text: the approved words with this payer's values in them."""
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from cobranca.money import format_money
 from cobranca.policy.model import Creditor, Texts
 from cobranca.reminders import wording
 from cobranca.reminders.channels.protocol import Text
-from cobranca.reminders.letters import Unsendable
-from cobranca.reminders.messages import Message
+from cobranca.reminders.messages import Item, Message
+from cobranca.reminders.ways_to_pay import Unsendable, check_amounts, check_link
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _NUMBER = re.compile(r"\+\d{8,15}")
+_MOST_LINKS = 3
 
 
 class TextWriter:
@@ -24,7 +26,7 @@ class TextWriter:
         """Check and fill in one message.
 
         Raises:
-            Unsendable: there is no number, no approved text for this step, or nothing to write about.
+            Unsendable: there is no number, no approved text for this step, nothing to write about, or something wrong in it.
         """
         if not message.phone or not _NUMBER.fullmatch(message.phone):
             raise Unsendable("telefone inválido")
@@ -33,6 +35,8 @@ class TextWriter:
             raise Unsendable(f"não há texto de {message.channel} para o modelo {message.template}")
         if not message.items:
             raise Unsendable("mensagem sem títulos")
+        for item in message.items:
+            check_amounts(item)
         values = self._values(message)
         used = list(dict.fromkeys(_PLACE.findall(template.body)))
         return Text(
@@ -49,10 +53,11 @@ class TextWriter:
         )
 
     def _values(self, message: Message) -> dict[str, str]:
-        items = message.overdue or message.upcoming
+        items = wording.spoken_of(message, self.business_date)
         carrier = next((item for item in message.items if item.is_carrier), items[0])
         return {
-            "nome": wording.greeting(message).rstrip("."),
+            # The provider refuses an empty value.
+            "nome": (wording.called(message) or "cliente").rstrip("."),
             "credor": self.creditor.trade_name,
             "razao_social": self.creditor.legal_name,
             "cnpj": self.creditor.tax_id,
@@ -61,14 +66,46 @@ class TextWriter:
             "documento": wording.document_name(carrier),
             "titulos": "1 título" if len(items) == 1 else f"{len(items)} títulos",
             "vencimento": wording.day(carrier.due_date),
-            # Currencies are never added.
-            "total": " e ".join(format_money(amount, currency) for currency, amount in _totals(items)),
-            "link": carrier.payment_url or self.creditor.website or self.creditor.phone,
+            "vencimentos": _due_dates(items),
+            "hoje": wording.day(self.business_date),
+            "total": " e ".join(
+                format_money(sum(i.amount_due for i in same), currency) for currency, same in _by_currency(items)
+            ),
+            "valores": " e ".join(_itemised(same, currency) for currency, same in _by_currency(items)),
+            "link": self._link(items),
         }
 
+    def _link(self, items: Sequence[Item]) -> str:
+        """Where everything that the text speaks of can be paid; few texts fit more than some addresses."""
+        links = [item.payment_url for item in items if item.payment_url]
+        for item in items:
+            check_link(item)
+        if len(links) == len(items) <= _MOST_LINKS:
+            return " e ".join(links)
+        return self.creditor.website or self.creditor.phone
 
-def _totals(items) -> list[tuple]:
-    totals: dict = {}
+
+def _by_currency(items: Iterable[Item]) -> list[tuple[str, list[Item]]]:
+    """Amounts of different currencies are never added."""
+    groups: dict[str, list[Item]] = {}
     for item in items:
-        totals[item.currency] = totals.get(item.currency, 0) + item.amount_due
-    return sorted(totals.items())
+        groups.setdefault(item.currency, []).append(item)
+    return sorted(groups.items())
+
+
+def _itemised(items: list[Item], currency: str) -> str:
+    """``R$ 1.020,33 (principal R$ 1.000,00, multa R$ 20,00, juros R$ 0,33)``; before arrears the amount alone."""
+    total, principal, fine, interest = (
+        format_money(sum(getattr(item, part) for item in items), currency)
+        for part in ("amount_due", "open_amount", "fine", "interest")
+    )
+    if not any(item.section == "overdue" or item.fine or item.interest for item in items):
+        return total
+    return f"{total} (principal {principal}, multa {fine}, juros {interest})"
+
+
+def _due_dates(items: Iterable[Item]) -> str:
+    days = sorted({item.due_date for item in items})
+    if len(days) == 1:
+        return f"com vencimento em {wording.day(days[0])}"
+    return f"com vencimentos de {wording.day(days[0])} a {wording.day(days[-1])}"

@@ -52,8 +52,7 @@ def ways_to_pay(item: Item, creditor: Creditor) -> WaysToPay:
             amount=item.amount_due,
             txid=txid(item.source, item.receivable_id),
         )
-    if item.payment_url and not links.is_safe(item.payment_url):
-        raise wrong("link de pagamento inválido", item)
+    check_link(item)
     return WaysToPay(
         boleto_line=line,
         boleto_note=_note(asked_by_boleto, item) if line else None,
@@ -61,6 +60,22 @@ def ways_to_pay(item: Item, creditor: Creditor) -> WaysToPay:
         pix_note=_note(asked_by_pix, item) if code else None,
         payment_url=item.payment_url,
     )
+
+
+def check_amounts(item: Item) -> None:
+    """Raises:
+    Unsendable: its parts do not add up to what is due.
+    """
+    if item.open_amount + item.fine + item.interest != item.amount_due:
+        raise wrong("principal, multa e juros não somam o total", item)
+
+
+def check_link(item: Item) -> None:
+    """Raises:
+    Unsendable: its link hides where it leads.
+    """
+    if item.payment_url and not links.is_safe(item.payment_url):
+        raise wrong("link de pagamento inválido", item)
 
 
 def txid(source: str, receivable_id: str) -> str:

@@ -9,6 +9,17 @@ from typing import NamedTuple
 from cobranca.money import format_number
 from cobranca.reminders.messages import Item, Message
 
+_LONGEST_NAME = 100
+# Words as _bare() leaves them.
+_COMPANIES = {
+    "ltda", "sa", "me", "epp", "eireli", "mei", "cia", "comércio", "comercio", "indústria", "industria", "serviços", "servicos",
+    "associação", "associacao", "condomínio", "condominio", "cooperativa", "fundação", "fundacao", "instituto", "igreja",
+}  # fmt: skip
+_TITLES = {"sr", "sra", "srta", "dr", "dra", "dom", "dona", "prof", "profa", "eng"}
+_NOBODY = {"espólio", "espolio", "herdeiros", "falecido", "falecida", "cliente", "consumidor"}
+_BETWEEN_NAMES = {"da", "das", "de", "do", "dos", "e"}
+_UNRECOGNISED, _ONE_UNRECOGNISED = "Não reconhece este documento?", "Não reconhece algum destes documentos?"
+
 
 class Line(NamedTuple):
     """One itemised amount of a receivable, in its currency."""
@@ -32,13 +43,42 @@ def day(value: date) -> str:
 
 
 def greeting(message: Message) -> str:
-    """A person by the first name, a company by its whole name, with one full stop."""
+    """``Olá, Maria.``, with one full stop; without a name where none is surely right."""
+    name = called(message)
+    return f"Olá, {name.removesuffix('.')}." if name else "Olá."
+
+
+def called(message: Message) -> str | None:
+    """The name by which a payer is spoken to: a person by the first name, a company by its whole name.
+
+    A whole name is right for both, so it is taken after a title, and where no receivable says who owes. A name that holds
+    notes, that is turned around or that stands for nobody is not used.
+    """
     name = " ".join(message.customer_name.split())
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        return None
+    words = name.split(" ")
     carrier = next((item for item in message.items if item.is_carrier), None) or next(iter(message.items), None)
-    if carrier is not None and carrier.contract_type == "business":
-        return name.removesuffix(".") + "."
-    first = name.split(" ")[0]
-    return (first.capitalize() if first.isupper() or first.islower() else first) + "."
+    plain = {_bare(word) for word in words}
+    if (carrier is not None and carrier.contract_type == "business") or plain & _COMPANIES:
+        return name
+    # Numbers in a person's name are somebody's notes, or a tax id.
+    words = [word for word in words if not any(sign.isdigit() for sign in word)]
+    if not words or not all(sign.isalpha() or sign in ".'’-" for sign in "".join(words)) or plain & _NOBODY:
+        return None
+    is_first_name = len(words[0]) > 1 and "." not in words[0] and _bare(words[0]) not in _TITLES
+    return _capitalised(words[:1] if carrier is not None and is_first_name else words)
+
+
+def _capitalised(words: list[str]) -> str:
+    """Names that were typed in one case only as people write them; others as they are."""
+    written = [word.title() if word.isupper() or word.islower() else word for word in words]
+    return " ".join(word.lower() if place and word.lower() in _BETWEEN_NAMES else word for place, word in enumerate(written))
+
+
+def _bare(word: str) -> str:
+    """``S/A`` → ``sa``."""
+    return "".join(sign for sign in word.lower() if sign.isalnum())
 
 
 def section_title(items: tuple[Item, ...]) -> str:
@@ -132,17 +172,16 @@ def conventions(items: Iterable[Item]) -> list[str]:
     return sentences
 
 
-def phrases(message: Message, business_date: date) -> dict[str, str]:
+def phrases(message: Message, business_date: date) -> dict[str, str | None]:
     """What the sentences need in singular and plural, about the documents that the template speaks of."""
-    spoken = message.overdue or message.upcoming
-    if not message.overdue and message.step_offset == 0:
-        spoken = tuple(i for i in spoken if business_date in (i.due_date, i.effective_due_date)) or spoken
+    spoken = spoken_of(message, business_date)
     one = len(spoken) == 1
     days = sorted({item.due_date for item in spoken})
     when = f"em {day(days[0])}" if len(days) == 1 else f"entre {day(days[0])} e {day(days[-1])}" if days else ""
     return {
         "the_documents": "o documento abaixo" if one else "os documentos abaixo",
         "of_the_documents": "do documento abaixo" if one else "dos documentos abaixo",
+        "unrecognised": (_UNRECOGNISED if one else _ONE_UNRECOGNISED) if message.overdue else None,
         "verb_due": "vence" if one else "vencem",
         "the_due_phrase": f"O vencimento é {when}" if one or len(days) == 1 else f"Os vencimentos são {when}",
     }
@@ -152,6 +191,16 @@ def percent(rate: Decimal) -> str:
     """``Decimal('0.025')`` → ``2,5%``."""
     text = format_number(rate * 100)
     return (text[:-3] if text.endswith(",00") else text.rstrip("0")) + "%"
+
+
+def spoken_of(message: Message, business_date: date) -> tuple[Item, ...]:
+    """The receivables that the sentences of a message are about: what is overdue, else what falls due."""
+    if message.overdue:
+        return message.overdue
+    if message.step_offset == 0:
+        today = tuple(i for i in message.upcoming if business_date in (i.due_date, i.effective_due_date))
+        return today or message.upcoming
+    return message.upcoming
 
 
 def _days(number: int) -> str:
