@@ -13,7 +13,7 @@ from cobranca.policy.model import Creditor
 from cobranca.reminders import links, unsubscribe, wording
 from cobranca.reminders.channels.protocol import Letter, Picture, Sender
 from cobranca.reminders.messages import COURTESIES, Item, Message
-from cobranca.reminders.ways_to_pay import Unsendable, WaysToPay, ways_to_pay, wrong
+from cobranca.reminders.ways_to_pay import Unsendable, WaysToPay, check_amounts, ways_to_pay, wrong
 from cobranca.sources.people import is_email
 
 __all__ = ["LetterWriter", "Unsendable"]
@@ -176,8 +176,7 @@ def _check(message: Message) -> None:
     if bool(message.items) == (message.template in COURTESIES):
         raise Unsendable("mensagem sem títulos" if not message.items else "agradecimento com títulos em aberto")
     for item in message.items:
-        if item.open_amount + item.fine + item.interest != item.amount_due:
-            raise Unsendable(f"principal, multa e juros não somam o total ({item.receivable_key[:100]})")
+        check_amounts(item)
 
 
 def _environment(*, autoescape: bool, filters: dict) -> jinja2.Environment:
