@@ -17,6 +17,8 @@ from cobranca.reminders.channels.protocol import Letter, Outcome, Text
 from cobranca.words import CHANNELS
 
 KEY_HEADER = "X-Cobranca-Message-Key"
+# By this the ledger knows a contact that reached nobody.
+ID_PREFIX = "outbox:"
 TEMPLATE_HEADER = "X-Cobranca-Template"
 
 
@@ -44,7 +46,7 @@ class Outbox:
             # The final name appears only after everything was written.
             accepted = self.was_accepted(letter.message_key)
             return Outcome("sent") if accepted else Outcome("halt", f"outbox: {error.strerror} ({self.folder})")
-        return Outcome("sent", provider_message_id=f"outbox:{letter.message_key}")
+        return Outcome("sent", provider_message_id=f"{ID_PREFIX}{letter.message_key}")
 
     def was_accepted(self, message_key: str) -> bool:
         return self._mail(message_key).exists()
