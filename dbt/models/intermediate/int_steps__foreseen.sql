@@ -31,7 +31,8 @@ limits as (
 contact_days as (
     select
         day,
-        min(case when is_contact_day then day end) over (order by day rows between current row and unbounded following) as contact_day
+        -- looked at backwards: a frame that begins at its row is read anew for every row by PostgreSQL
+        min(case when is_contact_day then day end) over (order by day desc rows unbounded preceding) as contact_day
     from {{ ref('stg_policy__calendar') }}
 ),
 
