@@ -9,8 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DATE ?= 2026-11-18
-# Of the tests: one more than cores, for there is always one that waits for a server, a lease or Airflow.
-WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
+# Of the tests: two more than cores, for there are always some that wait for a server, a lease or Airflow.
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
 
 .PHONY: help setup demo airflow test lint format bench faults templates lock clean
 

@@ -8,13 +8,20 @@ TOGETHER = ("tests/warehouse", "tests/decisions", "tests/reports", "tests/privac
 LONGEST = (
     "tests/nights/test_airflow_chain.py",
     "tests/nights/test_command_nights.py",
-    "tests/warehouse",
     "tests/faults/test_nobody_twice.py",
+    "tests/warehouse",
+    "tests/faults/test_processes.py",
     "tests/privacy",
-    "tests/reports",
-    "tests/presets/test_presets.py",
-    "tests/decisions",
     "tests/quality/test_plan.py",
+    "tests/reports",
+    "tests/decisions",
+    "tests/presets/test_presets.py",
+    "tests/sources/test_bad_sources.py",
+    "tests/sources/test_incremental.py",
+    "tests/local/test_servers.py",
+    "tests/ledger/test_ledger.py",
+    "tests/sources/test_bulk.py",
+    "tests/local/test_launcher.py",
 )
 
 
