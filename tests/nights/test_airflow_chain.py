@@ -105,7 +105,7 @@ def nights(tmp_path_factory) -> Iterator[Nights]:
             environment = {
                 "COBRANCA_CONFIG": str(_cautious_config(home / "config")),
                 # other tests want the processor as well
-                "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+                "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.6",
                 "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
             }
             with company.airflow(environment, dags=_dags(home / "dags")) as airflow:
