@@ -125,34 +125,33 @@ def limited(row: sa.RowMapping) -> dict:
     return {**row, "from_on": row["from_on"] or ALWAYS, "until_on": until_on + ANSWERED_FOR if until_on else FOREVER}
 
 
-def present_accounts(customer_keys: Sequence[str]) -> sa.Subquery:
-    """The accounts of payers as they were noted last."""
-    newest = payer_accounts.alias("newest")
-    last_noted = sa.select(sa.func.max(newest.c.known_since)).where(newest.c.customer_key == payer_accounts.c.customer_key)
-    return (
-        sa.select(payer_accounts)
-        .where(one_of(payer_accounts.c.customer_key, customer_keys))
-        .where(payer_accounts.c.known_since == last_noted.scalar_subquery())
-        .subquery("present")
-    )
+def present_accounts(connection: sa.Connection, customer_keys: Sequence[str]) -> dict[tuple[str, str], set[str]]:
+    """Whose each account of these payers is, as it was noted last."""
+    payers = defaultdict(set)
+    for key, (_, accounts) in _noted(connection, customer_keys, FOREVER).items():
+        for account in accounts:
+            payers[account].add(key)
+    return payers
+
+
+def with_accounts(table: sa.Table, accounts: Collection[tuple[str, str]]) -> sa.Select:
+    """A table's rows with the ids of these accounts: some may be of another source."""
+    return sa.select(table).where(one_of(table.c.customer_id, {customer_id for _, customer_id in accounts}))
 
 
 def _former_keys(connection: sa.Connection, customer_keys: Sequence[str]) -> list[Period]:
     """Under which other keys these payers' present accounts were known, and when."""
-    present, former = present_accounts(customer_keys), payer_accounts.alias("former")
-    same = sa.and_(former.c.source == present.c.source, former.c.customer_id == present.c.customer_id)
-    query = sa.select(former.c.customer_key, former.c.source, former.c.customer_id, present.c.customer_key.label("payer"))
-    query = query.join_from(present, former, same).where(former.c.customer_key != present.c.customer_key).distinct()
-    payers = defaultdict(list)
-    for row in connection.execute(query):
-        payers[row.customer_key, row.source, row.customer_id].append(row.payer)
-    if not payers:
+    payers = present_accounts(connection, customer_keys)
+    rows = connection.execute(with_accounts(payer_accounts, payers)) if payers else ()
+    former = {row.customer_key for row in rows if payers.get((row.source, row.customer_id), set()) - {row.customer_key}}
+    if not former:
         return []
-    periods = account_periods().where(one_of(payer_accounts.c.customer_key, sorted({key for key, _, _ in payers})))
+    periods = account_periods().where(one_of(payer_accounts.c.customer_key, former))
     return [
         Period(row["customer_key"], payer, row["from_on"], row["until_on"])
         for row in map(limited, connection.execute(periods).mappings())
-        for payer in payers.get((row["customer_key"], row["source"], row["customer_id"]), ())
+        for payer in payers.get((row["source"], row["customer_id"]), ())
+        if payer != row["customer_key"]
     ]
 
 

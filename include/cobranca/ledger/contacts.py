@@ -16,7 +16,7 @@ from functools import wraps
 import sqlalchemy as sa
 
 from cobranca.errors import CobrancaError
-from cobranca.ledger.accounts import Whom, present_accounts
+from cobranca.ledger.accounts import Whom, present_accounts, with_accounts
 from cobranca.ledger.states import (
     CANCELLED_BATCH,
     ENGAGED_STATES,
@@ -499,12 +499,12 @@ class ContactLedger:
     @_survives_restart
     def erased(self, customer_keys: Sequence[str]) -> set[str]:
         """Those of the payers whose personal data were erased, or those of one of their accounts."""
-        present = present_accounts(customer_keys)
-        same = sa.and_(erasures.c.source == present.c.source, erasures.c.customer_id == present.c.customer_id)
         by_key = sa.select(erasures.c.customer_key).where(one_of(erasures.c.customer_key, customer_keys))
-        by_account = sa.select(present.c.customer_key).join_from(present, erasures, same)
         with self.engine.connect() as connection:
-            return set(connection.scalars(by_key)) | set(connection.scalars(by_account))
+            payers = present_accounts(connection, customer_keys)
+            rows = connection.execute(with_accounts(erasures, payers)) if payers else ()
+            by_account = [payers.get((row.source, row.customer_id), set()) for row in rows]
+            return set(connection.scalars(by_key)).union(*by_account)
 
     @_survives_restart
     def counts(self, business_date: date) -> dict[str, int]:

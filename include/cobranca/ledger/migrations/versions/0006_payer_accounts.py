@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.String(200), nullable=False),
         sa.PrimaryKeyConstraint("customer_key", "known_since", "source", "customer_id", name="pk_payer_accounts"),
     )
-    op.create_index("ix_payer_accounts_source_customer_id", "payer_accounts", ["source", "customer_id"])
+    op.create_index("ix_payer_accounts_customer_id", "payer_accounts", ["customer_id"])
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
             "create trigger payer_accounts_are_kept before update or delete on payer_accounts "
