@@ -46,6 +46,9 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "payments": ("payment_id", "receivable_id", "paid_on", "amount"),
 }
 
+# The ledger keeps "source:id" in 200 characters; what is longer could be landed but never acted on.
+LONGEST_SOURCE, LONGEST_ID = 40, 150
+
 KEYS = {"customers": "customer_id", "receivables": "receivable_id", "payments": "payment_id"}
 
 ALLOWED: dict[str, dict[str, tuple[str, ...]]] = {
@@ -67,7 +70,7 @@ QUARANTINE = _table(source=TEXT, entity=TEXT, record_key=TEXT, column_name=TEXT,
 FEEDBACK: dict[str, pa.Schema] = {
     "contacts": _table(
         message_key=TEXT, business_date=DATE, batch_id=TEXT, customer_key=TEXT, episode_key=TEXT, step=TEXT,
-        step_offset=COUNT, channel=TEXT, template=TEXT, policy_version=TEXT, state=TEXT, state_reason=TEXT,
+        step_offset=COUNT, channel=TEXT, template=TEXT, policy_version=TEXT, address_mark=TEXT, state=TEXT, state_reason=TEXT,
         provider_message_id=TEXT, updated_at=TIME,
     ),
     "contact_items": _table(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cobranca import schema
 from cobranca.errors import SourceError
+from cobranca.ledger.tables import metadata
 from cobranca.sources.clean import Cleaner, checked_columns, dates
 
 RECEIVABLE = {"receivable_id": "1", "customer_id": "C1", "due_date": date(2026, 11, 3), "amount": Decimal("10.00")}
@@ -188,6 +189,30 @@ def test_keys(value, expected):
 )
 def test_codes_and_optional_values(entity: str, column: str, value, expected):
     assert one(entity, column, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("entity", "column"),
+    [(entity, name) for entity, names in schema.REQUIRED.items() for name in names if name.endswith("_id")],
+)
+@pytest.mark.parametrize("sign", ["9", "ç"])
+def test_a_key_that_the_ledger_cannot_keep_is_put_aside(entity: str, column: str, sign: str):
+    longest = sign * schema.LONGEST_ID
+    _, rows, refused = clean(entity, {column: f" {longest} "}, {column: longest + sign}, {column: sign * 100_000})
+    assert [row[column] for row in rows] == [longest]
+    assert [(row["column_name"], row["reason"]) for row in refused] == [(column, "too_long")] * 2
+
+
+def test_the_ledger_has_room_for_the_longest_keys():
+    room = {
+        "source": schema.LONGEST_SOURCE,
+        "customer_id": schema.LONGEST_ID,
+        "receivable_key": schema.LONGEST_SOURCE + 1 + schema.LONGEST_ID,
+        "episode_key": schema.LONGEST_SOURCE + 1 + schema.LONGEST_ID,
+    }
+    columns = [column for table in metadata.sorted_tables for column in table.columns if column.name in room]
+    assert {column.name for column in columns} == set(room)
+    assert [str(column) for column in columns if column.type.length < room[column.name]] == []
 
 
 def test_what_becomes_null_is_counted():

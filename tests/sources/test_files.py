@@ -93,7 +93,9 @@ def test_each_currency_of_files_is_counted_and_added_by_itself(settings: Setting
         "1.000.000.000.000.000,00",
         "\u00a07,25",
     ]
+    long = "9" * 151
     lines = [f"{n};0002;03/11/2026;{amount};{'usd' if n == 1 else ''};" for n, amount in enumerate(amounts)]
+    lines.append(f"{long};0002;03/11/2026;1,00;;")
     header = "receivable_id;customer_id;due_date;amount;currency;updated_at\n"
     (exports / "titulos.csv").write_text(header + "\n".join(lines) + "\n", encoding="utf-8")
     (exports / "baixas" / "1.csv").write_text(PAID.replace("0001;10", "0;10"), encoding="utf-8")
@@ -101,12 +103,13 @@ def test_each_currency_of_files_is_counted_and_added_by_itself(settings: Setting
     totals = published.entry("planilha/receivables.parquet").totals
     told = {name: value for name, value in totals.items() if name.startswith("source")}
     assert told == {
-        "source_control": "compared", "source rows BRL": "7", "source rows USD": "1",
-        "source sum BRL": "1000000000001002.55000000000000004", "source sum USD": "10.00",
+        "source_control": "compared", "source rows BRL": "8", "source rows USD": "1",
+        "source sum BRL": "1000000000001003.55000000000000004", "source sum USD": "10.00",
         "source sum not landable BRL": "0.30000000000000004",
     }  # fmt: skip
     assert refused(published, "planilha", "receivables") == {
         "2": "not_positive", "3": "unreadable", "4": "unreadable", "5": "too_many_decimals", "6": "too_large",
+        long: "too_long",
     }  # fmt: skip
 
 

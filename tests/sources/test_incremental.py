@@ -299,14 +299,17 @@ def test_codes_that_are_none_are_not_counted_apart(erp_only: Settings, make_sour
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 def test_quarantine_is_read_again_each_night(erp_only: Settings, make_source: MakeSource, kind: str):
     erp: SourceDatabase = make_source("erp", kind)
-    erp.add("titulos", TITLE, TITLE | {"id": 2, "valor": None}, TITLE | {"id": 3, "cod_cliente": "C9"})
+    erp.add("titulos", TITLE, TITLE | {"id": 2, "valor": None}, TITLE | {"id": 3, "cod_cliente": "C9"}, TITLE | {"id": 4})
     erp.run("update titulos set alterado_em = '2020-01-01 00:00:00' where id > 1")
     erp.add("clientes", CLIENT)
+    long = "C" * 151
+    change = {"postgresql": "alter cod_cliente type text", "mariadb": "modify cod_cliente text"}[kind]
+    erp.run(f"alter table titulos {change}", f"update titulos set cod_cliente = '{long}' where id = 4")
     first = landing.land_all(erp_only, D, "run 1")
-    assert refused(first, "erp", "receivables") == {"2": "missing", "3": "unknown_customer"}
+    assert refused(first, "erp", "receivables") == {"2": "missing", "3": "unknown_customer", "4": "too_long"}
     erp.add("clientes", CLIENT | {"cod_cliente": "C9"})
     erp.run("update titulos set valor = 5 where id = 2")  # corrected without a new date of change
     second = landing.land_all(erp_only, D + timedelta(days=1), "run 2")
     assert second.entry("erp/receivables.parquet").totals[READING] == "changes"
     assert [row["receivable_id"] for row in landed(second, "erp", "receivables")] == ["1", "2", "3"]
-    assert not refused(second, "erp", "receivables")
+    assert refused(second, "erp", "receivables") == {"4": "too_long"}

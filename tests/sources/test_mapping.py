@@ -52,6 +52,7 @@ def test_the_shipped_sources_are_valid(settings: Settings):
         (GOOD.replace("  payments:\n    query: select 1 as payment_id\n", ""), 3, "'entities.payments' is missing; add it"),
         (GOOD.replace("source: shop\n", ""), 1, "'source' is missing"),
         (GOOD.replace("source: shop", "source: Shop:1"), 1, "lower-case letters"),
+        (GOOD.replace("source: shop", f"source: {'s' * 41}"), 1, "at most 40 characters"),
         (GOOD + "pasword: x\n", 12, "unknown key 'pasword'; use only: source, connection, folder, entities"),
         (GOOD.replace("    cents:", "    cent:"), 8, "unknown key 'entities.receivables.cent'; use only: query, cents"),
         (GOOD + "  invoices:\n    query: select 1\n", 12, "unknown key 'entities.invoices'; use only: customers, receivables"),

@@ -43,6 +43,7 @@ REASONS = {
     "too_many_decimals": "mais de duas casas decimais",
     "not_whole_cents": "centavos não inteiros",
     "too_large": "valor grande demais",
+    "too_long": "código longo demais",
     "invalid": "inválido",
     "unreadable": "ilegível",
     "duplicate_key": "código repetido",

@@ -3,8 +3,8 @@
 A chunk is converted column by column at Arrow's speed; only a column that holds something unusual is read value
 by value. What cannot be read is treated by how much depends on it:
 
-- a key, a required date or any amount that is missing or unreadable sends the row to quarantine, with the reason
-  and never with the value;
+- a key, a required date or any amount that is missing or unreadable sends the row to quarantine, and so does a key that is
+  too long: with the reason and never with the value;
 - a date, rate, tax id, e-mail, phone or state that is optional becomes null, and is counted as a note;
 - a flag that cannot be read counts as set, since every flag means "leave this person alone".
 
@@ -322,6 +322,8 @@ class Cleaner:
 
         for name in schema.REQUIRED[self.entity]:
             refuse(name, "missing", pc.is_null(arrays[name]))
+            if name.endswith("_id"):
+                refuse(name, "too_long", pc.greater(pc.utf8_length(arrays[name]), schema.LONGEST_ID))
         if self.entity == "customers":
             return
         if self.entity == "payments":

@@ -103,7 +103,7 @@ def _rules(mapping: "SourceMapping", entity: str, business_date: date, bounds: B
     wanted = mapping.entity(entity)
     digest = hashlib.sha256()
     years = bounds.latest_due.year - business_date.year
-    told = [wanted.query, list(wanted.cents), wanted.incremental.column, years, str(bounds.largest_amount)]
+    told = [wanted.query, list(wanted.cents), wanted.incremental.column, years, str(bounds.largest_amount), schema.LONGEST_ID]
     digest.update(json.dumps(told).encode())
     digest.update(str(schema.ENTITIES[entity]).encode())
     for module in (clean, people, quick):

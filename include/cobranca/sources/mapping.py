@@ -96,6 +96,14 @@ def _plain_name(value: str) -> str:
     return value
 
 
+def _source_name(value: str) -> str:
+    from cobranca.schema import LONGEST_SOURCE
+
+    if len(value) > LONGEST_SOURCE:
+        raise ValueError(f"use at most {LONGEST_SOURCE} characters, since it is a part of every key")
+    return _plain_name(value)
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -223,7 +231,7 @@ class SourceMapping(_Strict):
     a connection of type ``file`` instead.
     """
 
-    source: Annotated[str, AfterValidator(_plain_name)]
+    source: Annotated[str, AfterValidator(_source_name)]
     connection: Annotated[str | None, Field(pattern=r"^\w+$")] = None
     folder: str | None = None
     entities: Entities
