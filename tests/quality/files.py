@@ -64,7 +64,7 @@ def landing_tables() -> Tables:
 
 
 def plan_tables() -> Tables:
-    """C1 gets a message, C2 a call; C3 waits, C4 (in dollars) waits, C5 disputes."""
+    """C1 gets a message, C2 a call; C3 waits, C4 (in dollars) waits, C5 disputes; C6, who has paid, is thanked."""
     decided = {1: "remind", 2: "call", 3: "none", 4: "none", 5: "none"}
     reasons = {1: "step_due", 2: "step_due", 3: "waiting_interval", 4: "waiting_next_step", 5: "hold_dispute"}
     money = {
@@ -115,6 +115,10 @@ def plan_tables() -> Tables:
              "currency": "BRL", "open_amount": Decimal("1000.00"), "amount_due": Decimal("1024.67")}
         ],
         "out_escalations": [],
+        "out_surveys": [
+            {"business_date": D, "customer_key": "C6", "email": "c6@example.com", "source": "erp", "receivable_id": "R6",
+             "receivable_key": "erp:R6"}
+        ],
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from cobranca.errors import GateFailed, PartitionError
-from cobranca.events.suppressions import digest
+from cobranca.ledger.addresses import digest
 from cobranca.quality import check_plan, read_verdict, require_approval
 from quality.files import D, Tables, candidate, land, land_feedback, landing_tables, plan_tables
 
@@ -205,6 +205,9 @@ SPOILED = {
         ),
         {"out_call_queue disjoint_channels"},
     ),
+    # thanks
+    "thanked and called": (set_in("out_surveys", 0, customer_key="C2"), {"out_surveys welcome_thanks"}),
+    "thanked for nothing": (set_in("out_surveys", 0, receivable_id="R9"), {"out_surveys welcome_thanks"}),
 }
 
 
@@ -233,6 +236,9 @@ REFUSED_BY_THE_LANDING = {
     "deceased": (set_in("erp/customers", 0, deceased=True), {"fct_decisions willing_customers"}),
     "erased and written to": (set_in("erp/customers", 0, erased_key="C1"), {"fct_decisions erased_left_alone"}),
     "erased and held for another reason": (set_in("erp/customers", 2, erased_key="C3"), {"fct_decisions erased_left_alone"}),
+    "thanked against a wish": (set_in("erp/customers", 5, opt_out_email=True), {"out_surveys welcome_thanks"}),
+    "thanked after a death": (set_in("erp/customers", 5, deceased=True), {"out_surveys welcome_thanks"}),
+    "thanked while disputing": (set_in("erp/receivables", 5, disputed=True), {"out_surveys welcome_thanks"}),
 }
 
 
@@ -267,6 +273,14 @@ def said(days: int, is_opted_in: bool, **changes) -> dict:
 def listed(days: int, **changes) -> dict:
     address = {"provider": "sendgrid", "kind": "bounced", "address_digest": digest("C1@example.com")}
     return {**address, "listed_on": D - timedelta(days=days), "removed_on": None, **changes}
+
+
+def test_thanks_to_a_dead_address_or_against_a_wish_or_hold_are_refused(settings):
+    with (settings.config / "holds.csv").open("a", encoding="utf-8") as file:
+        file.write("receivable;erp;R6;legal;Ana;2026-11-01;\n")
+    dead = listed(1, address_digest=digest("c6@example.com"))
+    verdict = judged(settings, plan_tables(), feedback={"suppressions": [dead]})
+    assert failed(verdict) == {"out_surveys welcome_thanks", "out_surveys respected_wishes"}
 
 
 @pytest.mark.parametrize(
@@ -308,7 +322,7 @@ def test_nobody_is_contacted_on_a_day_without_contact(settings):
     with holidays.open("a", encoding="utf-8") as file:
         file.write(";".join(values.get(name, "") for name in header.split(";")) + "\n")
     verdict = judged(settings, plan_tables())
-    assert failed(verdict) == {"out_reminders contact_day", "out_call_queue contact_day"}
+    assert failed(verdict) == {"out_reminders contact_day", "out_call_queue contact_day", "out_surveys contact_day"}
 
 
 def test_a_business_contract_may_have_a_higher_fine(settings):
@@ -403,7 +417,7 @@ def test_a_plan_without_its_landing_is_refused(settings):
     assert not verdict.passed
     needing = {
         "open_at_the_source", "willing_customers", "erased_left_alone", "respected_wishes", "nobody_on_hold", "unpaid_debts",
-        "contact_day",
+        "contact_day", "welcome_thanks",
     }  # fmt: skip
     assert broken == needing
 

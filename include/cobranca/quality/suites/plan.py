@@ -26,6 +26,13 @@ TABLES = (
 # Receivables about which somebody is contacted, and the landed row behind each.
 CONTACTED = "select receivable_key, decision, channel from {batch} where decision in ('remind', 'call')"
 SAME_RECEIVABLE = "landed.source || ':' || landed.receivable_id = contacted.receivable_key"
+ITS_CUSTOMER = "customer.source = landed.source and customer.customer_id = landed.customer_id"
+ITS_HOLD = """
+    coalesce(hold.source, landed.source) = landed.source
+    and hold.target_id = case hold.scope when 'receivable' then landed.receivable_id else landed.customer_id end
+    and coalesce(hold.starts_on, $business_date) <= $business_date
+    and coalesce(hold.expires_on, $business_date) >= $business_date
+"""
 
 
 class ExpectExactNumbers(Measured):
@@ -211,7 +218,7 @@ class ExpectWillingCustomers(NoOffenders):
     offending = f"""
         select 1 from ({CONTACTED}) as contacted
         join landed_receivables as landed on {SAME_RECEIVABLE}
-        join landed_customers as customer on customer.source = landed.source and customer.customer_id = landed.customer_id
+        join landed_customers as customer on {ITS_CUSTOMER}
         where coalesce(customer.legal_hold, false)
             or coalesce(customer.deceased, false)
             or coalesce(case channel when 'email' then customer.opt_out_email else customer.opt_out_phone end, false)
@@ -223,10 +230,10 @@ class ExpectErasedLeftAlone(NoOffenders):
 
     title = "Nada é cobrado de quem teve os dados apagados"
     needs = ("landed_receivables", "landed_customers")
-    offending = """
-        select 1 from {batch} as decided
+    offending = f"""
+        select 1 from {{batch}} as decided
         join landed_receivables as landed on landed.source || ':' || landed.receivable_id = decided.receivable_key
-        join landed_customers as customer on customer.source = landed.source and customer.customer_id = landed.customer_id
+        join landed_customers as customer on {ITS_CUSTOMER}
         where customer.erased_key is not null
             and (decided.decision <> 'none' or decided.reason <> 'hold_erased' or decided.customer_key <> customer.erased_key)
     """
@@ -239,7 +246,7 @@ class ExpectRespectedWishes(NoOffenders):
     needs = ("feedback_consents", "feedback_suppressions")
     offending = """
         select 1
-        from (select distinct message_key, customer_key, channel, email from {batch}) as message
+        from (select distinct customer_key, $channel as channel, email from {batch}) as message
         left join (
             select customer_key, channel, is_opted_in,
                    row_number() over (partition by customer_key, channel order by given_at desc, is_opted_in) as place
@@ -263,11 +270,7 @@ class ExpectNobodyOnHold(NoOffenders):
     offending = f"""
         select 1 from ({CONTACTED}) as contacted
         join landed_receivables as landed on {SAME_RECEIVABLE}
-        join policy_holds as hold
-            on coalesce(hold.source, landed.source) = landed.source
-            and hold.target_id = case hold.scope when 'receivable' then landed.receivable_id else landed.customer_id end
-        where coalesce(hold.starts_on, $business_date) <= $business_date
-            and coalesce(hold.expires_on, $business_date) >= $business_date
+        join policy_holds as hold on {ITS_HOLD}
     """
 
 
@@ -312,6 +315,29 @@ class ExpectContactDay(Measured):
         select case when days = 1 then (case when is_contact_day then 0 else contacts end) end as offenders,
                contacts, is_contact_day as day
         from planned, today
+    """
+
+
+class ExpectWelcomeThanks(NoOffenders):
+    """Nobody is thanked, or asked how it went, who may not be written to, who disputes, or who is contacted today anyway."""
+
+    title = "Agradecimentos e pesquisas só a quem pode receber mensagem e não recebe outro contato hoje"
+    needs = ("fct_decisions", "landed_receivables", "landed_customers", "policy_holds")
+    offending = f"""
+        select 1 from {{batch}} as thanked
+        left join landed_receivables as landed
+            on landed.source = thanked.source and landed.receivable_id = thanked.receivable_id
+        left join landed_customers as customer on {ITS_CUSTOMER}
+        left join policy_holds as hold on {ITS_HOLD}
+        where landed.receivable_id is null
+            or coalesce(landed.disputed, false)
+            or coalesce(landed.status, 'open') in ('cancelled', 'written_off')
+            or coalesce(customer.legal_hold, false)
+            or coalesce(customer.deceased, false)
+            or coalesce(customer.opt_out_email, false)
+            or customer.erased_key is not null
+            or hold.target_id is not null
+            or thanked.customer_key in (select customer_key from fct_decisions where decision in ('remind', 'call'))
     """
 
 
@@ -410,6 +436,7 @@ def plan_suite(business_date: date, maximum_messages: int, numbers: dict[str, tu
         *_contacted(on_date),
         *_reminders(on_date, maximum_messages),
         *_calls(on_date),
+        *_thanks(on_date),
         *(payments_fresh(view, view.replace("payments_of_", "") + ".payments", business_date) for view in sources),
     ]
 
@@ -455,7 +482,7 @@ def _reminders(on_date: dict, maximum_messages: int) -> list:
         ExpectDecidedReminders.on(table),
         ExpectOneMessageADay.on(table),
         ExpectEmailAddresses.on(table),
-        ExpectRespectedWishes.on(table, **on_date),
+        ExpectRespectedWishes.on(table, channel="channel", **on_date),
         ExpectMessageNumbers.on(table),
         ExpectPositiveDebts.on(table),
         ExpectItemisedTotals.on(table),
@@ -477,5 +504,14 @@ def _calls(on_date: dict) -> list:
         ExpectQueuePositions.on(table),
         ExpectPhones.on(table, severity=WARNING),
         ExpectDisjointChannels.on(table),
+        ExpectContactDay.on(table, **on_date),
+    ]
+
+
+def _thanks(on_date: dict) -> list:
+    table = "out_surveys"
+    return [
+        ExpectWelcomeThanks.on(table, **on_date),
+        ExpectRespectedWishes.on(table, channel="'email'", **on_date),
         ExpectContactDay.on(table, **on_date),
     ]
