@@ -2,7 +2,9 @@
 
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cobranca import words
 from cobranca.errors import PartitionError
@@ -10,6 +12,9 @@ from cobranca.manifest import write_atomically
 from cobranca.money import format_money, format_number
 from cobranca.quality.verdict import ARRIVALS, CRITICAL, PLAN, WARNING, Verdict, read_verdict
 from cobranca.settings import Settings
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 WEEKDAYS = ("segunda-feira", "terça-feira", "quarta-feira", "quinta-feira", "sexta-feira", "sábado", "domingo")
 NAMES = {
@@ -83,6 +88,22 @@ def write_page(settings: Settings, business_date: date) -> Path:
 
 def render(business_date: date, arrivals: Verdict | None, plan: Verdict | None) -> str:
     """The page as HTML."""
+    return _template().render(
+        business_date=business_date,
+        weekday=WEEKDAYS[business_date.weekday()],
+        headline=headline(arrivals, plan),
+        arrivals=arrivals,
+        plan=plan,
+        is_plan_of_these_arrivals=bool(arrivals and plan and plan.facts.get("landing_batch") == arrivals.batch_id),
+        verdicts=[verdict for verdict in (arrivals, plan) if verdict],
+        critical=CRITICAL,
+        warning=WARNING,
+    )
+
+
+@cache
+def _template() -> "Template":
+    """Compiled once a process."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -102,17 +123,7 @@ def render(business_date: date, arrivals: Verdict | None, plan: Verdict | None) 
         "reason": lambda code: REASONS.get(code) or words.in_sentence(words.reason(code)),
         "change": _change,
     }
-    return environment.get_template("quality.html.j2").render(
-        business_date=business_date,
-        weekday=WEEKDAYS[business_date.weekday()],
-        headline=headline(arrivals, plan),
-        arrivals=arrivals,
-        plan=plan,
-        is_plan_of_these_arrivals=bool(arrivals and plan and plan.facts.get("landing_batch") == arrivals.batch_id),
-        verdicts=[verdict for verdict in (arrivals, plan) if verdict],
-        critical=CRITICAL,
-        warning=WARNING,
-    )
+    return environment.get_template("quality.html.j2")
 
 
 def headline(arrivals: Verdict | None, plan: Verdict | None) -> dict[str, str]:
