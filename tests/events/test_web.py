@@ -170,7 +170,7 @@ def texting(house, monkeypatch):
     path = house.settings.config / "texts.yml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     content |= {"connection": "twilio", "sms_from": "+5511400000000", "status_url": TWILIO}
-    content["texts"] = {"preventive": {"sms": {"body": "Olá"}}}
+    content["texts"] = {"preventive": {"sms": {"body": "{razao_social} {cnpj} {endereco} {contato} {valores} {link}"}}}
     path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
 
     def report(key: str, *, token: str = "token-secret", **fields) -> int:

@@ -95,6 +95,22 @@ def test_a_segment_has_its_own_regua_or_the_general_one(settings):
     assert regua.steps_of("empresas") == regua.steps_of(None) == regua.steps["*"]
 
 
+def test_a_proposal_without_conditions_is_refused_before_the_night(settings):
+    change(
+        settings,
+        "regua.yml",
+        "offset: 20, channel: email, template: second_notice",
+        "offset: 20, channel: email, template: offer",
+    )
+    assert "d+20" in {step.name for step in load_policy(settings.config, DAY).regua.steps["*"] if step.template == "offer"}
+    text = (settings.config / "creditor.yml").read_text(encoding="utf-8")
+    write(settings, "creditor.yml", re.sub(r"offer_options:\n(  - .*\n)+", "", text))
+    assert any(
+        line.startswith("creditor.yml:1: offer_options is empty, and the régua sends the template 'offer' at d+20; write what")
+        for line in problems(settings)
+    )
+
+
 REGUA_MISTAKES = {
     "gap": ("offset: 7,", "offset: 17,", "regua.yml:10: gap of 16 days between d+1 and d+17; add a step between them"),
     "duplicate": ("offset: 7,", "offset: 1,", "regua.yml:10: step d+1 is written twice"),
