@@ -36,7 +36,7 @@
     'M' || substr(md5('{{ night() }}' || '|' || {{ customer_key }} || '|' || {{ channel }}), 1, 24)
 {%- endmacro %}
 
-{#- How an address is recognised without being kept: SHA-256 in hexadecimal, as cobranca.events.suppressions.digest. -#}
+{#- How an address is recognised without being kept: SHA-256 in hexadecimal, as cobranca.ledger.addresses.digest. -#}
 {% macro address_digest(address) -%}
     {{ adapter.dispatch('address_digest')(address) }}
 {%- endmacro %}
@@ -47,6 +47,11 @@
 
 {% macro duckdb__address_digest(address) -%}
     sha256(lower(trim({{ address }})))
+{%- endmacro %}
+
+{#- Enough of the digest to see that two addresses differ, too little to find one; as cobranca.ledger.addresses.address_mark. -#}
+{% macro address_mark(address) -%}
+    substr({{ address_digest(address) }}, 1, 4)
 {%- endmacro %}
 
 {#- What was recorded under a key on a day, joined to everybody whom it holds for tonight by int_payers__renamed as renamed. -#}

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from cobranca.errors import ConfigError
 from cobranca.events.reconcile import reconcile
-from cobranca.events.suppressions import PAGE, ProviderSilent, digest, pull_suppressions
+from cobranca.events.suppressions import PAGE, ProviderSilent, pull_suppressions
 from cobranca.ledger import open_ledger
+from cobranca.ledger.addresses import digest
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.feedback import publish_feedback
 from cobranca.ledger.tables import suppressions
@@ -158,7 +159,7 @@ def test_the_log_settles_what_it_knows_and_the_rest_stays_unknown(provider, real
     put(ledger, *(contact(number, "unknown") for number in (1, 2, 3, 4)), contact(5, "sent"), old)
     provider.log = {f"M{1:024x}": "delivered", f"M{2:024x}": "processing", f"M{3:024x}": "not_delivered"}
     assert reconcile(real, D) == {"settled": 0, "found": 3, "unknown": 1}
-    assert list(states(ledger).values()) == ["delivered", "sent", "bounced", "unknown", "sent", "unknown"]
+    assert list(states(ledger).values()) == ["delivered", "sent", "undelivered", "unknown", "sent", "unknown"]
     with engine.connect() as connection:
         assert connection.scalar(sa.text(f"select provider_message_id from contacts where message_key = 'M{1:024x}'"))
     # Nothing is ever planned again because the log does not know it.

@@ -47,10 +47,27 @@ def ledger(request, settings: Settings):
             "bounced",
             "devolvido: endereço inexistente, código 5.1.1",
         ),
-        (told("bounce", type="blocked", reason="listed"), "bounced", "devolvido: bloqueado pelo destino"),
+        (told("dropped", reason="Bounced Address"), "bounced", "não enviado pelo provedor: endereço que já devolveu mensagens"),
+        # none of these says anything against the address
+        (told("bounce", type="blocked", reason="listed"), "undelivered", "devolvido: bloqueado pelo destino"),
+        (
+            told("bounce", type="bounce", bounce_classification="Reputation"),
+            "undelivered",
+            "devolvido: recusado pela reputação do remetente",
+        ),
+        (
+            told("dropped", reason="Recipient List over Package Quota"),
+            "undelivered",
+            "não enviado pelo provedor: cota do provedor esgotada",
+        ),
+        (
+            told("dropped", reason="Spam Content (if Spam Checker app is enabled)"),
+            "undelivered",
+            "não enviado pelo provedor: conteúdo recusado pelo provedor",
+        ),
         (
             told("dropped", reason="Unsubscribed Address"),
-            "bounced",
+            "undelivered",
             "não enviado pelo provedor: o cliente pediu para não receber e-mails",
         ),
         (told("spamreport"), "complained", None),
@@ -127,13 +144,13 @@ def test_a_contact_only_moves_forward_and_only_if_it_was_sent(shared_ledger, bat
     ledger, numbers = shared_ledger
     number = next(numbers)
     put(ledger, contact(number, start))
-    key, farthest = f"M{number:024x}", ("sent", "delivered", "bounced", "complained")
+    key, farthest = f"M{number:024x}", ("sent", "delivered", "undelivered", "bounced", "complained")
     reached = [start]
     for batch in batches:
         body = json.dumps([told(event, key=key) for event in batch]).encode()
         record_events(ledger, read_events(body)[0])
         reached.append(states(ledger)[key])
-    meaning = {"processed": 0, "deferred": 0, "delivered": 1, "bounce": 2, "dropped": 2, "spamreport": 3}
+    meaning = {"processed": 0, "deferred": 0, "delivered": 1, "dropped": 2, "bounce": 3, "spamreport": 4}
     ranks = [meaning[event] for batch in batches for event in batch]
     if start in ("planned", "cancelled", "rejected") or not ranks:
         assert set(reached) == {start}

@@ -30,6 +30,7 @@ def left_out(number: int, *, night=TONIGHT, **changes) -> dict:
         "receivable_key": f"erp:{number}",
         "step": "d+3",
         "step_offset": 3,
+        "days_past_due": 3,
         "channel": "email",
         "policy_version": "2026-01",
         "reason": "holdout",
@@ -61,11 +62,17 @@ def test_a_hold_out_is_recorded_once(installation):
         assert recorded(installation) == expected
 
     tomorrow = TONIGHT + timedelta(days=1)
-    publish_plan(installation, [message(9, night=tomorrow)], night=tomorrow, decisions=[left_out(1, night=tomorrow)])
+    again = [left_out(1, night=tomorrow, days_past_due=4)]
+    publish_plan(installation, [message(9, night=tomorrow)], night=tomorrow, decisions=again)
     reminders.plan(installation, tomorrow)
     assert recorded(installation) == expected, "the first time counts"
 
-    for night, rows in ((TONIGHT, 0), (tomorrow, 2)):
+    later = TONIGHT + timedelta(days=10)
+    publish_plan(installation, [message(9, night=later)], night=later, decisions=[left_out(1, night=later)])
+    reminders.plan(installation, later)
+    assert recorded(installation) == [*expected, (later, "erp:1", "d+3", "email")], "a new due date is a new case"
+
+    for night, rows in ((TONIGHT, 0), (tomorrow, 2), (later + timedelta(days=1), 3)):
         landed = publish_feedback(installation, night)
         assert pq.read_table(landed.path("holdouts.parquet")).num_rows == rows
 

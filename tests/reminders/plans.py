@@ -43,7 +43,7 @@ SCHEMA = pa.schema(
 DECISIONS = pa.schema(
     [
         ("business_date", DATE), ("customer_key", TEXT), ("episode_key", TEXT), ("receivable_key", TEXT), ("step", TEXT),
-        ("step_offset", COUNT), ("channel", TEXT), ("policy_version", TEXT), ("reason", TEXT),
+        ("step_offset", COUNT), ("days_past_due", COUNT), ("channel", TEXT), ("policy_version", TEXT), ("reason", TEXT),
     ]
 )  # fmt: skip
 

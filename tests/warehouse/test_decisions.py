@@ -52,7 +52,7 @@ SITUATIONS = {
     "dead": ({"deceased": True}, [("estate", "2026-11-10")], {"estate": ("none", "hold_deceased", "d+1")}),
     "in_court": ({"legal_hold": True}, [("court", "2026-11-10")], {"court": ("none", "hold_legal", "d+1")}),
     "no_email": ({"email": None}, [("nomail", "2026-11-10")], {"nomail": ("call", "no_email", "d+1")}),
-    "no_email_early": ({"email": None}, [("nomail0", "2026-11-18")], {"nomail0": ("none", "no_contact_data", "d0")}),
+    "no_email_early": ({"email": None}, [("nomail0", "2026-11-18")], {"nomail0": ("none", "no_email", "d0")}),
     "no_phone": ({"phone": None}, [("nophone", "2026-08-03")], {"nophone": ("remind", "no_phone", "d+95")}),
     "no_calls": ({"opt_out_phone": True}, [("nocalls", "2026-08-03")], {"nocalls": ("remind", "calls_declined", "d+95")}),
     "silent": ({"email": None, "phone": None}, [("silent", "2026-11-10")], {"silent": ("none", "no_contact_data", "d+1")}),

@@ -13,7 +13,7 @@ renamed as (
 
 -- a message is done once its provider took it, and unsettled while it may have left; what was only planned reached nobody
 -- and is decided anew. A call is done once somebody of the payer's answered; whenever the telephone rang, it is an attempt,
--- which counts for the limits.
+-- which counts for the limits; so does a message that did not arrive through no fault of its address.
 contacts as (
     select
         message_key as contact_key,
@@ -25,13 +25,14 @@ contacts as (
         channel,
         template,
         policy_version,
+        address_mark,
         state,
         state_reason,
         cast(null as text) as outcome_code,
         cast(null as text) as agent_id,
         state in ('sent', 'delivered', 'complained') as is_done,
         state in ('sending', 'unknown') as is_unsettled,
-        state in ('sending', 'unknown', 'sent', 'delivered', 'complained') as is_attempt
+        state in ('sending', 'unknown', 'sent', 'delivered', 'complained', 'undelivered') as is_attempt
     from messages
 
     union all
@@ -46,6 +47,7 @@ contacts as (
         'phone' as channel,
         cast(null as text) as template,
         policy_version,
+        cast(null as text) as address_mark,
         case when is_effective_contact then 'delivered' else 'unanswered' end as state,
         delay_reason as state_reason,
         code as outcome_code,
@@ -67,6 +69,7 @@ select
     contacts.channel,
     contacts.template,
     contacts.policy_version,
+    contacts.address_mark,
     contacts.state,
     contacts.state_reason,
     contacts.outcome_code,

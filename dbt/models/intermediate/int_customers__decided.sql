@@ -43,12 +43,7 @@ considered as (
             when contacted.is_regua_changed then 'regua_changed'
             when due.reason <> 'step_due' then due.reason
             when episodes.open_amount < limits.minimum_amount then 'below_minimum'
-            when not placed.is_contact_day then 'no_contact_day'
-            when {{ days_between('contacted.last_contacted_on', business_date()) }} < limits.minimum_interval_days
-                then 'waiting_interval'
-            when contacted.contacts_in_7_days >= limits.maximum_per_7_days then 'frequency_cap'
-            when contacted.contacts_in_30_days >= limits.maximum_per_30_days then 'frequency_cap'
-            else 'step_due'
+            else coalesce({{ contact_limit() }}, 'step_due')
         end as reason,
         restrained.hold_until,
         restrained.email_obstacle,
@@ -58,7 +53,7 @@ considered as (
             when 'sms' then restrained.sms_obstacle
         end as text_obstacle,
         coalesce(contacted.last_offset, 0) > 0 as was_told,
-        coalesce(contacted.unsettled_on <= {{ add_days(business_date(), -3) }}, false) as is_delivery_unknown,
+        coalesce(due.is_unsettled, false) as is_delivery_unknown,
         contacted.last_offset,
         contacted.last_step_on,
         contacted.last_contacted_on,
@@ -146,9 +141,11 @@ explained as (
             when decision = 'remind' then 'no_phone'
             when decision = 'call' and email_obstacle is not null then email_obstacle
             when decision = 'call' then 'delivery_unknown'
-            when channel <> 'phone' and email_obstacle = 'opted_out' then 'opted_out'
+            -- nobody is reached: what stands in the way of the step's own channel, unless there is neither address nor number
             when channel = 'phone' and phone_obstacle = 'opted_out' then 'opted_out'
-            else 'no_contact_data'
+            when email_obstacle in ('no_email', 'invalid_email') and phone_obstacle = 'no_phone' then 'no_contact_data'
+            when email_obstacle is not null then email_obstacle
+            else 'delivery_unknown'
         end as reason,
         case when reason like 'hold_%' then hold_until end as hold_until,
         last_offset,

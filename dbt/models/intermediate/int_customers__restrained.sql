@@ -109,8 +109,8 @@ wishes as (
     group by coalesce(renamed.customer_key, consents.customer_key)
 ),
 
-suppressed_addresses as (
-    select * from {{ ref('stg_ledger__suppressions') }}
+emails as (
+    select * from {{ ref('int_emails__chosen') }}
 ),
 
 last_messages as (
@@ -120,20 +120,19 @@ last_messages as (
         contacted_on,
         state
     from {{ ref('int_contacts__made') }}
-    where channel <> 'phone'
+    where channel in ('whatsapp', 'sms')
     order by customer_key, channel, contacted_on desc, contact_key
 ),
 
--- what failed is tried again after a month, when somebody may have corrected the address or the document
+-- what failed is tried again after a month, when somebody may have corrected the number or the document
 failed_messages as (
     select
         customer_key,
-        max(case when channel = 'email' then state end) as email,
         max(case when channel = 'whatsapp' then state end) as whatsapp,
         max(case when channel = 'sms' then state end) as sms
     from last_messages
     where
-        state in ('bounced', 'rejected')
+        state in ('bounced', 'undelivered', 'rejected')
         and contacted_on > {{ add_days(business_date(), -30) }}
     group by customer_key
 ),
@@ -150,11 +149,8 @@ obstacles as (
         coalesce(wishes.is_opted_out_sms, false) as is_opted_out_sms,
         case
             when customers.is_opted_out_email or wishes.is_opted_out_email then 'opted_out'
-            when suppressed_addresses.is_opted_out then 'opted_out'
-            when customers.email is null then 'no_email'
-            when suppressed_addresses.is_undeliverable then 'invalid_email'
-            when failed_messages.email = 'bounced' then 'invalid_email'
-            when failed_messages.email = 'rejected' then 'refused_email'
+            when emails.email is null then 'no_email'
+            else emails.obstacle
         end as email_obstacle,
         case
             when customers.is_opted_out_phone or coalesce(unreachable_phones.is_opted_out, false) then 'opted_out'
@@ -166,8 +162,7 @@ obstacles as (
     left join unreachable_phones on customers.customer_key = unreachable_phones.customer_key
     left join failed_messages on customers.customer_key = failed_messages.customer_key
     left join wishes on customers.customer_key = wishes.customer_key
-    left join suppressed_addresses
-        on {{ address_digest('customers.email') }} = suppressed_addresses.address_digest
+    left join emails on customers.customer_key = emails.customer_key
 )
 
 select

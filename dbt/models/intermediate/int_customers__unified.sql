@@ -35,15 +35,6 @@ newest as (
         customer_id
 ),
 
-newest_email as (
-    select distinct on (customer_key)
-        customer_key,
-        email
-    from customers
-    where email is not null
-    order by customer_key, updated_at desc nulls last, source, customer_id
-),
-
 newest_phone as (
     select distinct on (customer_key)
         customer_key,
@@ -69,7 +60,6 @@ select
     newest.city,
     newest.state,
     newest.segment,
-    newest_email.email,
     newest_phone.phone,
     newest_preference.preferred_channel,
     flags.contract_type,
@@ -80,6 +70,5 @@ select
     flags.is_erased
 from newest
 inner join flags on newest.customer_key = flags.customer_key
-left join newest_email on newest.customer_key = newest_email.customer_key
 left join newest_phone on newest.customer_key = newest_phone.customer_key
 left join newest_preference on newest.customer_key = newest_preference.customer_key

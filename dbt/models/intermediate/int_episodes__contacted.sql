@@ -1,6 +1,7 @@
 -- What was already done for each carrying receivable. A later message about the same payer covers every receivable that was
--- overdue then, so the next oldest inherits the place in the cadence when the oldest is paid. A step that was held out counts
--- as taken for the cadence's clock, but not as a contact.
+-- overdue then, so the next oldest inherits the place in the cadence when the oldest is paid. A debt whose due date was moved
+-- to a later day begins anew: what was said before it fell due was not about its being overdue. A step that was held out
+-- counts as taken for the cadence's clock, but not as a contact.
 with episodes as (
     select * from {{ ref('int_episodes__carried') }}
 ),
@@ -65,17 +66,20 @@ pairs as (
         events.is_attempt,
         episodes.regua as own_regua,
         episodes.goes_on_after_offset,
-        (
-            events.episode_key = episodes.episode_key
-            or (events.step_offset > 0 and events.happened_on > episodes.effective_due_date)
-        ) as is_about_episode,
-        (
-            events.is_taken
-            and (
-                events.episode_key = episodes.episode_key
-                or (events.step_offset > 0 and events.happened_on > episodes.effective_due_date)
-            )
-        ) as is_taken
+        events.is_taken,
+        coalesce(
+            case
+                -- a step before the due date, or on it, is about the day for which it was due
+                when events.step_offset <= 0
+                    then
+                        events.episode_key = episodes.episode_key
+                        and events.happened_on >= {{ add_days('episodes.effective_due_date', 'events.step_offset') }}
+                else
+                    events.happened_on > episodes.effective_due_date
+                    and (events.step_offset > 0 or events.episode_key = episodes.episode_key)
+            end,
+            false
+        ) as is_about_episode
     from episodes
     inner join events on episodes.customer_key = events.customer_key
 ),
@@ -87,7 +91,8 @@ last_reguas as (
         regua
     from pairs
     where
-        is_taken
+        is_about_episode
+        and is_taken
         and step_offset > 0
         and regua is not null
     order by customer_key, happened_on desc, step_offset desc, regua
@@ -98,14 +103,17 @@ summed as (
         customer_key,
         own_regua,
         goes_on_after_offset,
-        max(case when is_taken and (step_offset <= 0 or coalesce(regua, own_regua) = own_regua) then step_offset end) as last_offset,
-        max(case when is_taken then happened_on end) as last_step_on,
-        max(case when is_done or is_unsettled then happened_on end) as last_contacted_on,
-        max(case when is_unsettled and is_about_episode then happened_on end) as unsettled_on,
-        cast(sum(case when is_attempt and happened_on > {{ add_days(business_date(), -7) }} then 1 else 0 end) as integer)
-            as contacts_in_7_days,
-        cast(sum(case when is_attempt and happened_on > {{ add_days(business_date(), -30) }} then 1 else 0 end) as integer)
-            as contacts_in_30_days
+        max(
+            case
+                when is_about_episode and is_taken and (step_offset <= 0 or coalesce(regua, own_regua) = own_regua) then step_offset
+            end
+        ) as last_offset,
+        max(case when is_about_episode and is_taken then happened_on end) as last_step_on,
+        max(case when is_about_episode and is_unsettled then happened_on end) as unsettled_on,
+        string_agg(
+            case when is_about_episode and is_unsettled then cast(step_offset as text) end, ',' order by happened_on, step_offset
+        ) as unsettled_offsets,
+        {{ contact_counts() }}
     from pairs
     group by customer_key, own_regua, goes_on_after_offset
 )
@@ -120,6 +128,7 @@ select
     summed.last_step_on,
     summed.last_contacted_on,
     summed.unsettled_on,
+    summed.unsettled_offsets,
     summed.contacts_in_7_days,
     summed.contacts_in_30_days,
     coalesce(last_reguas.regua <> summed.own_regua, false) and summed.goes_on_after_offset is null as is_regua_changed

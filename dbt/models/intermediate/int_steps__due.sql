@@ -31,6 +31,8 @@ reached as (
     select
         available.*,
         episodes.open_amount,
+        -- its message may have arrived, so it is never written a second time
+        coalesce(',' || contacted.unsettled_offsets || ',' like '%,' || available.step_offset || ',%', false) as is_unsettled,
         (
             available.only_classes is null
             or ',' || available.only_classes || ',' like '%,' || ranking.payer_class || ',%'
@@ -62,7 +64,7 @@ reached as (
         )
 ),
 
--- a legal notice is never passed over: where one was missed, it goes first
+-- a legal notice is never passed over: where one was missed, it goes first; one that may have arrived was not missed
 latest as (
     select distinct on (customer_key) *
     from reached
@@ -71,8 +73,8 @@ latest as (
         and fits_amount
     order by
         customer_key,
-        (not coalesce(is_legal_notice, false)),
-        case when is_legal_notice then step_offset else -step_offset end
+        (not coalesce(is_legal_notice and not is_unsettled, false)),
+        case when is_legal_notice and not is_unsettled then step_offset else -step_offset end
 ),
 
 superseded as (
@@ -113,6 +115,7 @@ select
     latest.template,
     latest.requires_approval,
     latest.holdout_share,
+    coalesce(latest.is_unsettled, false) as is_unsettled,
     superseded.superseded_steps,
     {{ money('coalesce(latest.required_amount, refused.required_amount)') }} as required_amount,
     case

@@ -7,6 +7,10 @@ customers as (
     select * from {{ ref('int_customers__unified') }}
 ),
 
+emails as (
+    select * from {{ ref('int_emails__chosen') }}
+),
+
 -- since the last late payment, or since the first invoice of a payer who never was late
 measured as (
     select
@@ -21,13 +25,14 @@ select
     measured.business_date,
     measured.customer_key,
     measured.customer_name,
-    customers.email,
+    emails.email,
     measured.payer_class,
     measured.months_on_time,
     measured.settled_receivables,
     measured.score
 from measured
 inner join customers on measured.customer_key = customers.customer_key
+left join emails on measured.customer_key = emails.customer_key
 where
     measured.months_on_time >= 6
     -- in any currency

@@ -26,7 +26,11 @@ cases as (
     left join payers on decisions.customer_key = payers.customer_key
     where
         decisions.decision = 'escalate'
-        or (decisions.reason = 'no_contact_data' and decisions.days_past_due > 0)
+        or (
+            decisions.decision = 'none'
+            and decisions.reason in ('no_contact_data', 'no_email', 'invalid_email', 'refused_email', 'delivery_unknown')
+            and decisions.days_past_due > 0
+        )
         or decisions.reason in ('agreement_broken', 'hold_reversal')
 ),
 

@@ -28,6 +28,10 @@ customers as (
     select * from {{ ref('int_customers__unified') }}
 ),
 
+emails as (
+    select * from {{ ref('int_emails__chosen') }}
+),
+
 payers as (
     select * from {{ ref('int_customers__decided') }}
 )
@@ -38,7 +42,7 @@ select
     decisions.customer_key,
     customers.customer_name,
     -- only the way by which this message goes: no more of a person than its purpose needs (LGPD, art. 6, III)
-    case when decisions.channel = 'email' then customers.email end as email,
+    case when decisions.channel = 'email' then emails.email end as email,
     case when decisions.channel in ('whatsapp', 'sms') then customers.phone end as phone,
     customers.state,
     decisions.channel,
@@ -79,5 +83,6 @@ inner join receivables on decisions.receivable_key = receivables.receivable_key
 inner join terms on decisions.receivable_key = terms.receivable_key
 inner join documents on decisions.receivable_key = documents.receivable_key
 inner join customers on decisions.customer_key = customers.customer_key
+left join emails on decisions.customer_key = emails.customer_key
 inner join payers on decisions.customer_key = payers.customer_key
 left join charges on decisions.receivable_key = charges.receivable_key

@@ -77,6 +77,10 @@ customers as (
     select * from {{ ref('int_customers__unified') }}
 ),
 
+emails as (
+    select * from {{ ref('int_emails__chosen') }}
+),
+
 restrained as (
     select * from {{ ref('int_customers__restrained') }}
 ),
@@ -100,7 +104,7 @@ select
     'S' || substr(md5(first_resolved.customer_key || '|' || first_resolved.receivable_key), 1, 24) as survey_key,
     first_resolved.customer_key,
     customers.customer_name,
-    customers.email,
+    emails.email,
     customers.state,
     ids.source,
     ids.receivable_id,
@@ -110,6 +114,7 @@ from first_resolved
 inner join ids on first_resolved.receivable_key = ids.receivable_key
 inner join contacted on first_resolved.customer_key = contacted.customer_key
 inner join customers on first_resolved.customer_key = customers.customer_key
+left join emails on first_resolved.customer_key = emails.customer_key
 inner join restrained on first_resolved.customer_key = restrained.customer_key
 inner join placed on first_resolved.customer_key = placed.customer_key
 cross join limits

@@ -12,6 +12,7 @@ select
     channel,
     template,
     policy_version,
+    address_mark,
     state,
     state_reason
 from source

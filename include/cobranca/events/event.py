@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-Kind = Literal["accepted", "deferred", "delivered", "bounced", "dropped", "complained", "opted_out"]
+Kind = Literal["accepted", "deferred", "delivered", "undelivered", "bounced", "complained", "opted_out"]
 
 # What a report makes of a contact. Only states that lie ahead are taken, so the order in which reports come is indifferent.
 STATE_AFTER: dict[Kind, str] = {
     "accepted": "sent",
     "deferred": "sent",
     "delivered": "delivered",
+    "undelivered": "undelivered",
     "bounced": "bounced",
-    "dropped": "bounced",
     "complained": "complained",
 }
 # After these the payer is not written to by that channel again.

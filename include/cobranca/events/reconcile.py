@@ -14,6 +14,7 @@ from cobranca.connections import get_connection
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.events import settle
+from cobranca.ledger.states import REPORTED_STATES
 from cobranca.ledger.tables import contacts
 from cobranca.policy import load_policy
 from cobranca.reminders.channels.sendgrid_mail import Answered, SendGrid
@@ -23,7 +24,8 @@ log = logging.getLogger(__name__)
 
 # The log keeps messages for at most thirty days (SendGrid, "Email Activity Feed").
 LOOKS_BACK_DAYS = 30
-_STATES = {"delivered": "delivered", "processing": "sent", "processed": "sent", "not_delivered": "bounced"}
+# It does not say why a message was not delivered; that an address is dead, the lists of suppressions do.
+_STATES = {"delivered": "delivered", "processing": "sent", "processed": "sent", "not_delivered": "undelivered"}
 
 
 def reconcile(settings: Settings, business_date: date) -> dict[str, int]:
@@ -78,6 +80,6 @@ def _ask(ledger: ContactLedger, provider: SendGrid, message_keys: list[str]) -> 
             return found
         if states:
             # One message may show several recipients' lines; ours has one, and the farthest counts.
-            state = max(states, key=("sent", "delivered", "bounced").index)
+            state = max(states, key=REPORTED_STATES.index)
             found += ledger.record_event(key, state, None, ids[0] if len(ids) == 1 else None)
     return found

@@ -19,12 +19,12 @@ TIMESTAMP = "X-Twilio-Email-Event-Webhook-Timestamp"
 # A request that is sent again is signed again; an older one is a copy that somebody kept.
 FRESH_SECONDS = 600
 
+# What these make of a message depends on whether its address is at fault, see :func:`_is_address_at_fault`.
+_FAILURES = {"bounce": "devolvido", "dropped": "não enviado pelo provedor"}
 KINDS: dict[str, Kind] = {
     "processed": "accepted",
     "deferred": "deferred",
     "delivered": "delivered",
-    "bounce": "bounced",
-    "dropped": "dropped",
     "spamreport": "complained",
     "unsubscribe": "opted_out",
     "group_unsubscribe": "opted_out",
@@ -42,7 +42,12 @@ _CLASSES = {
     "spam reporting address": "o cliente marcou mensagens como indesejadas",
     "invalid": "endereço inválido",
     "spam content": "conteúdo recusado pelo provedor",
+    "recipient list over package quota": "cota do provedor esgotada",
 }
+# Any other reason for which the provider sends nothing lies with the sender, or is a wish that its lists tell (Twilio SendGrid,
+# "Drops"); of what a mailbox sends back, blocks and these classes do (Twilio SendGrid, "Bounce and Block Classifications").
+_DROPPED_FOR_ITS_ADDRESS = {"bounced address", "invalid"}
+_NOT_THE_ADDRESS = {"technical failure", "content", "reputation", "frequency/volume"}
 MESSAGE_KEY = re.compile(r"[0-9A-Za-z_-]{16,64}")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 
@@ -112,7 +117,10 @@ def read_events(body: bytes) -> tuple[list[Event], int]:
 
 
 def _event(told: dict) -> Event | None:
-    kind = KINDS.get(str(told.get("event")))
+    name = str(told.get("event"))
+    kind = KINDS.get(name)
+    if name in _FAILURES:
+        kind = "bounced" if _is_address_at_fault(told) else "undelivered"
     message_key = told.get("message_key")
     if kind is None or not isinstance(message_key, str) or not MESSAGE_KEY.fullmatch(message_key):
         return None
@@ -123,13 +131,24 @@ def _event(told: dict) -> Event | None:
     return Event(PROVIDER, message_key, kind, occurred_at, _detail(kind, told))
 
 
+def _is_address_at_fault(told: dict) -> bool:
+    if told.get("event") == "dropped":
+        return _class_of(told) in _DROPPED_FOR_ITS_ADDRESS
+    return told.get("type") != "blocked" and _class_of(told) not in _NOT_THE_ADDRESS
+
+
+def _class_of(told: dict) -> str:
+    """The provider's own word for the reason, without what it adds in brackets."""
+    return str(told.get("bounce_classification") or told.get("reason") or "").partition(" (")[0].strip().lower()
+
+
 def _detail(kind: Kind, told: dict) -> str | None:
-    if kind not in ("bounced", "dropped", "deferred"):
+    before = "adiado pelo destino" if kind == "deferred" else _FAILURES.get(str(told.get("event")))
+    if before is None:
         return None
-    words = _CLASSES.get(str(told.get("bounce_classification") or told.get("reason") or "").strip().lower())
+    words = _CLASSES.get(_class_of(told))
     if words is None:
         words = "bloqueado pelo destino" if told.get("type") == "blocked" else None
     status = str(told.get("status") or "")
     code = f"código {status}" if _STATUS.fullmatch(status) else None
-    before = {"bounced": "devolvido", "dropped": "não enviado pelo provedor", "deferred": "adiado pelo destino"}[kind]
     return ": ".join([before, ", ".join(part for part in (words, code) if part)]).removesuffix(": ")

@@ -1,6 +1,5 @@
 """The addresses that SendGrid no longer writes to, asked for every night: a webhook can miss one, its lists do not."""
 
-import hashlib
 import logging
 import urllib.error
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from cobranca.connections import get_connection
 from cobranca.errors import ConfigError, ProviderSilent
 from cobranca.events.sendgrid import PROVIDER
 from cobranca.ledger import open_ledger
+from cobranca.ledger.addresses import digest
 from cobranca.ledger.events import local_day
 from cobranca.ledger.tables import insert_into, suppressions, utc_now
 from cobranca.policy import load_policy
@@ -59,11 +59,6 @@ def pull_suppressions(settings: Settings, business_date: date) -> dict[str, int]
         return _bring_in_line(engine, found, business_date)
     finally:
         engine.dispose()
-
-
-def digest(address: str) -> str:
-    """SHA-256 of the address in lower case, in hexadecimal; SQL computes the same."""
-    return hashlib.sha256(address.strip().lower().encode()).hexdigest()
 
 
 def _read(provider: SendGrid, path: str) -> Iterator[Listed]:

@@ -28,6 +28,7 @@ from cobranca.ledger.states import (
     leading_to,
 )
 from cobranca.ledger.tables import (
+    ALWAYS,
     agreements,
     as_rows,
     consents,
@@ -63,7 +64,7 @@ _PLANNING_LOCK = 0x706C616E
 WORKED_ON = ("claimed", "sending")
 _PLANNED_COLUMNS = (
     "message_key", "business_date", "batch_id", "customer_key", "episode_key", "step", "step_offset", "channel",
-    "template", "policy_version", "requires_approval",
+    "template", "policy_version", "requires_approval", "counts_from", "address_mark",
 )  # fmt: skip
 _PLANNED = tuple(contacts.c[name] for name in (*_PLANNED_COLUMNS, "state", "state_reason"))
 _CHANGED = (contacts.c.message_key, contacts.c.state, contacts.c.state_reason, contacts.c.provider_message_id)
@@ -300,7 +301,7 @@ class ContactLedger:
             return [key for key in keys if self._engage_one(connection, engage, key)]
 
     def _engage_one(self, connection: sa.Connection, engage, key: str) -> bool:
-        """The unique index on (debt, step, channel) is the last word when another date claims the same step."""
+        """The unique index on (debt, step, channel, due date) is the last word when another date claims the same step."""
         try:
             with connection.begin_nested():
                 connection.execute(engage.where(contacts.c.message_key == key))
@@ -633,7 +634,8 @@ def _one_planner_at_a_time(connection: sa.Connection) -> None:
 
 
 def _contact(row: dict) -> dict:
-    values = {name: row[name] for name in _PLANNED_COLUMNS}
+    # What is about no debt, such as a survey, counts from the first of all days.
+    values = {"counts_from": ALWAYS, "address_mark": None} | {name: row[name] for name in _PLANNED_COLUMNS if name in row}
     return {**values, "state": "planned", "state_reason": WAITS_FOR_APPROVAL if row["requires_approval"] else None}
 
 
@@ -654,6 +656,8 @@ def _step_is_done() -> sa.ColumnElement[bool]:
             other.c.episode_key == contacts.c.episode_key,
             other.c.step == contacts.c.step,
             other.c.channel == contacts.c.channel,
+            # What was done before was about an earlier due date.
+            other.c.business_date >= contacts.c.counts_from,
             other.c.state.in_(ENGAGED_STATES),
             other.c.message_key != contacts.c.message_key,
         )

@@ -1,10 +1,11 @@
 """Hold-outs: who was left out of a step on purpose. Without them nobody could tell what a step is worth."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 
 import sqlalchemy as sa
 
-from cobranca.ledger.tables import holdouts, insert_into
+from cobranca.ledger.tables import counts_from, holdouts, insert_into
 from cobranca.manifest import Manifest
 
 _CHUNK = 1000
@@ -14,25 +15,39 @@ _COLUMNS = ("business_date", "customer_key", "episode_key", "step", "step_offset
 def record_holdouts(engine: sa.Engine, batch: Manifest) -> int:
     """Keep the hold-outs that an approved batch decided; returns how many are new.
 
-    One row for each debt and step, the first time counts: a rerun adds nothing and nothing is ever changed.
+    One row for each debt, due date and step, the first time counts: a rerun adds nothing and nothing is ever changed.
     """
     import duckdb
 
     with duckdb.connect(config={"threads": 1}) as connection, engine.begin() as ledger:
         found = connection.execute(
-            f"select {', '.join(_COLUMNS)} from read_parquet(?)"
+            f"select {', '.join(_COLUMNS)}, days_past_due from read_parquet(?)"
             " where reason = 'holdout' and receivable_key = episode_key order by receivable_key",
             [str(batch.path("fct_decisions.parquet"))],
         )
         before = _count(ledger, batch.business_date)
         insert = _insert_new(ledger)
         while rows := found.fetchmany(_CHUNK):
-            ledger.execute(insert, [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
+            ledger.execute(insert, [_holdout(row) for row in rows])
         return _count(ledger, batch.business_date) - before
 
 
+def _holdout(row: Sequence) -> dict:
+    *values, days_past_due = row
+    holdout = dict(zip(_COLUMNS, values, strict=True))
+    effective_due_date = holdout["business_date"] - timedelta(days=days_past_due)
+    return holdout | {"counts_from": counts_from(effective_due_date, holdout["step_offset"])}
+
+
 def _insert_new(connection: sa.Connection) -> sa.Insert:
-    return insert_into(connection, holdouts).on_conflict_do_nothing(index_elements=[holdouts.c.episode_key, holdouts.c.step])
+    new = {name: sa.bindparam(name, type_=holdouts.c[name].type) for name in _COLUMNS}
+    held_out_before = sa.exists().where(
+        holdouts.c.episode_key == new["episode_key"],
+        holdouts.c.step == new["step"],
+        holdouts.c.business_date >= sa.bindparam("counts_from", type_=sa.Date),
+    )
+    rows = sa.select(*new.values()).where(~held_out_before)
+    return insert_into(connection, holdouts).from_select(_COLUMNS, rows).on_conflict_do_nothing()
 
 
 def _count(connection: sa.Connection, business_date: date) -> int:

@@ -10,7 +10,8 @@ any other. A test holds the triggers equal to this module; who needs another way
 - ``rejected``: certainly not accepted, and trying again would not help
 - ``unknown``: it may or may not have been accepted: never sent again
 - ``delivered``: the provider reported the mailbox's acceptance
-- ``bounced``: the mailbox refused it, or the provider gave it up
+- ``undelivered``: it did not arrive, and the address is not known to be at fault: tried again on a later date
+- ``bounced``: the address does not take messages
 - ``complained``: the payer called it unwanted after it had arrived
 - ``suppressed``: this step was already done for this debt
 - ``cancelled_paid``: a payment came in after the plan was made
@@ -20,8 +21,8 @@ any other. A test holds the triggers equal to this module; who needs another way
 """
 
 CONTACT_STATES = (
-    "planned", "claimed", "sending", "sent", "rejected", "unknown", "delivered", "bounced", "complained",
-    "suppressed", "cancelled_paid", "cancelled", "superseded", "expired",
+    "planned", "claimed", "sending", "sent", "rejected", "unknown", "delivered", "undelivered", "bounced",
+    "complained", "suppressed", "cancelled_paid", "cancelled", "superseded", "expired",
 )  # fmt: skip
 
 # A step counts as taken for a debt while a contact is in one of these: no second contact may enter them.
@@ -29,7 +30,7 @@ ENGAGED_STATES = ("claimed", "sending", "sent", "unknown", "delivered", "complai
 
 # What the provider tells afterwards, from least to most: a later report moves a contact forward only, so that reports
 # which come twice or in another order end in the same state.
-REPORTED_STATES = ("sent", "delivered", "bounced", "complained")
+REPORTED_STATES = ("sent", "delivered", "undelivered", "bounced", "complained")
 
 # Who may move a contact from where to where. Staying in a state (with another reason) is always allowed.
 PLANNER = {"planned": ("superseded", "expired", "suppressed"), "superseded": ("planned",)}

@@ -6,6 +6,7 @@ when a customer's data are erased. Times are UTC by the database's clock.
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -14,6 +15,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from cobranca.ledger.states import CONTACT_STATES, ENGAGED_STATES
+
+# Before all days on which anybody was contacted.
+ALWAYS = date(1900, 1, 1)
 
 
 class Exact(sa.types.TypeDecorator):
@@ -107,6 +111,15 @@ def _one_of_postgresql(element, compiler, **kwargs):
     return f"{column} = any({keys})"
 
 
+def counts_from(effective_due_date: date, step_offset: int) -> date:
+    """The first day on which a contact counts as a step of a debt that is due on a day.
+
+    What was said before it was about an earlier due date: an overdue step is taken after the due date, any other on its own
+    day at the soonest. int_episodes__contacted reads what was done by the same rule.
+    """
+    return effective_due_date + timedelta(days=1 if step_offset > 0 else step_offset)
+
+
 def insert_into(connection: sa.Connection, table: sa.Table):
     """An insert that can say what happens when the key is there already; SQLAlchemy has it only per database."""
     return {"postgresql": postgresql, "sqlite": sqlite}[connection.dialect.name].insert(table)
@@ -174,6 +187,11 @@ contacts = sa.Table(
     # Only where messages are handed over beforehand: the provider's batch, and when it lets it leave.
     sa.Column("scheduled_batch", sa.String(100)),
     sa.Column("scheduled_for", sa.DateTime),
+    # The first day on which a contact counts as this step of the debt (:func:`counts_from`), so that a step may be taken once
+    # for each due date; the first of all days where no due date is known.
+    sa.Column("counts_from", sa.Date, nullable=False, server_default=str(ALWAYS)),
+    # Of the address that the message went to: enough to see that the payer's is another by now, see addresses.py.
+    sa.Column("address_mark", sa.String(4)),
     sa.Column("created_at", sa.DateTime, nullable=False, server_default=utc_now()),
     sa.Column("updated_at", sa.DateTime, nullable=False, server_default=utc_now(), onupdate=utc_now()),
     sa.CheckConstraint("state in ({})".format(", ".join(f"'{s}'" for s in CONTACT_STATES)), name="state"),
@@ -187,6 +205,7 @@ sa.Index(
     contacts.c.episode_key,
     contacts.c.step,
     contacts.c.channel,
+    contacts.c.counts_from,
     unique=True,
     sqlite_where=_engaged,
     postgresql_where=_engaged,
@@ -262,7 +281,7 @@ agreements = sa.Table(
     sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 
-# Steps left out on purpose, once for each debt and step. Triggers refuse every change.
+# Steps left out on purpose, once for each debt, due date and step. Triggers refuse every change.
 holdouts = sa.Table(
     "holdouts",
     metadata,
@@ -270,7 +289,7 @@ holdouts = sa.Table(
     sa.Column("step", sa.String(64), primary_key=True),
     sa.Column("step_offset", sa.Integer, nullable=False),
     sa.Column("channel", sa.String(16), nullable=False),
-    sa.Column("business_date", sa.Date, nullable=False, index=True),
+    sa.Column("business_date", sa.Date, primary_key=True, index=True),
     sa.Column("customer_key", sa.String(64), nullable=False),
     sa.Column("policy_version", sa.String(64), nullable=False),
     sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),

@@ -8,7 +8,7 @@ from cobranca.manifest import Manifest, read_manifest
 from cobranca.outbound import read_batch
 from cobranca.settings import Settings
 
-SENT = ("sent", "delivered", "bounced")
+SENT = ("sent", "delivered", "undelivered", "bounced")
 
 
 def messages_sent(settings: Settings, business_date: date) -> int:

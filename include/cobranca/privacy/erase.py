@@ -373,8 +373,8 @@ def _amend_landing(root: Path, payer: Payer, sources: Sequence[str]) -> None:
 
 def _remember(settings: Settings, erasure: Erasure, by: str, reason: str, business_date: date) -> None:
     """In one transaction: whose data were erased, that they are not written to, and at which addresses nobody is."""
-    from cobranca.events.suppressions import digest
     from cobranca.ledger import open_ledger
+    from cobranca.ledger.addresses import digest
     from cobranca.ledger.events import HERE, consent
     from cobranca.ledger.tables import consents, erasures, insert_into, suppressions
 

@@ -26,6 +26,7 @@ class Counts:
     planned: int = 0
     sent: int = 0
     delivered: int = 0
+    undelivered: int = 0
     bounced: int = 0
     complained: int = 0
     rejected: int = 0

@@ -8,8 +8,10 @@ from datetime import date
 from cobranca.errors import PartitionError
 from cobranca.ledger import open_ledger
 from cobranca.ledger.accounts import record_accounts
+from cobranca.ledger.addresses import address_mark
 from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.holdouts import record_holdouts
+from cobranca.ledger.tables import ALWAYS, counts_from
 from cobranca.manifest import Manifest
 from cobranca.privacy.turns import waits_for_erasures
 from cobranca.reminders.counts import Counts, balance
@@ -110,6 +112,7 @@ def _item(item: Item) -> dict:
 
 
 def _contact(message: Message, batch: Manifest) -> dict:
+    due_dates = (item.effective_due_date for item in message.items if item.is_carrier)
     return {
         "message_key": message.message_key,
         "business_date": message.business_date,
@@ -122,4 +125,6 @@ def _contact(message: Message, batch: Manifest) -> dict:
         "template": message.template,
         "policy_version": message.policy_version,
         "requires_approval": bool(message.requires_approval),
+        "counts_from": next((counts_from(due, message.step_offset) for due in due_dates), ALWAYS),
+        "address_mark": address_mark(message.email),
     }

@@ -15,7 +15,7 @@ from cobranca.settings import Settings
 # What a person let pass, as a stage of the ledger's ``runs``: one batch, whatever else is planned for its date later.
 APPROVED = "volume_approved"
 _WAITING = ("planned", "claimed")
-_LEFT = ("sending", "sent", "unknown", "delivered", "bounced", "rejected")
+_LEFT = ("sending", "sent", "unknown", "delivered", "undelivered", "bounced", "rejected")
 
 
 def unusual_volume(settings: Settings, business_date: date) -> str | None:

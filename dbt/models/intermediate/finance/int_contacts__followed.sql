@@ -15,12 +15,12 @@ with contacts as (
     from {{ ref('int_contacts__made') }}
     where
         is_done
-        or state in ('unanswered', 'rejected', 'bounced')
+        or state in ('unanswered', 'rejected', 'undelivered', 'bounced')
 
     union all
 
     select
-        'H-' || holdouts.step || '-' || holdouts.episode_key as contact_key,
+        'H-' || holdouts.held_out_on || '-' || holdouts.step || '-' || holdouts.episode_key as contact_key,
         holdouts.held_out_on as contacted_on,
         coalesce(renamed.customer_key, holdouts.customer_key) as customer_key,
         holdouts.step,
