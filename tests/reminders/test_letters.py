@@ -160,6 +160,7 @@ def test_fifteen_documents_still_fit_into_what_mail_programs_show(settings):
         ("*** NÃO LIGAR *** MARIA", "consumer", "Olá."),
         ("CONSUMIDOR FINAL", "consumer", "Olá."),
         ("12345", "consumer", "Olá."),
+        ("...", "consumer", "Olá."),
         ("  ", "consumer", "Olá."),
         ("Maria\u202eavliS", "consumer", "Olá."),
         ("A" * 101, "consumer", "Olá."),

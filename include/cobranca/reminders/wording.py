@@ -1,5 +1,6 @@
 """The sentences that depend on a letter's receivables: dates, itemised amounts, how charges were computed, one or several."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
@@ -10,6 +11,7 @@ from cobranca.money import format_number
 from cobranca.reminders.messages import Item, Message
 
 _LONGEST_NAME = 100
+_SIGNS, _NUMBERED, _NAME = re.compile(r"[^\w ]"), re.compile(r"\S*\d\S*"), re.compile(r"[^\W\d_](?:[^\W\d_]|[ .'’-])*")
 # Words as _bare() leaves them.
 _COMPANIES = {
     "ltda", "sa", "me", "epp", "eireli", "mei", "cia", "comércio", "comercio", "indústria", "industria", "serviços", "servicos",
@@ -57,15 +59,15 @@ def called(message: Message) -> str | None:
     name = " ".join(message.customer_name.split())
     if not name or len(name) > _LONGEST_NAME or not name.isprintable():
         return None
-    words = name.split(" ")
     carrier = next((item for item in message.items if item.is_carrier), None) or next(iter(message.items), None)
-    plain = {_bare(word) for word in words}
+    plain = set(_bare(name).split())
     if (carrier is not None and carrier.contract_type == "business") or plain & _COMPANIES:
         return name
     # Numbers in a person's name are somebody's notes, or a tax id.
-    words = [word for word in words if not any(sign.isdigit() for sign in word)]
-    if not words or not all(sign.isalpha() or sign in ".'’-" for sign in "".join(words)) or plain & _NOBODY:
+    name = _NUMBERED.sub("", name).strip()
+    if not _NAME.fullmatch(name) or plain & _NOBODY:
         return None
+    words = name.split()
     is_first_name = len(words[0]) > 1 and "." not in words[0] and _bare(words[0]) not in _TITLES
     return _capitalised(words[:1] if carrier is not None and is_first_name else words)
 
@@ -76,9 +78,9 @@ def _capitalised(words: list[str]) -> str:
     return " ".join(word.lower() if place and word.lower() in _BETWEEN_NAMES else word for place, word in enumerate(written))
 
 
-def _bare(word: str) -> str:
-    """``S/A`` → ``sa``."""
-    return "".join(sign for sign in word.lower() if sign.isalnum())
+def _bare(text: str) -> str:
+    """``Exemplo S/A`` → ``exemplo sa``."""
+    return _SIGNS.sub("", text.lower())
 
 
 def section_title(items: tuple[Item, ...]) -> str:
