@@ -2,11 +2,12 @@
 ### send_reminders
 
 **What** Writes tonight's messages into the ledger, asks a person when their number is unusual, waits for the hour at which
-people may be written to, and delivers each message at most once (`COBRANCA_DELIVERY`: `outbox` or `sendgrid`). Then asks
-about the steps that only leave with a person's approval, and delivers those.
+people may be written to, and delivers each message at most once (`COBRANCA_DELIVERY`: `outbox` or `sendgrid`). Beside that
+it asks about the steps that only leave with a person's approval, and delivers those.
 
 **When** As soon as the plan of the date is approved. To real people from the morning on, and again every quarter of an hour
-for whom it was too early, or while sending is paused; the outbox waits for nothing.
+for whom it was too early, whose source was silent, whom the provider's limits held back, or while sending is paused; the
+outbox waits for nothing.
 
 **For whom** The payers.
 
@@ -20,7 +21,7 @@ from airflow.sdk import PartitionedAssetTimetable, chain, dag, task
 from cobranca.orchestration.assets import plan_approved, reminders_sent
 from cobranca.orchestration.dates import tonight
 from cobranca.orchestration.defaults import DEFAULT_ARGS
-from cobranca.orchestration.sending import COMES_BACK, VOLUME_QUESTION, ask, deliver_tonight
+from cobranca.orchestration.sending import COMES_BACK, VOLUME_QUESTION, approve_steps, ask, deliver_tonight, steps_question
 
 
 @dag(
@@ -53,27 +54,22 @@ def send_reminders():
 
         return is_open(tonight().settings, tonight().business_date)
 
-    @task.short_circuit
-    def check_approvals() -> str | None:
-        from cobranca.reminders.control import steps_to_approve
-
-        return steps_to_approve(tonight().settings, tonight().business_date)
-
-    @task
-    def approve_steps(answer: dict) -> int:
-        from cobranca.reminders.control import approve
-
-        return approve(tonight().settings, tonight().business_date, by=answer["responded_by_user"]["name"])
-
     reason, wait = check_volume(), wait_for_the_hour()
-    ask_a_person = ask(VOLUME_QUESTION, "Send the reminders of {{ partition_key }}?", "check_volume")
-    ask_about_steps = ask("ask_about_steps", "Send the steps of {{ partition_key }} that ask for it?", "check_approvals")
+    ask_a_person = ask(
+        VOLUME_QUESTION, "Send the reminders of {{ partition_key }}?", "{{ ti.xcom_pull(task_ids='check_volume') }}"
+    )
+    check_approvals = task.short_circuit(task_id="check_approvals")(steps_question)()
+    ask_about_steps = ask(
+        "ask_about_steps",
+        "Send the steps of {{ partition_key }} that ask for it?",
+        "{{ ti.xcom_pull(task_ids='check_approvals')['text'] }}",
+    )
+    approve = task(approve_steps)(ask_about_steps.output, check_approvals)
     deliver = task.sensor(task_id="deliver", outlets=[reminders_sent], **COMES_BACK)(deliver_tonight)()
     deliver_approved = task.sensor(task_id="deliver_approved", **COMES_BACK)(deliver_tonight)()
     chain(plan(), reason, is_unusual(reason), [ask_a_person, wait])
-    chain(
-        ask_a_person, wait, deliver, check_approvals(), ask_about_steps, approve_steps(ask_about_steps.output), deliver_approved
-    )
+    chain(ask_a_person, wait, deliver)
+    chain(wait, check_approvals, ask_about_steps, approve, deliver_approved)
 
 
 send_reminders()

@@ -12,8 +12,8 @@ from cobranca.settings import PROJECT_ROOT
 
 FILES = sorted((PROJECT_ROOT / "dags").glob("*.py"))
 LAYERS = ["staging", "intermediate", "marts", "finance", "outbound"]
-# What follows the night's delivery: a person may let more of it leave.
-APPROVAL = ["check_approvals", "ask_about_steps", "approve_steps", "deliver_approved"]
+# What goes on beside the night's delivery: a person may let more of it leave.
+APPROVAL = ["check_approvals", "ask_about_steps", "approve_steps"]
 QUESTIONS = ("ask_a_person", "ask_about_steps")
 # dag: (waits for, tasks in the order of the flow, task with the outlet, its asset)
 NIGHT = {
@@ -32,7 +32,7 @@ NIGHT = {
     ),
     "send_reminders": (
         {"plan_approved"},
-        ["plan", "check_volume", "is_unusual", "ask_a_person", "wait_for_the_hour", "deliver", *APPROVAL],
+        ["plan", "check_volume", "is_unusual", "ask_a_person", "wait_for_the_hour", *APPROVAL, "deliver", "deliver_approved"],
         "deliver",
         "reminders_sent",
     ),
@@ -65,8 +65,7 @@ def test_a_dag_waits_for_its_assets_and_wakes_the_next(dags, name):
     outlets = {task.task_id: [outlet.name for outlet in task.outlets] for task in dag.tasks if task.outlets}
     assert outlets == ({checking: [asset]} if checking else {})
     if checking:
-        follows = set(APPROVAL[:1]) if name == "send_reminders" else set()
-        assert dag.get_task(checking).downstream_task_ids == follows, "the outlet belongs to the last task"
+        assert not dag.get_task(checking).downstream_task_ids, "the outlet belongs to the last task"
 
 
 def _names(condition) -> list[str]:
@@ -190,7 +189,17 @@ def test_a_rejected_approval_sends_nothing_and_a_usual_night_asks_nobody(dags):
         assert asks.response_timeout < timedelta(days=1), "nor may it keep the next night waiting"
     for delivery in ("deliver", "deliver_approved"):
         assert (dag.get_task(delivery).mode, dag.get_task(delivery).pool) == ("reschedule", "sendgrid")
-    assert dag.get_task("check_approvals").downstream_task_ids == {"ask_about_steps"}
+    assert dag.get_task("check_approvals").downstream_task_ids == {"ask_about_steps", "approve_steps"}
+    # Asked at once: what waits for its hour, or for its source, must not keep the question waiting.
+    assert dag.get_task("check_approvals").upstream_task_ids == {"wait_for_the_hour"}
+
+
+@pytest.mark.parametrize(("options", "name"), [(["Approve"], "gerente"), (["Reject"], None), ([], None)])
+def test_only_a_yes_is_an_approval(options, name):
+    from cobranca.orchestration.sending import approver
+
+    assert approver({"chosen_options": options, "responded_by_user": {"name": "gerente", "id": "1"}}) == name
+    assert approver(None) is None
 
 
 @pytest.mark.parametrize("name", NIGHT)

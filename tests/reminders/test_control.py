@@ -56,7 +56,7 @@ def night(settings):
 def test_the_question_names_the_steps_and_their_numbers(night):
     assert steps_to_approve(night, TONIGHT) is None
     plan(night, TONIGHT)
-    question = steps_to_approve(night, TONIGHT)
+    question = steps_to_approve(night, TONIGHT).text
     assert "18/11/2026" in question and "d+65 (2)" in question and "d+125 (1)" in question
 
 
@@ -85,6 +85,15 @@ def test_an_approval_does_not_outlive_another_plan(night):
     publish_plan(night, [message(n, step="d+65", requires_approval=True) for n in (2, 3, 5)])
     assert deliver(night, TONIGHT).held == 3
     assert steps_to_approve(night, TONIGHT + timedelta(days=1)) is None
+
+
+def test_an_answer_is_about_the_plan_that_was_asked_about(night):
+    plan(night, TONIGHT)
+    question = steps_to_approve(night, TONIGHT)
+    publish_plan(night, [message(n, step="d+65", requires_approval=True) for n in range(20)])
+    plan(night, TONIGHT)
+    assert approve(night, TONIGHT, "Ana", batch_id=question.batch_id) == 0
+    assert approve(night, TONIGHT, "Ana") == 20
 
 
 def test_an_unusual_number_of_messages_leaves_only_with_a_persons_word_for_that_very_plan(settings):

@@ -1,6 +1,7 @@
 """Planning and delivery to the outbox, on small approved plans."""
 
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -11,20 +12,21 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from cobranca.errors import ConfigError, DeliveryHalted, PartitionError
+from cobranca.errors import ConfigError, DeliveryHalted, DeliveryRefused, PartitionError, SourceError
 from cobranca.ledger import open_ledger
-from cobranca.ledger.contacts import ALREADY_WRITTEN_TODAY, ContactLedger, PlanConflict
+from cobranca.ledger.contacts import ALREADY_WRITTEN_TODAY, NO_HOUR_LEFT, ContactLedger, PlanConflict
 from cobranca.ledger.feedback import publish_feedback
 from cobranca.ledger.tables import agreements, contact_items, contacts, outcomes, promises
 from cobranca.outbound import read_batch
 from cobranca.quality.verdict import Check, Verdict, write_verdict
 from cobranca.reminders import deliver, plan
 from cobranca.reminders.channels import Outcome
+from cobranca.reminders.control import approve
 from cobranca.reminders.counts import Unbalanced, balance
-from cobranca.reminders.delivery import DeliveryRefused, open_channel
+from cobranca.reminders.delivery import open_channel
 from cobranca.reminders.last_look import HOLDS_UNREADABLE, TOO_SLOW, LastLook, Seen
 from cobranca.reminders.messages import FILE, PlanFile
-from cobranca.reminders.sender import AHEAD
+from cobranca.reminders.sender import AHEAD, NOT_BEGUN
 from reminders.plans import TONIGHT, as_planned, item, judge, message, noon, publish_plan
 
 TOMORROW = TONIGHT + timedelta(days=1)
@@ -49,10 +51,11 @@ def ledger(settings):
     engine.dispose()
 
 
-def states(ledger: ContactLedger) -> dict[str, tuple[str, str | None]]:
-    """State and reason by customer number and date."""
+def states(ledger: ContactLedger, channel: str | None = None) -> dict[tuple[int, date], tuple[str, str | None]]:
+    """State and reason by customer number and date, by every channel or one."""
+    query = sa.select(contacts)
     with ledger.engine.connect() as connection:
-        rows = connection.execute(sa.select(contacts)).all()
+        rows = connection.execute(query if channel is None else query.where(contacts.c.channel == channel)).all()
     return {(int(row.customer_key[1:], 16), row.business_date): (row.state, row.state_reason) for row in rows}
 
 
@@ -350,7 +353,7 @@ def test_a_step_that_asks_for_approval_waits_for_a_person(settings, ledger):
     counts = deliver(settings, TONIGHT)
     assert (counts.held, counts.sent) == (1, 1)
     assert states(ledger)[1, TONIGHT] == ("planned", "aguarda aprovação de uma pessoa")
-    assert ledger.approve(TONIGHT, "gerente") == 1
+    assert approve(settings, TONIGHT, "gerente") == 1
     assert deliver(settings, TONIGHT).sent == 2
 
 
@@ -379,7 +382,6 @@ def test_a_past_date_never_reaches_people(settings, ledger, today, state):
 def test_each_message_waits_for_the_hour_where_its_payer_lives(settings, ledger):
     publish_plan(settings, [message(1, state="SP"), message(2, state="AC"), message(3, state=None)])
     channel = Recorder()
-    hour = lambda h: lambda: datetime(2026, 11, 18, h, 30, tzinfo=ZoneInfo("America/Sao_Paulo"))  # noqa: E731
     counts = deliver(settings, TONIGHT, clock=hour(8), channel=channel)
     assert (counts.sent, counts.held, counts.waits) == (2, 1, 1)
     assert states(ledger)[2, TONIGHT] == ("planned", "fora do horário permitido onde o cliente mora")
@@ -389,10 +391,140 @@ def test_each_message_waits_for_the_hour_where_its_payer_lives(settings, ledger)
 
 def test_a_night_that_goes_on_past_midnight_stops(settings, ledger):
     publish_plan(settings, [message(n) for n in range(6)])
-    channel, hours = Recorder(), iter([12, 12, 12])
-    clock = lambda: datetime(2026, 11, 18 if next(hours, None) else 19, 12, tzinfo=ZoneInfo("America/Sao_Paulo"))  # noqa: E731
-    counts = deliver(settings, TONIGHT, clock=clock, channel=channel)
-    assert (counts.sent, counts.held) == (2, 4)
+    channel, now = Recorder(), [noon(TONIGHT)()]
+    channel.threads = 1
+
+    def send(letter):
+        now.append(now[-1] + timedelta(hours=6.5))
+        return Outcome("sent", provider_message_id="1")
+
+    channel.send = send
+    counts = deliver(settings, TONIGHT, clock=lambda: now[-1], channel=channel)
+    assert 2 <= counts.sent <= 2 + AHEAD and counts.held == 6 - counts.sent and counts.waits == 0
+
+
+def hour(at: int, minute: int = 30):
+    return lambda: datetime(2026, 11, 18, at, minute, tzinfo=ZoneInfo("America/Sao_Paulo"))
+
+
+def test_whose_hours_are_over_keeps_nobody_waiting(settings, ledger):
+    publish_plan(settings, [message(1, channel="whatsapp", state="CE"), message(2, requires_approval=True)])
+    counts = deliver(settings, TONIGHT, clock=hour(18), channel=Recorder())
+    assert (counts.held, counts.waits) == (2, 0)
+    assert states(ledger)[1, TONIGHT] == ("planned", NO_HOUR_LEFT)
+
+
+def test_the_hour_that_ends_within_a_claim_ends_it(settings, ledger):
+    publish_plan(settings, [message(n) for n in range(60)])
+    channel, now, late = Recorder(), [hour(19, 59)()], []
+    channel.threads = 1
+
+    def send(letter):
+        late.append(now[0].hour >= 20)
+        now[0] += timedelta(seconds=14)
+        return Outcome("sent", provider_message_id="1")
+
+    channel.send = send
+    counts = deliver(settings, TONIGHT, clock=lambda: now[0], channel=channel)
+    assert sum(late) <= AHEAD
+    assert counts.sent == len(late) < 10 and counts.waits == 0
+
+
+def test_what_a_silent_source_holds_is_tried_again_the_same_day(settings, ledger, monkeypatch):
+    publish_plan(settings, [message(n) for n in range(5)])
+
+    def silent(*_):
+        raise SourceError("erp is restarting")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cobranca.landing.standing_now", silent)
+        counts = deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=Recorder())
+        assert (counts.held, counts.waits) == (5, 5)
+    assert deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=Recorder()).sent == 5
+
+
+def test_what_the_providers_limit_holds_says_so_and_is_tried_again_the_same_day(settings, ledger):
+    publish_plan(settings, [message(n) for n in range(60)])
+    channel = Recorder()
+    channel.send = lambda letter: Outcome("retry", "limite de envio do provedor", wait_seconds=400)
+    counts = deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel, claim_size=20)
+    assert (counts.held, counts.waits) == (60, 60)
+    assert set(states(ledger).values()) <= {("planned", reason) for reason in ("limite de envio do provedor", NOT_BEGUN.reason)}
+    counts = deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=Recorder())
+    assert (counts.sent, counts.waits) == (60, 0)
+    assert set(states(ledger).values()) == {("sent", None)}
+
+
+def test_a_limit_that_ended_long_ago_by_the_providers_word_is_not_hammered(settings, ledger):
+    publish_plan(settings, [message(1)])
+    channel, asked = Recorder(), []
+    channel.threads = 1
+
+    def send(letter):
+        asked.append(letter)
+        return Outcome("retry", "limite de envio do provedor", wait_seconds=0)
+
+    channel.send = send
+    deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel, patience_seconds=1)
+    assert 2 <= len(asked) <= 6
+
+
+def test_a_provider_that_refuses_one_message_after_the_other_is_not_asked_to_the_end(settings, ledger):
+    publish_plan(settings, [message(n) for n in range(100)])
+    channel = Recorder()
+    channel.send = lambda letter: Outcome("rejected", "recusada pelo provedor (HTTP 400)")
+    with pytest.raises(DeliveryHalted, match="uma mensagem após a outra"):
+        deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel)
+    found = Counter(state for state, _ in states(ledger).values())
+    assert found["planned"] >= 50 and found["rejected"] + found["planned"] == 100
+
+
+def test_a_date_in_the_future_takes_nothing_from_today(settings, ledger):
+    publish_plan(settings, [message(n) for n in range(3)])
+    plan(settings, TONIGHT)
+    publish_plan(settings, [message(9, night=TOMORROW)], night=TOMORROW)
+    with pytest.raises(DeliveryRefused):
+        deliver(settings, TOMORROW, clock=noon(TONIGHT), channel=Recorder())
+    with pytest.raises(DeliveryRefused):
+        plan(replace(settings, delivery="sendgrid"), TOMORROW, clock=noon(TONIGHT))
+    assert deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=Recorder()).sent == 3
+
+
+def test_what_a_dead_worker_had_claimed_yesterday_ends_nothing_of_today(settings, ledger):
+    batch = publish_plan(settings, [message(1)])
+    plan(settings, TONIGHT)
+    assert ledger.claim(TONIGHT, batch.batch_id, "dead", limit=9, after="", lease_seconds=0.05)
+    time.sleep(0.1)
+    publish_plan(settings, [message(1, [item("R00001", days=2, night=TOMORROW)], night=TOMORROW)], night=TOMORROW)
+    plan(settings, TOMORROW)
+    assert states(ledger)[1, TONIGHT][0] == "expired"
+    assert deliver(settings, TOMORROW, clock=noon(TOMORROW), channel=Recorder()).sent == 1
+
+
+def test_another_plan_of_a_date_over_another_channel_writes_to_nobody_again(settings, ledger):
+    publish_plan(settings, [message(1)])
+    channel = Recorder()
+    deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel)
+    publish_plan(settings, [message(1, channel="sms"), message(2, channel="sms")])
+    deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel)
+    assert len(channel.letters) == 2
+    found = states(ledger, channel="sms")
+    assert found == {(1, TONIGHT): ("suppressed", ALREADY_WRITTEN_TODAY), (2, TONIGHT): ("sent", None)}
+
+
+@pytest.mark.parametrize(
+    ("channel", "code", "state"),
+    [("sms", "NUMERO_ERRADO", "cancelled"), ("sms", "NAO_LIGAR", "cancelled"), ("email", "NUMERO_ERRADO", "sent"),
+     ("email", "NAO_LIGAR", "sent"), ("email", "FALECIDO", "cancelled"), ("sms", "FALECIDO", "cancelled")],
+)  # fmt: skip
+def test_what_an_agent_heard_about_the_telephone_stops_what_goes_to_it(settings, ledger, channel, code, state):
+    publish_plan(settings, [message(1, channel=channel)])
+    publish_feedback(settings, TONIGHT)
+    heard = {"outcome_id": "o1", "contacted_on": TONIGHT, "customer_key": f"C{1:020x}", "agent_id": "a", "code": code}
+    with ledger.engine.begin() as connection:
+        connection.execute(outcomes.insert(), heard)
+    deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=Recorder())
+    assert states(ledger)[1, TONIGHT][0] == state
 
 
 def test_a_message_that_the_ledger_does_not_hold_is_noticed_even_beside_others(settings, ledger, monkeypatch):

@@ -51,6 +51,8 @@ NOT_IN_NEWEST_PLAN = "fora do plano mais recente desta data"
 LATER_DATE_PLANNED = "uma data posterior foi planejada antes do envio"
 WAITS_FOR_APPROVAL = "aguarda aprovação de uma pessoa"
 WAITS_FOR_ITS_HOUR = "fora do horário permitido onde o cliente mora"
+NO_HOUR_LEFT = "hoje não há mais horário permitido onde o cliente mora"
+STALE_PAYMENTS = "pagamentos desatualizados: não se sabe quem já pagou"
 ALREADY_WRITTEN_TODAY = "o cliente já recebeu hoje uma mensagem sobre este título"
 WORKER_LOST = "o processo parou durante o envio; não se sabe se saiu"
 
@@ -214,9 +216,9 @@ class ContactLedger:
             rows = connection.execute(query.group_by(contacts.c.step, contacts.c.step_offset).order_by(contacts.c.step_offset))
             return {step: number for step, number in rows}
 
-    def approve(self, business_date: date, author: str, steps: Sequence[str] | None = None) -> int:
-        """Let the planned contacts that ask for a person's approval be sent; returns how many."""
-        query = contacts.update().where(*_is_unapproved(business_date))
+    def approve(self, business_date: date, batch_id: str, author: str, steps: Sequence[str] | None = None) -> int:
+        """Let the contacts of one plan that ask for a person's approval be sent; returns how many."""
+        query = contacts.update().where(*_is_unapproved(business_date), contacts.c.batch_id == batch_id)
         if steps is not None:
             query = query.where(contacts.c.step.in_(steps))
         with self.engine.begin() as connection:
@@ -419,6 +421,21 @@ class ContactLedger:
             ).rowcount
 
     @_survives_restart
+    def explain(self, business_date: date, batch_id: str, reason: str | None) -> None:
+        """Say why what is planned, and was not even claimed, is held."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                contacts.update()
+                .where(
+                    contacts.c.business_date == business_date,
+                    contacts.c.batch_id == batch_id,
+                    contacts.c.state == "planned",
+                    contacts.c.state_reason.is_(None),
+                )
+                .values(state_reason=reason)
+            )
+
+    @_survives_restart
     def confirm_unknown(self, business_date: date, was_accepted: Callable[[str], bool]) -> int:
         """Turn ``unknown`` into ``sent`` where the channel knows that it accepted the message; returns how many."""
         with self.engine.connect() as connection:
@@ -523,12 +540,16 @@ class ContactLedger:
         return [key for key in keys if key not in found]
 
     @_survives_restart
-    def waiting_for_their_hour(self, business_date: date) -> int:
-        """How many planned contacts of a date wait for nothing but the hour at which they may arrive."""
-        query = sa.select(sa.func.count()).where(
-            contacts.c.business_date == business_date,
+    def still_waiting(self, business_date: date) -> int:
+        """How many contacts of a date may still leave on it without anybody's decision: a later delivery takes those that are
+        planned, and what another worker holds may come back."""
+        may_leave = sa.and_(
             contacts.c.state == "planned",
-            contacts.c.state_reason == WAITS_FOR_ITS_HOUR,
+            sa.or_(~contacts.c.requires_approval, contacts.c.approved_by.is_not(None)),
+            sa.func.coalesce(contacts.c.state_reason, "").not_in((NO_HOUR_LEFT, STALE_PAYMENTS)),
+        )
+        query = sa.select(sa.func.count()).where(
+            contacts.c.business_date == business_date, sa.or_(may_leave, contacts.c.state.in_(WORKED_ON))
         )
         with self.engine.connect() as connection:
             return connection.scalar(query)
@@ -672,9 +693,10 @@ def _has_begun(business_date: date) -> sa.Select:
 
 
 def _asked_today(business_date: date) -> sa.Select:
-    """Contacts of a date with a receivable that another contact of the same date and channel already asks for.
+    """Contacts of a date with a receivable that another contact of the same date already asks for.
 
-    One payer may get another key between two plans of a date (a tax id is corrected, branches are grouped).
+    One payer may get another key between two plans of a date (a tax id is corrected, branches are grouped), or another
+    channel.
     """
     done, theirs, ours, planned = (
         contacts.alias("done"),
@@ -693,6 +715,7 @@ def _asked_today(business_date: date) -> sa.Select:
             done.c.state.in_(ENGAGED_STATES),
             planned.c.business_date == business_date,
             planned.c.state == "planned",
-            planned.c.channel == done.c.channel,
+            # One plan may use two channels on purpose; two plans may not.
+            sa.or_(planned.c.channel == done.c.channel, planned.c.batch_id != done.c.batch_id),
         )
     )

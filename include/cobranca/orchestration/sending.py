@@ -1,5 +1,6 @@
 """How ``send_reminders`` delivers and asks: small steps that need Airflow's own types."""
 
+from dataclasses import asdict
 from datetime import timedelta
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -15,7 +16,7 @@ COMES_BACK = {"poke_interval": 15 * 60, "timeout": 24 * 3600, "mode": "reschedul
 
 
 def deliver_tonight() -> PokeReturnValue:
-    """Send what may leave by now; done when nothing is left that only waits for its hour or for the end of a pause.
+    """Send what may leave by now; done when nothing is left that may still leave on this date without anybody's decision.
 
     A plan that was replaced by an unusually large one since a person was asked is not sent.
     """
@@ -23,19 +24,42 @@ def deliver_tonight() -> PokeReturnValue:
     from cobranca.reminders.control import approve_volume
 
     night, task = tonight(), get_current_context()["ti"]
-    if answer := task.xcom_pull(task_ids=VOLUME_QUESTION):
-        by, batch = answer["responded_by_user"]["name"], task.xcom_pull(task_ids="plan")["batch_id"]
-        approve_volume(night.settings, night.business_date, by, batch)
+    if by := approver(task.xcom_pull(task_ids=VOLUME_QUESTION)):
+        approve_volume(night.settings, night.business_date, by, task.xcom_pull(task_ids="plan")["batch_id"])
     counts = deliver(night.settings, night.business_date)
     return PokeReturnValue(is_done=not counts.waits, xcom_value=counts.as_dict())
 
 
-def ask(task_id: str, subject: str, question_of: str) -> ApprovalOperator:
-    """Ask a person what the task ``question_of`` returned. Without an answer it counts as refused in time for the next night."""
+def approver(answer: dict | None) -> str | None:
+    """Who said yes; ``None`` when nobody was asked, or the answer was no."""
+    if answer is None or answer["chosen_options"] != [ApprovalOperator.APPROVE]:
+        return None
+    return answer["responded_by_user"]["name"]
+
+
+def steps_question() -> dict | None:
+    """What to ask a person about the steps that only leave with approval, and which plan it is about."""
+    from cobranca.reminders.control import steps_to_approve
+
+    night = tonight()
+    question = steps_to_approve(night.settings, night.business_date)
+    return asdict(question) if question else None
+
+
+def approve_steps(answer: dict, question: dict) -> int:
+    """Approve what was asked about, if the answer is yes; returns how many messages."""
+    from cobranca.reminders.control import approve
+
+    night, by = tonight(), approver(answer)
+    return approve(night.settings, night.business_date, by, batch_id=question["batch_id"]) if by else 0
+
+
+def ask(task_id: str, subject: str, question: str) -> ApprovalOperator:
+    """Ask a person a question (a template). Without an answer it counts as refused in time for the next night."""
     return ApprovalOperator(
         task_id=task_id,
         subject=subject,
-        body=f"{{{{ ti.xcom_pull(task_ids='{question_of}') }}}}",
+        body=question,
         defaults=ApprovalOperator.REJECT,
         response_timeout=QUESTION_STANDS_FOR,
         retries=0,

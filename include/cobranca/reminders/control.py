@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 
 from cobranca.errors import ConfigError
@@ -12,20 +13,34 @@ from cobranca.reminders.volume import APPROVED
 from cobranca.settings import Settings
 
 
-def steps_to_approve(settings: Settings, business_date: date) -> str | None:
-    """A question for the person who approves, in Portuguese; ``None`` when no step waits for anybody."""
+@dataclass(frozen=True)
+class Question:
+    """What a person is asked, in Portuguese, and the plan that it is about."""
+
+    text: str
+    batch_id: str
+
+
+def steps_to_approve(settings: Settings, business_date: date) -> Question | None:
+    """A question for the person who approves; ``None`` when no step waits for anybody."""
     with _ledger(settings) as ledger:
-        waiting = ledger.unapproved(business_date)
+        batch_id, waiting = ledger.newest_plan(business_date), ledger.unapproved(business_date)
     if not waiting:
         return None
     steps = ", ".join(f"{step} ({number})" for step, number in waiting.items())
-    return f"Passos de {business_date:%d/%m/%Y} que só saem com aprovação (e quantas mensagens): {steps}. Enviar?"
+    text = f"Passos de {business_date:%d/%m/%Y} que só saem com aprovação (e quantas mensagens): {steps}. Enviar?"
+    return Question(text, batch_id)
 
 
-def approve(settings: Settings, business_date: date, by: str, steps: Sequence[str] | None = None) -> int:
-    """Let the messages of these steps (default: every step) that ask for approval be sent; returns how many.
+def approve(
+    settings: Settings, business_date: date, by: str, steps: Sequence[str] | None = None, batch_id: str | None = None
+) -> int:
+    """Let the messages of these steps (default: every step) of one plan (default: the newest) that ask for approval be sent.
 
-    Nothing is sent here: the next delivery of that date takes them.
+    Nothing is sent here: the next delivery of that date takes them. A later plan of the same date needs an answer of its own.
+
+    Returns:
+        How many.
 
     Raises:
         ConfigError: a step is named of which nothing waits.
@@ -36,7 +51,7 @@ def approve(settings: Settings, business_date: date, by: str, steps: Sequence[st
         if unknown:
             known = ", ".join(waiting) or "none"
             raise ConfigError(f"nothing of step {unknown[0]} waits for approval on {business_date}; steps that wait: {known}.")
-        return ledger.approve(business_date, _name(by), steps)
+        return ledger.approve(business_date, batch_id or ledger.newest_plan(business_date), _name(by), steps)
 
 
 def approve_volume(settings: Settings, business_date: date, by: str, batch_id: str | None = None) -> str:

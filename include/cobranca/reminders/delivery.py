@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from cobranca.connections import get_connection
-from cobranca.errors import DeliveryRefused, PartitionError, VolumeUnusual
+from cobranca.errors import PartitionError, VolumeUnusual
 from cobranca.ledger import open_ledger
-from cobranca.ledger.contacts import ContactLedger
+from cobranca.ledger.contacts import NO_HOUR_LEFT, STALE_PAYMENTS, WAITS_FOR_ITS_HOUR, ContactLedger
 from cobranca.ledger.states import REPORTED_STATES
 from cobranca.policy import Policy, load_policy
 from cobranca.privacy.turns import waits_for_erasures
@@ -19,11 +19,12 @@ from cobranca.reminders.channels.by_channel import ByChannel
 from cobranca.reminders.counts import Counts, balance
 from cobranca.reminders.last_look import LastLook, Seen
 from cobranca.reminders.messages import Message, open_plan
+from cobranca.reminders.mixing import refuse_mixing
 from cobranca.reminders.planning import approved_batch, enter
 from cobranca.reminders.scheduled import ScheduledBatches
 from cobranca.reminders.sender import Sender, Terms
 from cobranca.reminders.volume import unusual_volume
-from cobranca.reminders.window import TIME_ZONE, ReachableHours
+from cobranca.reminders.window import TIME_ZONE, ReachableHours, is_today, now_here
 from cobranca.reminders.workers import Task, processes_for, send_in_processes
 from cobranca.reminders.writing import MessageWriter
 from cobranca.settings import Settings
@@ -31,7 +32,6 @@ from cobranca.settings import Settings
 log = logging.getLogger(__name__)
 
 PAST_DATE = "data de referência passada: só a caixa de saída recebe mensagens atrasadas"
-STALE_PAYMENTS = "pagamentos desatualizados: não se sabe quem já pagou"
 
 
 @waits_for_erasures
@@ -55,20 +55,23 @@ def deliver(
 
     Raises:
         PartitionError: no batch of that date was approved.
-        DeliveryRefused: a real channel and a date in the future.
+        DeliveryRefused: a real channel and a date in the future, or a ledger of the other kind: see :func:`refuse_mixing`.
         VolumeUnusual: a real channel and an unusual number of messages that nobody has approved.
         DeliveryHalted: the provider refuses the credentials.
         Unbalanced: contacts were lost.
     """
-    clock, may_share = clock or _now, channel is None and last_look is None
+    clock, may_share = clock or now_here, channel is None and last_look is None
     channel = channel or open_channel(settings, business_date)
     terms = Terms(lease_seconds, patience_seconds, claim_size, channel.threads)
     try:
+        # Before the ledger hears of the date: planning a later one would expire what today still has to send.
+        is_past = channel.is_real and not is_today(business_date, clock)
         with _Delivery(settings, business_date, channel, clock) as delivery:
             ledger = delivery.ledger
+            refuse_mixing(ledger.engine, is_real=channel.is_real)
             delivery.prepare()
             already, sent = _accepted(ledger.counts(business_date)), 0
-            if channel.is_real and not _is_today(business_date, clock):
+            if is_past:
                 ledger.hold_back(business_date, "expired", PAST_DATE)
             elif _payments_are_stale(settings, business_date):
                 ledger.hold_back(business_date, "planned", STALE_PAYMENTS)
@@ -169,7 +172,7 @@ class _Delivery:
             channel=self._channel,
             last_look=last_look or self._opened.enter_context(LastLook(self._settings, self._date, self.ledger)),
             writer=MessageWriter(self._policy, self._date),
-            may_leave=_hours(self._policy, self._date, self._clock) if real else lambda message: True,
+            why_not_now=_hours(self._policy, self._date, self._clock) if real else lambda message: None,
             scheduled=self._scheduled(),
             terms=terms,
             tell=tell,
@@ -190,7 +193,8 @@ class _Delivery:
             new=sent,
             already=already,
             missing=sum(len(ledger.missing(keys)) for keys in self._plan_file.message_keys()),
-            waits=states.get("planned", 0) if ledger.is_paused() else ledger.waiting_for_their_hour(self._date),
+            # Nobody comes back for the outbox by itself, unless it was paused.
+            waits=ledger.still_waiting(self._date) if self._channel.is_real or ledger.is_paused() else 0,
         )
         ledger.record_run(uuid.uuid4().hex, self._date, "deliver", self.batch.batch_id, counts.as_dict())
         return counts
@@ -202,10 +206,6 @@ class _Delivery:
         if limits.delivery_mode != "scheduled" or not hasattr(mail, "start_batch"):
             return None
         return ScheduledBatches(self.ledger, mail, limits.scheduled_minutes * 60)
-
-
-def _now() -> datetime:
-    return datetime.now(TIME_ZONE)
 
 
 def open_channel(settings: Settings, business_date: date) -> Channel:
@@ -250,23 +250,17 @@ def _accepted(states: dict[str, int]) -> int:
     return sum(states.get(state, 0) for state in REPORTED_STATES)
 
 
-def _hours(policy: Policy, business_date: date, clock: Callable[[], datetime]) -> Callable[[Message], bool]:
+def _hours(policy: Policy, business_date: date, clock: Callable[[], datetime]) -> Callable[[Message], str | None]:
     hours = ReachableHours(policy)
     later = timedelta(minutes=policy.limits.scheduled_minutes if policy.limits.delivery_mode == "scheduled" else 0)
 
-    def may_leave(message: Message) -> bool:
+    def why_not_now(message: Message) -> str | None:
         now = clock() + later
         # A night that goes on past midnight does not go on the next morning: its messages are no longer true then.
-        return now.astimezone(TIME_ZONE).date() == business_date and hours.allow(message.channel, message.state, now)
+        if now.astimezone(TIME_ZONE).date() != business_date:
+            return NO_HOUR_LEFT
+        if hours.allow(message.channel, message.state, now):
+            return None
+        return WAITS_FOR_ITS_HOUR if hours.opens_later(message.channel, message.state, now) else NO_HOUR_LEFT
 
-    return may_leave
-
-
-def _is_today(business_date: date, clock: Callable[[], datetime]) -> bool:
-    today = clock().astimezone(TIME_ZONE).date()
-    if business_date > today:
-        raise DeliveryRefused(
-            f"{business_date} is in the future (today is {today} in São Paulo): nothing was sent. "
-            "Run that date when it comes, or use COBRANCA_DELIVERY=outbox to look at the messages."
-        )
-    return business_date == today
+    return why_not_now

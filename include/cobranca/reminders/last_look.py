@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from cobranca.errors import CobrancaError, ConfigError, PartitionError, SourceError
-from cobranca.reminders.messages import Item, Message
+from cobranca.reminders.messages import Item, Message, Settled
 from cobranca.settings import Settings
 from cobranca.words import REASONS, in_sentence, reason
 
@@ -34,10 +35,13 @@ PAID_MEANWHILE = "pagamento identificado antes do envio"
 GONE = "o título não está mais na fonte"
 UNREADABLE = "um registro do título, do cliente ou de um pagamento não pôde ser lido na fonte"
 CLOSED = "o título foi encerrado na fonte"
+REOPENED = "o título voltou a ficar em aberto na fonte"
 SILENT_SOURCE = "a fonte {source} não respondeu à última consulta"
 UNREADABLE_FILE = "um arquivo da fonte {source} ainda não está completo ou não pôde ser lido na última consulta"
 TOO_SLOW = "a última consulta às fontes demorou demais"
 CHANGED = "valor ou vencimento mudou na fonte depois do plano"
+# What an agent heard that says nothing about e-mail, with its reason.
+_ABOUT_THE_PHONE = {"wrong_number": "o telefone é de outra pessoa", "do_not_call": in_sentence(REASONS["opted_out"])}
 HOLDS_UNREADABLE = "as suspensões (holds.csv) não puderam ser lidas"
 
 
@@ -107,11 +111,11 @@ class LastLook:
         """Sort messages: ready, cancelled for a reason, or held because somebody is silent.
 
         More paid than the plan knew, even in part, cancels: the amounts of the message are no longer true, and the next
-        night decides anew.
+        night decides anew. So does less, where the message is about a debt that was settled.
         """
         wanted = defaultdict(set)
         for message in messages:
-            for item in message.items:
+            for item in message.about:
                 wanted[item.source].add(item.receivable_id)
         silent = dict(self._down)
         standing = {source: self._ask(source, sorted(ids), silent) for source, ids in wanted.items() if source not in silent}
@@ -133,14 +137,15 @@ class LastLook:
         return seen
 
     def _fate(self, message: Message, standing: dict, silent: dict[str, str], heard: dict[str, str]) -> tuple[str, str] | None:
-        if unanswered := sorted({item.source for item in message.items} & silent.keys()):
+        if unanswered := sorted({item.source for item in message.about} & silent.keys()):
             return "planned", silent[unanswered[0]]
-        if message.customer_key in heard:
-            return "cancelled", heard[message.customer_key]
-        now = [(item, standing[item.source][item.receivable_id]) for item in message.items]
+        if told := heard.get((message.customer_key, message.channel == "email")):
+            return "cancelled", told
+        now = [(item, standing[item.source][item.receivable_id]) for item in message.about]
         if any(found.unreadable for _, found in now):
             return "planned", UNREADABLE
-        for check in (_paid, _withdrawn, _forbidden(message.channel)):
+        about_it = (_reopened, _withdrawn) if message.settled else (_paid, _withdrawn, _changed)
+        for check in (*about_it, _forbidden(message.channel)):
             for item, found in now:
                 if fate := check(item, found):
                     return fate
@@ -161,18 +166,20 @@ class LastLook:
             silent[source] = self._down[source] = SILENT_SOURCE.format(source=source)
         return {}
 
-    def _heard(self, customer_keys: set[str]) -> dict[str, str]:
-        """Reasons, by payer, from what agents recorded and the plan did not know yet."""
+    def _heard(self, customer_keys: set[str]) -> dict[tuple[str, bool], str]:
+        """Reasons, by payer and by whether they hold for e-mail too, from what agents recorded and the plan did not know yet."""
         recorded = self._ledger.heard_from(sorted(customer_keys))
         told = [heard for heard in recorded if heard.kind != "outcomes" or heard.code in self._stops]
         if not told:
             return {}
         known = self._known_to_the_plan({heard.event_id for heard in told})
-        return {
-            heard.customer_key: in_sentence(reason(self._stops.get(heard.code, f"hold_{heard.kind.removesuffix('s')}")))
-            for heard in told
-            if heard.event_id not in known
-        }
+        reasons = {}
+        for heard in told:
+            if heard.event_id not in known:
+                effect = self._stops.get(heard.code, heard.kind.removesuffix("s"))
+                for is_email in (False,) if effect in _ABOUT_THE_PHONE else (False, True):
+                    reasons[heard.customer_key, is_email] = _ABOUT_THE_PHONE.get(effect) or in_sentence(reason(f"hold_{effect}"))
+        return reasons
 
     def _known_to_the_plan(self, event_ids: set[str]) -> set[str]:
         """Compared by id, not by time: no two clocks have to agree."""
@@ -197,27 +204,41 @@ def _paid(item: Item, now: "Standing") -> tuple[str, str] | None:
     """The same balance as the plan's: what was paid taken off, or the lower one that the source itself states."""
     if now.gone:
         return None
-    balance = (item.amount if now.amount is None else now.amount) - now.paid
-    if now.open_amount is not None:
-        balance = min(balance, now.open_amount)
+    balance = _balance(item.amount if now.amount is None else now.amount, now)
     return ("cancelled_paid", PAID_MEANWHILE) if balance < item.open_amount and now.amount in (None, item.amount) else None
 
 
-def _withdrawn(item: Item, now: "Standing") -> tuple[str, str] | None:
+def _reopened(item: Settled, now: "Standing") -> tuple[str, str] | None:
+    """Nobody is thanked for a payment that was taken back."""
+    if now.gone or now.amount is None:
+        return None
+    return ("cancelled", REOPENED) if _balance(now.amount, now) > 0 else None
+
+
+def _balance(amount: Decimal, now: "Standing") -> Decimal:
+    balance = amount - now.paid
+    return balance if now.open_amount is None else min(balance, now.open_amount)
+
+
+def _withdrawn(item: Item | Settled, now: "Standing") -> tuple[str, str] | None:
     if now.gone:
         return "cancelled", GONE
     if now.status not in (None, "open"):
         return "cancelled", CLOSED
     if now.disputed:
         return "cancelled", in_sentence(REASONS["hold_dispute"])
+    return None
+
+
+def _changed(item: Item, now: "Standing") -> tuple[str, str] | None:
     told = (("amount", item.amount), ("due_date", item.due_date), ("currency", item.currency))
     if any(getattr(now, name) not in (None, planned) for name, planned in told):
         return "cancelled", CHANGED
     return None
 
 
-def _forbidden(channel: str) -> Callable[[Item, "Standing"], tuple[str, str] | None]:
-    def check(item: Item, now: "Standing") -> tuple[str, str] | None:
+def _forbidden(channel: str) -> Callable[[Item | Settled, "Standing"], tuple[str, str] | None]:
+    def check(item: Item | Settled, now: "Standing") -> tuple[str, str] | None:
         opted_out = now.opt_out_email if channel == "email" else now.opt_out_phone
         for forbids, code in ((now.deceased, "hold_deceased"), (now.legal_hold, "hold_legal"), (opted_out, "opted_out")):
             if forbids:
@@ -237,7 +258,7 @@ class _HoldsFile:
         self._by_target: dict[tuple[str, str, str], Hold] | None = {}
         self._by_payer: dict[str, Hold] = {}
 
-    def on(self, customer_key: str, items: "Sequence[tuple[Item, Standing]]") -> tuple[str, str] | None:
+    def on(self, customer_key: str, items: "Sequence[tuple[Item | Settled, Standing]]") -> tuple[str, str] | None:
         holds = self._now()
         if holds is None:
             return "planned", HOLDS_UNREADABLE
@@ -284,8 +305,7 @@ class _HoldsFile:
 
 
 def _stopping_codes(settings: Settings, business_date: date) -> dict[str, str]:
-    """Outcome codes after which no message leaves tonight, with the reason; a wrong number says nothing about e-mail."""
+    """Outcome codes after which messages do not leave tonight, with their effect."""
     from cobranca.policy import load_policy
 
-    codes = load_policy(settings.config, business_date).outcome_codes
-    return {row.code: f"hold_{row.effect}" for row in codes if row.effect not in ("none", "wrong_number", "do_not_call")}
+    return {row.code: row.effect for row in load_policy(settings.config, business_date).outcome_codes if row.effect != "none"}

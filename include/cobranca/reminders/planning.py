@@ -1,9 +1,9 @@
 """Planning: the approved plan's messages become contacts in the ledger, each exactly once."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime
 
 from cobranca.errors import PartitionError
 from cobranca.ledger import open_ledger
@@ -16,6 +16,7 @@ from cobranca.manifest import Manifest
 from cobranca.privacy.turns import waits_for_erasures
 from cobranca.reminders.counts import Counts, balance
 from cobranca.reminders.messages import COURTESIES, FILE, Item, Message, PlanFile, open_plan
+from cobranca.reminders.window import is_today, now_here
 from cobranca.settings import Settings
 
 DECISIONS = "fct_decisions.parquet"
@@ -24,16 +25,20 @@ Chunk = list[tuple[dict, list[dict]]]
 
 
 @waits_for_erasures
-def plan(settings: Settings, business_date: date) -> Counts:
+def plan(settings: Settings, business_date: date, *, clock: Callable[[], datetime] = now_here) -> Counts:
     """Enter the messages and the hold-outs of the approved batch of ``business_date`` in the ledger.
 
-    Inserts what is absent, so a rerun changes nothing; sends nothing.
+    Inserts what is absent, so a rerun changes nothing; sends nothing. A later date ends what earlier ones have not sent,
+    so where people are really written to no date is planned before it comes.
 
     Raises:
+        DeliveryRefused: messages leave by a real channel, and the date is in the future.
         PartitionError: there is no batch whose own verdict passed.
         PlanConflict: two messages for one customer and channel.
         Unbalanced: the ledger holds fewer contacts than the plan.
     """
+    if settings.delivery != "outbox":
+        is_today(business_date, clock)
     engine = open_ledger(settings.ledger)
     try:
         batch = approved_batch(settings, business_date)
@@ -59,6 +64,8 @@ def approved_batch(settings: Settings, business_date: date) -> Manifest:
 
 def enter(ledger: ContactLedger, batch: Manifest, plan_file: PlanFile) -> Counts:
     """Plan into an open ledger; see :func:`plan`."""
+    # What a dead worker had claimed is not yet done, so it must not end what this plan wants to do.
+    ledger.recover()
     before = sum(ledger.counts(batch.business_date).values())
     if any(entry.name == DECISIONS for entry in batch.files):
         record_holdouts(ledger.engine, batch)

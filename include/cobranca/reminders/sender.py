@@ -6,15 +6,15 @@ import math
 import threading
 import time
 import uuid
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from queue import Empty, SimpleQueue
 
 from cobranca.errors import DeliveryHalted
-from cobranca.ledger.contacts import WAITS_FOR_ITS_HOUR, ContactLedger, Ended
+from cobranca.ledger.contacts import ContactLedger, Ended
 from cobranca.reminders.channels import Channel, Letter, Outcome, Text
 from cobranca.reminders.last_look import FRESH_SECONDS, TOO_SLOW, Seen
 from cobranca.reminders.letters import Unsendable
@@ -24,7 +24,8 @@ from cobranca.reminders.writing import MessageWriter
 
 log = logging.getLogger(__name__)
 
-# So many answers in a row that leave it open whether the message was accepted: better to wait than to doubt everybody.
+# So many answers in a row that leave it open whether the message was accepted: better to wait than to doubt everybody. As
+# many refusals in a row are not about the messages, and each would take its payer off the channel.
 DOUBTS_IN_A_ROW = 20
 # Messages a thread that are committed as sending at a time: one on its way and one that follows it at once.
 AHEAD = 2
@@ -45,7 +46,7 @@ Letters = Iterator[tuple[Letter | Text, float]]
 
 @dataclass(frozen=True)
 class Terms:
-    """How a date is delivered; ``threads`` and ``doubts`` (in a row) are those of one process."""
+    """How a date is delivered; ``threads`` and ``doubts`` (or refusals, in a row) are those of one process."""
 
     lease_seconds: float = 60
     patience_seconds: float = 300
@@ -59,7 +60,8 @@ class Terms:
 class Sender:
     """Sends what is planned of one business date; several may work on it at a time, in one process or in many.
 
-    ``tell`` hears of what it met and how far it is: ``{"setback": Outcome}`` and ``{"sent": number}``.
+    ``why_not_now`` gives the reason for which a message must not leave at this moment. ``tell`` hears of what the sender met
+    and how far it is: ``{"setback": Outcome}`` and ``{"sent": number}``.
     """
 
     def __init__(
@@ -72,21 +74,22 @@ class Sender:
         channel: Channel,
         last_look: Callable[[list[Message]], Seen],
         writer: MessageWriter,
-        may_leave: Callable[[Message], bool],
+        why_not_now: Callable[[Message], str | None],
         scheduled: ScheduledBatches | None,
         terms: Terms,
         tell: Callable[[dict], None] = lambda told: None,
     ):
         self.ledger, self.plan_file, self.channel, self.last_look, self.writer = ledger, plan_file, channel, last_look, writer
-        self.may_leave, self.scheduled, self.terms, self.tell = may_leave, scheduled, terms, tell
+        self.why_not_now, self.scheduled, self.terms, self.tell = why_not_now, scheduled, terms, tell
         self.business_date, self.batch_id = business_date, batch_id
         self.owner = uuid.uuid4().hex
         self.sent = 0
         self._patience = terms.patience_seconds
         self._cursor = ""
         self._renewed = 0.0
-        self._refusals = 0
+        self._setbacks = 0
         self._doubts = 0
+        self._refusals = 0
         self._broken: Exception | None = None
         self._stop = threading.Event()
         self._ending = threading.Event()
@@ -141,6 +144,7 @@ class Sender:
                 )
             if not self._pause(setback):
                 log.error("%s: %s; the rest of %s is held", self.channel.name, setback.reason, self.business_date)
+                self.ledger.explain(self.business_date, self.batch_id, setback.reason)
                 return
 
     def _claim(self) -> list[str]:
@@ -159,7 +163,7 @@ class Sender:
         if self.scheduled:
             self._settle_batch()
         if setback or self._broken or self.ledger.is_paused():
-            self.ledger.release(self.owner, keys)
+            self.ledger.release(self.owner, keys, reason=setback.reason if setback else None)
         if self._broken:
             raise self._broken
         return setback
@@ -173,9 +177,7 @@ class Sender:
     def _looked_at(self, messages: list[Message]) -> Iterator[tuple[Message, float]]:
         """Messages that may leave, each with the moment until which its last look is fresh."""
         fresh = self.terms.fresh_seconds
-        too_early = {message.message_key for message in messages if not self.may_leave(message)}
-        self.ledger.release(self.owner, sorted(too_early), reason=WAITS_FOR_ITS_HOUR)
-        waiting = deque(message for message in messages if message.message_key not in too_early)
+        waiting = deque(self._in_their_hour(messages))
         while waiting:
             looked_at = time.monotonic()
             seen = self.last_look(waiting)
@@ -187,7 +189,19 @@ class Sender:
                 self.ledger.release(self.owner, [message.message_key for message in waiting], reason=TOO_SLOW)
                 return
             while waiting and time.monotonic() - looked_at <= fresh:
-                yield waiting.popleft(), looked_at + fresh
+                # Asked again, because the hour may end before a claim does.
+                for message in self._in_their_hour([waiting.popleft()]):
+                    yield message, looked_at + fresh
+
+    def _in_their_hour(self, messages: Sequence[Message]) -> list[Message]:
+        """Those that may leave at this moment; the others are released, each with its reason."""
+        held = defaultdict(list)
+        for message in messages:
+            held[self.why_not_now(message)].append(message)
+        leaving = held.pop(None, [])
+        for reason, waiting in held.items():
+            self.ledger.release(self.owner, [message.message_key for message in waiting], reason=reason)
+        return leaving
 
     def _letters(self, messages: list[Message]) -> Letters:
         try:
@@ -254,6 +268,8 @@ class Sender:
             return self._setback(outcome)
         if self._doubts >= self.terms.doubts:
             return self._setback(Outcome("retry", "o provedor não confirma o que recebe", wait_seconds=math.inf))
+        if self._refusals >= self.terms.doubts:
+            return self._setback(Outcome("halt", "o provedor recusa uma mensagem após a outra"))
         return None
 
     def _setback(self, outcome: Outcome) -> Outcome:
@@ -290,9 +306,10 @@ class Sender:
     def _ended(self, key: str, outcome: Outcome) -> Ended:
         if outcome not in (NOT_BEGUN, TOO_OLD):
             self._doubts = self._doubts + 1 if outcome.result == "unknown" else 0
+            self._refusals = self._refusals + 1 if outcome.result == "rejected" else 0
         if outcome.result == "sent":
             self.sent += not outcome.scheduled
-            self._refusals = 0
+            self._setbacks = 0
         # A retry or a halt is certain not to have been accepted, so the contact may be planned again.
         state = "planned" if outcome.result in ("retry", "halt") else outcome.result
         return Ended(key, state, outcome.reason, outcome.provider_message_id)
@@ -303,10 +320,10 @@ class Sender:
             self._renewed = time.monotonic()
 
     def _pause(self, setback: Outcome) -> bool:
-        """Wait as the provider asks, or ever longer; ``False`` when patience would run out."""
-        self._refusals += 1
-        seconds = setback.wait_seconds if setback.wait_seconds is not None else min(30.0, 0.25 * 2**self._refusals)
-        seconds = max(seconds, 0.05)
+        """Wait as the provider asks, but ever longer if that does not help; ``False`` when patience would run out."""
+        self._setbacks += 1
+        asked, at_least = (0.25, 0.25) if setback.wait_seconds is None else (setback.wait_seconds, 0.025)
+        seconds = max(asked, min(30.0, at_least * 2**self._setbacks))
         if seconds > self._patience:
             return False
         self._patience -= seconds

@@ -1,9 +1,11 @@
 """At which hours messages may reach real people: by the channel, the payer's state and the kind of day."""
 
+from collections.abc import Callable
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 from cobranca.calendar import NATIONAL, bank_holidays
+from cobranca.errors import DeliveryRefused
 from cobranca.policy import Policy, load_policy
 from cobranca.settings import Settings
 
@@ -56,12 +58,21 @@ class ReachableHours:
 
         The hour is the one on the wall where the person lives. Never on Sundays, holidays and the company's days of rest.
         """
+        here, window = self._here(channel, state, now)
+        return window is not None and window[0] <= here.time() < window[1]
+
+    def opens_later(self, channel: str, state: str | None, now: datetime) -> bool:
+        """Whether that hour is still to come on the same day."""
+        here, window = self._here(channel, state, now)
+        return window is not None and here.time() < window[0]
+
+    def _here(self, channel: str, state: str | None, now: datetime) -> tuple[datetime, tuple[time, time] | None]:
+        """The time on the wall there, and that day's hours."""
         here = now.astimezone(OTHER_ZONES.get(state or "", TIME_ZONE))
         wanted = channel, state, here.date()
         if wanted not in self._windows:
             self._windows[wanted] = self._window(*wanted)
-        window = self._windows[wanted]
-        return window is not None and window[0] <= here.time() < window[1]
+        return here, self._windows[wanted]
 
     def _window(self, channel: str, state: str | None, day: date) -> tuple[time, time] | None:
         if day.weekday() == SUNDAY or day in bank_holidays(day.year) or self._rests(state, day):
@@ -78,3 +89,23 @@ class ReachableHours:
     def _rests(self, state: str | None, day: date) -> bool:
         places = (NATIONAL, state)
         return any(off.place in places and day in off.days(day.year, day.year) for off in self._policy.extra_holidays)
+
+
+def is_today(business_date: date, clock: Callable[[], datetime]) -> bool:
+    """Whether that date is the one on the calendar of São Paulo; otherwise it is past.
+
+    Raises:
+        DeliveryRefused: it is in the future.
+    """
+    today = clock().astimezone(TIME_ZONE).date()
+    if business_date > today:
+        raise DeliveryRefused(
+            f"{business_date} is in the future (today is {today} in São Paulo): nothing was planned or sent. "
+            "Run that date when it comes, or look at the messages with COBRANCA_DELIVERY=outbox and another COBRANCA_LEDGER."
+        )
+    return business_date == today
+
+
+def now_here() -> datetime:
+    """This moment, by the machine's clock."""
+    return datetime.now(TIME_ZONE)

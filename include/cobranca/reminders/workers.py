@@ -33,6 +33,8 @@ MESSAGES_A_PROCESS = 500
 END_SECONDS = 60
 # Twice its lease without a word: others may have taken over what it held, so it must not wake up again.
 SILENT_LEASES = 2
+# Fewer doubts or refusals in a row than this say nothing, however many processes share them.
+FEWEST_DOUBTS = 5
 # Nor is one waited for that has not said its first word by then.
 START_SECONDS = 60
 
@@ -107,7 +109,7 @@ def send_in_processes(
         DeliveryHalted: the provider refuses the credentials.
         WorkerFailed: one of them met an error; the others were ended.
     """
-    share = replace(terms, threads=max(1, terms.threads // number), doubts=max(1, terms.doubts // number))
+    share = replace(terms, threads=max(1, terms.threads // number), doubts=max(FEWEST_DOUBTS, terms.doubts // number))
     task = Task(
         settings=settings,
         business_date=business_date,
