@@ -162,6 +162,10 @@ class Checker:
             assert row["decision"] in ("remind", "call") or row["reason"] in (
                 "carried_by_other",
                 "no_contact_data",
+                "no_email",
+                "invalid_email",
+                "refused_email",
+                "delivery_unknown",
                 "opted_out",
             ), row
 
