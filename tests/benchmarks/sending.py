@@ -201,6 +201,7 @@ def fill(settings: Settings, folder: Path, size: int) -> float:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from cobranca.ledger.accounts import ALIASES
     from cobranca.manifest import FileEntry, draft_folder, publish
     from faults.billing import create_billing
     from reminders.plans import SCHEMA, item, judge, message
@@ -210,15 +211,22 @@ def fill(settings: Settings, folder: Path, size: int) -> float:
     draft = draft_folder(root, "plan")
     # Sorted by message, as the plan of a real night is.
     numbers = sorted(range(size), key=lambda n: message(n, [{"receivable_key": ""}])[0]["message_key"])
-    with pq.ParquetWriter(draft / "out_reminders.parquet", SCHEMA) as writer, sqlite3.connect(folder / "billing.db") as billing:
+    aliases = pa.schema([(name, pa.string()) for name in ("source", "customer_id", "customer_key")])
+    with (
+        pq.ParquetWriter(draft / "out_reminders.parquet", SCHEMA) as reminders,
+        pq.ParquetWriter(draft / ALIASES, aliases) as accounts,
+        sqlite3.connect(folder / "billing.db") as billing,
+    ):
         create_billing(billing)
         for start in range(0, size, 5000):
             chunk = numbers[start : start + 5000]
             rows = [row for n in chunk for row in message(n, [item(f"B{n:06d}", source="billing")])]
-            writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+            reminders.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+            keys = [row["customer_key"] for row in rows]
+            accounts.write_table(pa.table([["billing"] * len(keys), keys, keys], schema=aliases))
             create_billing(billing, rows)
-    entry = FileEntry.of(draft, "out_reminders.parquet", size)
-    judge(settings, publish(root, draft, kind="outbound", business_date=NIGHT, files=[entry]))
+    entries = [FileEntry.of(draft, name, size) for name in ("out_reminders.parquet", ALIASES)]
+    judge(settings, publish(root, draft, kind="outbound", business_date=NIGHT, files=entries))
     return 0.0
 
 
