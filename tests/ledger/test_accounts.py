@@ -98,13 +98,13 @@ def test_what_was_told_under_the_key_of_yesterday_is_heard_today(installation):
         for table, row in told.items():
             connection.execute(table.insert().values(row))
     ledger = ContactLedger(engine)
-    assert {(heard.customer_key, heard.kind, heard.code) for heard in ledger.heard_from([NEW, OTHER])} == {
+    assert {(heard.customer_key, heard.kind, heard.code) for heard in ledger.told_about([NEW, OTHER]).heard} == {
         (NEW, "outcomes", "CONTESTA"),
         (NEW, "promises", None),
         (NEW, "agreements", None),
     }
     assert ledger.opted_out([NEW, OTHER]) == {(NEW, "email")}
-    assert ledger.erased([NEW, OTHER]) == {NEW}
+    assert ledger.told_about([NEW, OTHER]).erased == {NEW}
     engine.dispose()
 
 
@@ -137,7 +137,7 @@ def test_a_key_stands_for_an_account_only_while_it_does(installation):
                     agent_id="ana",
                 )
             )
-    heard = ContactLedger(engine).heard_from([OLD, NEW])
+    heard = ContactLedger(engine).told_about([OLD, NEW]).heard
     engine.dispose()
     assert {(one.customer_key, one.event_id) for one in heard} == {
         (OLD, "yesterday"), (OLD, "late answer"), (OLD, "long after"), (NEW, "yesterday"), (NEW, "late answer"),

@@ -155,7 +155,7 @@ def test_a_message_that_has_not_left_yet_never_leaves(erased):
     settings, key = erased, keys_of(WRITTEN.cpf)[0]
     engine = open_ledger(settings.ledger)
     ledger = ContactLedger(engine)
-    assert ledger.erased([key, "C0"]) == {key} and {(key, "email"), (key, "sms")} <= ledger.opted_out([key])
+    assert ledger.told_about([key, "C0"]).erased == {key} and {(key, "email"), (key, "sms")} <= ledger.opted_out([key])
     message = Message(
         "M1", FIRST, key, "(dados apagados)", None, "email", "d+1", 1, "first_notice", False, "v", "crm:100", None, ()
     )

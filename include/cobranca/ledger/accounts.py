@@ -139,9 +139,8 @@ def with_accounts(table: sa.Table, accounts: Collection[tuple[str, str]]) -> sa.
     return sa.select(table).where(one_of(table.c.customer_id, {customer_id for _, customer_id in accounts}))
 
 
-def _former_keys(connection: sa.Connection, customer_keys: Sequence[str]) -> list[Period]:
-    """Under which other keys these payers' present accounts were known, and when."""
-    payers = present_accounts(connection, customer_keys)
+def _former_keys(connection: sa.Connection, payers: dict[tuple[str, str], set[str]]) -> list[Period]:
+    """Under which other keys these accounts of payers were known, and when."""
     rows = connection.execute(with_accounts(payer_accounts, payers)) if payers else ()
     former = {row.customer_key for row in rows if payers.get((row.source, row.customer_id), set()) - {row.customer_key}}
     if not former:
@@ -167,20 +166,21 @@ def keys_of_only(connection: sa.Connection, accounts: Collection[tuple[str, str]
 
 
 class Whom:
-    """Of some payers, who is meant by what was recorded under a key on a day."""
+    """Of some payers (``asked``), who is meant by what was recorded under a key on a day, and whose each account is."""
 
     def __init__(self, connection: sa.Connection, customer_keys: Sequence[str]):
-        self._asked = set(customer_keys)
+        self.asked = set(customer_keys)
+        self.accounts = present_accounts(connection, customer_keys)
         self._periods = defaultdict(list)
-        for period in _former_keys(connection, customer_keys):
+        for period in _former_keys(connection, self.accounts):
             self._periods[period.former_key].append(period)
 
     @property
     def keys(self) -> list[str]:
         """Every key under which something about these payers may be recorded."""
-        return sorted(self._asked | self._periods.keys())
+        return sorted(self.asked | self._periods.keys())
 
     def of(self, key: str, on: date) -> list[str]:
         """The payers that are meant, each once."""
         found = {period.customer_key for period in self._periods.get(key, ()) if period.from_on <= on <= period.until_on}
-        return sorted(found | ({key} & self._asked))
+        return sorted(found | ({key} & self.asked))

@@ -16,7 +16,7 @@ from functools import wraps
 import sqlalchemy as sa
 
 from cobranca.errors import CobrancaError
-from cobranca.ledger.accounts import Whom, present_accounts, with_accounts
+from cobranca.ledger.accounts import Whom, with_accounts
 from cobranca.ledger.states import (
     CANCELLED_BATCH,
     ENGAGED_STATES,
@@ -94,6 +94,18 @@ class Heard:
     kind: str
     event_id: str
     code: str | None = None
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of some payers: what agents recorded, whenever it was and under whatever key they were known then; payer
+    and channel of those who said last that they do not want to be written to over it; and whose personal data, or those of
+    one of their accounts, were erased.
+    """
+
+    heard: list[Heard]
+    opted_out: set[tuple[str, str]]
+    erased: set[str]
 
 
 def _survives_restart(method: Callable) -> Callable:
@@ -486,43 +498,17 @@ class ContactLedger:
     # Asking
 
     @_survives_restart
-    def heard_from(self, customer_keys: Sequence[str]) -> list[Heard]:
-        """What agents have recorded about these payers, whenever it was and under whatever key they were known then."""
-        found = []
-        days = {outcomes: outcomes.c.contacted_on, promises: promises.c.made_on, agreements: agreements.c.agreed_on}
+    def told_about(self, customer_keys: Sequence[str]) -> Told:
+        """All that was recorded about these payers and may be a reason against writing to them."""
         with self.engine.connect() as connection:
             whom = Whom(connection, customer_keys)
-            for table, day in days.items():
-                key, *_ = table.primary_key.columns
-                code = table.c.code if table is outcomes else sa.null()
-                query = sa.select(table.c.customer_key, day, key, code).where(one_of(table.c.customer_key, whom.keys))
-                for known_as, on, event_id, said in connection.execute(query):
-                    found += [Heard(payer, table.name, event_id, said) for payer in whom.of(known_as, on)]
-        return found
+            return Told(_heard_from(connection, whom), _opted_out(connection, whom), _erased(connection, whom))
 
     @_survives_restart
     def opted_out(self, customer_keys: Sequence[str]) -> set[tuple[str, str]]:
         """Payer and channel of those who said last that they do not want to be written to over it."""
-        newest: dict[tuple[str, str], sa.Row] = {}
         with self.engine.connect() as connection:
-            whom = Whom(connection, customer_keys)
-            query = sa.select(consents.c.customer_key, consents.c.channel, consents.c.is_opted_in, consents.c.given_on)
-            query = query.where(one_of(consents.c.customer_key, whom.keys))
-            # Of two wishes of one moment the one against being written to comes last, and counts.
-            for row in connection.execute(query.order_by(consents.c.given_at, consents.c.is_opted_in.desc())):
-                newest[row.customer_key, row.channel] = row
-        refused = [row for row in newest.values() if not row.is_opted_in]
-        return {(payer, row.channel) for row in refused for payer in whom.of(row.customer_key, row.given_on)}
-
-    @_survives_restart
-    def erased(self, customer_keys: Sequence[str]) -> set[str]:
-        """Those of the payers whose personal data were erased, or those of one of their accounts."""
-        by_key = sa.select(erasures.c.customer_key).where(one_of(erasures.c.customer_key, customer_keys))
-        with self.engine.connect() as connection:
-            payers = present_accounts(connection, customer_keys)
-            rows = connection.execute(with_accounts(erasures, payers)) if payers else ()
-            by_account = [payers.get((row.source, row.customer_id), set()) for row in rows]
-            return set(connection.scalars(by_key)).union(*by_account)
+            return _opted_out(connection, Whom(connection, customer_keys))
 
     @_survives_restart
     def counts(self, business_date: date) -> dict[str, int]:
@@ -600,6 +586,36 @@ class ContactLedger:
         row = {"run_id": run_id, "business_date": business_date, "stage": stage, "batch_id": batch_id, "counts": counts}
         with self.engine.begin() as connection:
             connection.execute(insert_into(connection, runs).on_conflict_do_nothing(), row)
+
+
+def _heard_from(connection: sa.Connection, whom: Whom) -> list[Heard]:
+    found = []
+    days = {outcomes: outcomes.c.contacted_on, promises: promises.c.made_on, agreements: agreements.c.agreed_on}
+    for table, day in days.items():
+        key, *_ = table.primary_key.columns
+        code = table.c.code if table is outcomes else sa.null()
+        query = sa.select(table.c.customer_key, day, key, code).where(one_of(table.c.customer_key, whom.keys))
+        for known_as, on, event_id, said in connection.execute(query):
+            found += [Heard(payer, table.name, event_id, said) for payer in whom.of(known_as, on)]
+    return found
+
+
+def _opted_out(connection: sa.Connection, whom: Whom) -> set[tuple[str, str]]:
+    newest: dict[tuple[str, str], sa.Row] = {}
+    query = sa.select(consents.c.customer_key, consents.c.channel, consents.c.is_opted_in, consents.c.given_on)
+    query = query.where(one_of(consents.c.customer_key, whom.keys))
+    # Of two wishes of one moment the one against being written to comes last, and counts.
+    for row in connection.execute(query.order_by(consents.c.given_at, consents.c.is_opted_in.desc())):
+        newest[row.customer_key, row.channel] = row
+    refused = [row for row in newest.values() if not row.is_opted_in]
+    return {(payer, row.channel) for row in refused for payer in whom.of(row.customer_key, row.given_on)}
+
+
+def _erased(connection: sa.Connection, whom: Whom) -> set[str]:
+    by_key = sa.select(erasures.c.customer_key).where(one_of(erasures.c.customer_key, whom.asked))
+    rows = connection.execute(with_accounts(erasures, whom.accounts)) if whom.accounts else ()
+    by_account = [whom.accounts.get((row.source, row.customer_id), set()) for row in rows]
+    return set(connection.scalars(by_key)).union(*by_account)
 
 
 def _insert(

@@ -21,7 +21,7 @@ from cobranca.words import REASONS, in_sentence, reason
 
 if TYPE_CHECKING:
     from cobranca.landing import Standing
-    from cobranca.ledger.contacts import Heard
+    from cobranca.ledger.contacts import Heard, Told
     from cobranca.policy.model import Hold
 
 log = logging.getLogger(__name__)
@@ -66,11 +66,7 @@ class Seen:
 class HearsAgents(Protocol):
     """What is asked of the ledger."""
 
-    def heard_from(self, customer_keys: Sequence[str]) -> "list[Heard]": ...
-
-    def opted_out(self, customer_keys: Sequence[str]) -> set[tuple[str, str]]: ...
-
-    def erased(self, customer_keys: Sequence[str]) -> set[str]: ...
+    def told_about(self, customer_keys: Sequence[str]) -> "Told": ...
 
 
 class LastLook:
@@ -120,13 +116,13 @@ class LastLook:
         silent = dict(self._down)
         standing = {source: self._ask(source, sorted(ids), silent) for source, ids in wanted.items() if source not in silent}
         payers = {message.customer_key for message in messages}
-        heard, opted_out = self._heard(payers), self._ledger.opted_out(sorted(payers))
-        erased = self._ledger.erased(sorted(payers))
+        told = self._ledger.told_about(sorted(payers))
+        heard = self._heard(told.heard)
         seen = Seen()
         for message in messages:
-            if message.customer_key in erased:
+            if message.customer_key in told.erased:
                 fate = "cancelled", in_sentence(REASONS["hold_erased"])
-            elif (message.customer_key, message.channel) in opted_out:
+            elif (message.customer_key, message.channel) in told.opted_out:
                 fate = "cancelled", in_sentence(REASONS["opted_out"])
             else:
                 fate = self._fate(message, standing, silent, heard)
@@ -166,9 +162,8 @@ class LastLook:
             silent[source] = self._down[source] = SILENT_SOURCE.format(source=source)
         return {}
 
-    def _heard(self, customer_keys: set[str]) -> dict[tuple[str, bool], str]:
+    def _heard(self, recorded: "list[Heard]") -> dict[tuple[str, bool], str]:
         """Reasons, by payer and by whether they hold for e-mail too, from what agents recorded and the plan did not know yet."""
-        recorded = self._ledger.heard_from(sorted(customer_keys))
         told = [heard for heard in recorded if heard.kind != "outcomes" or heard.code in self._stops]
         if not told:
             return {}
