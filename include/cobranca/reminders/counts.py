@@ -15,10 +15,10 @@ class Unbalanced(CobrancaError):
 class Counts:
     """One business date's messages by the state they are in; ``planned`` is their number in the approved plan.
 
-    ``waits`` of those held will go by themselves later in the day: at the hour of their state, or when sending is resumed.
     ``held`` still wait (their source was down, a person has to approve, sending is paused); ``in_progress`` are in the
-    hands of another worker. ``new`` and ``already`` tell this run's own part: what it planned or sent, and what earlier
-    runs had.
+    hands of another worker. ``waits`` of both may still leave on that date without anybody's decision, when they are tried
+    again: at the hour of their state, when the source or the provider answers, when sending is resumed. ``new`` and
+    ``already`` tell this run's own part: what it planned or sent, and what earlier runs had.
     """
 
     business_date: str
