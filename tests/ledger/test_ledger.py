@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from cobranca.errors import ConfigError, LedgerError
 from cobranca.ledger import engine as engine_module
 from cobranca.ledger import open_ledger
-from cobranca.ledger.contacts import ContactLedger, Ended
+from cobranca.ledger.contacts import _PLANNING_LOCK, ContactLedger, Ended
 from cobranca.ledger.engine import migrate
 from cobranca.ledger.events import consent
 from cobranca.ledger.feedback import publish_feedback
@@ -369,3 +369,19 @@ def test_the_feedback_tells_only_what_happened_before_its_date(settings, url):
     assert pq.read_table(feedback.path("contact_items.parquet")).to_pylist()[0]["amount_due"] == Decimal("2.00")
     assert publish_feedback(settings, NIGHT).batch_id == feedback.batch_id
     engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_who_fell_asleep_in_a_transaction_keeps_nobody_waiting(url, monkeypatch):
+    open_ledger(url).dispose()
+    monkeypatch.setattr(engine_module, "IDLE_SECONDS", 0.3)
+    asleep, awake = open_ledger(url), open_ledger(url)
+    plan = [[({**contact(), "requires_approval": False}, [])]]
+    with asleep.connect() as sleeper:
+        sleeper.execute(sa.select(sa.func.pg_advisory_xact_lock(_PLANNING_LOCK)))
+        assert ContactLedger(awake).plan(NIGHT, "b1", plan) == 1
+        with pytest.raises(sa.exc.InternalError, match="idle-in-transaction"):
+            sleeper.execute(sa.select(1))
+        sleeper.invalidate()
+    for engine in (asleep, awake):
+        engine.dispose()

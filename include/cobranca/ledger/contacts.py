@@ -109,7 +109,10 @@ class Told:
 
 
 def _survives_restart(method: Callable) -> Callable:
-    """Repeat a transaction while the database is restarting. Only for methods that give the same result when repeated."""
+    """Repeat a transaction while the database is restarting, or that ended because this process slept within it.
+
+    Only for methods that give the same result when repeated.
+    """
 
     @wraps(method)
     def repeated(self, *args, **kwargs):
@@ -117,7 +120,7 @@ def _survives_restart(method: Callable) -> Callable:
         while True:
             try:
                 return method(self, *args, **kwargs)
-            except (sa.exc.OperationalError, sa.exc.InterfaceError):
+            except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)

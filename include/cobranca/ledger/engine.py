@@ -13,6 +13,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 DIALECTS = ("sqlite", "postgresql")
 # Any constant does; it only has to be the same in every process that migrates this ledger.
 _MIGRATION_LOCK = 0x636F6272
+# A transaction does nothing for this long only if its process was put to sleep or is cut off; others wait for its locks.
+IDLE_SECONDS = 60
 # Alembic keeps its context in module globals.
 _migrating = threading.Lock()
 
@@ -36,7 +38,7 @@ def open_ledger(url: str | sa.URL, **options) -> sa.Engine:
         _tune_postgresql(engine)
     try:
         migrate(engine)
-    except sa.exc.OperationalError as error:
+    except (sa.exc.OperationalError, sa.exc.InternalError) as error:
         engine.dispose()
         raise LedgerError(
             f"COBRANCA_LEDGER ({url.render_as_string(hide_password=True)}) cannot be opened: {_first_line(error)}. "
@@ -108,6 +110,7 @@ def _tune_postgresql(engine: sa.Engine) -> None:
     def _connected(connection, record):
         # Whatever the server's default: a commit that was acknowledged survives its crash.
         connection.execute("set synchronous_commit = on")
+        connection.execute(f"set idle_in_transaction_session_timeout = {round(IDLE_SECONDS * 1000)}")
         connection.commit()
 
 
