@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import selectors
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -102,8 +103,8 @@ class Figures:
 
 def report(machine: Machine, size: int, create_ledger: Callable[[str], str]) -> None:
     print(f"\n{size:,} messages, {THREADS} threads, ledger on PostgreSQL")
-    timed(machine, "fill", size, "")
-    timed(machine, "bodies", size, "")
+    for stage in ("fill", "bodies"):
+        timed(machine, stage, size, f"sqlite:///{machine.folder / 'none.db'}")
     rates = {}
     for stage, number in (("bare", min(size, 10_000)), ("send", size)):
         found = timed(machine, stage, number, create_ledger(stage))
@@ -126,11 +127,12 @@ def timed(machine: Machine, stage: str, size: int, ledger: str) -> Figures:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     peak = Peak(process.pid)
     told = process.stdout.read()
-    if process.wait():
+    failed, mebibytes = process.wait(), peak.end()
+    if failed:
         sys.exit(f"stage {stage} failed")
     after = processor_of(machine.stand_in), processor_of(machine.postgres)
     seconds, own = (float(figure) for figure in told.strip().splitlines()[-1].split())
-    return Figures(seconds, own, after[0] - before[0], after[1] - before[1], peak.end())
+    return Figures(seconds, own, after[0] - before[0], after[1] - before[1], mebibytes)
 
 
 def family(pid: int) -> list[int]:
@@ -187,7 +189,7 @@ class Peak:
 
 
 def run_stage(stage: str, folder: Path, size: int, provider: str, ledger: str, choices: dict) -> None:
-    settings = Settings(PROJECT_ROOT / "include" / "config", folder / "data", "", ledger, "sendgrid", **choices)
+    settings = Settings(folder / "config", folder / "data", "", ledger, "sendgrid", **choices)
     os.environ["AIRFLOW_CONN_BILLING"] = f"sqlite:///{folder / 'billing.db'}"
     os.environ["AIRFLOW_CONN_SENDGRID"] = json.dumps({"conn_type": "http", "host": provider, "password": KEY})
     stages = {"fill": fill, "bodies": write_bodies, "bare": send_bare, "send": send_all, "parts": tell_parts}
@@ -197,16 +199,19 @@ def run_stage(stage: str, folder: Path, size: int, provider: str, ledger: str, c
 
 
 def fill(settings: Settings, folder: Path, size: int) -> float:
-    """An approved plan of one overdue receivable a payer, and the source that it was made from."""
+    """An approved plan of one overdue receivable a payer, the source that it was made from, and the landing between them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from cobranca.landing import land_all
     from cobranca.ledger.accounts import ALIASES
     from cobranca.manifest import FileEntry, draft_folder, publish
     from faults.billing import create_billing
     from reminders.plans import SCHEMA, item, judge, message
 
     settings.data.mkdir(parents=True)
+    shutil.copytree(PROJECT_ROOT / "include" / "config", settings.config)
+    (settings.config / "sources" / "erp.yml").unlink()
     root = settings.folder("outbound", NIGHT)
     draft = draft_folder(root, "plan")
     # Sorted by message, as the plan of a real night is.
@@ -222,9 +227,11 @@ def fill(settings: Settings, folder: Path, size: int) -> float:
             chunk = numbers[start : start + 5000]
             rows = [row for n in chunk for row in message(n, [item(f"B{n:06d}", source="billing")])]
             reminders.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
-            keys = [row["customer_key"] for row in rows]
-            accounts.write_table(pa.table([["billing"] * len(keys), keys, keys], schema=aliases))
+            keys, ids = [row["customer_key"] for row in rows], [f"A{row['receivable_id']}" for row in rows]
+            accounts.write_table(pa.table([["billing"] * len(keys), ids, keys], schema=aliases))
             create_billing(billing, rows)
+    # By it the last look knows that the source keeps its keys as they were landed, so that they need not be trimmed.
+    land_all(settings, NIGHT, "benchmark")
     entries = [FileEntry.of(draft, name, size) for name in ("out_reminders.parquet", ALIASES)]
     judge(settings, publish(root, draft, kind="outbound", business_date=NIGHT, files=entries))
     return 0.0
