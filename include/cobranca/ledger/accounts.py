@@ -11,13 +11,13 @@ from datetime import date, timedelta
 
 import sqlalchemy as sa
 
-from cobranca.ledger.tables import as_rows, insert_into, one_of, payer_accounts, rows_of
+from cobranca.ledger.tables import ALWAYS, as_rows, insert_into, one_of, payer_accounts, rows_of
 from cobranca.manifest import Manifest
 
 ALIASES = "dim_payer_aliases.parquet"
 # An agent may still answer a queue this long after its day, under the key that stood there.
 ANSWERED_FOR = timedelta(days=30)
-ALWAYS, FOREVER = date(1900, 1, 1), date(9999, 12, 31)
+FOREVER = date(9999, 12, 31)
 
 _CHUNK = 5000
 # The files that name payers who are contacted, and the rows of theirs that count.

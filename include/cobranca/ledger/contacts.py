@@ -69,6 +69,8 @@ _PLANNED_COLUMNS = (
     "template", "policy_version", "requires_approval", "counts_from", "address_mark",
 )  # fmt: skip
 _PLANNED = tuple(contacts.c[name] for name in (*_PLANNED_COLUMNS, "state", "state_reason"))
+# Either its step asks for none, or a person gave it.
+_NEEDS_NO_APPROVAL = sa.or_(~contacts.c.requires_approval, contacts.c.approved_by.is_not(None))
 _CHANGED = (contacts.c.message_key, contacts.c.state, contacts.c.state_reason, contacts.c.provider_message_id)
 
 
@@ -279,7 +281,7 @@ class ContactLedger:
                         contacts.c.state == "planned",
                         contacts.c.batch_id == batch_id,
                         contacts.c.message_key > after,
-                        sa.or_(~contacts.c.requires_approval, contacts.c.approved_by.is_not(None)),
+                        _NEEDS_NO_APPROVAL,
                     )
                     .order_by(contacts.c.message_key)
                     .limit(limit)
@@ -534,7 +536,7 @@ class ContactLedger:
         planned, and what another worker holds may come back."""
         may_leave = sa.and_(
             contacts.c.state == "planned",
-            sa.or_(~contacts.c.requires_approval, contacts.c.approved_by.is_not(None)),
+            _NEEDS_NO_APPROVAL,
             sa.func.coalesce(contacts.c.state_reason, "").not_in((NO_HOUR_LEFT, STALE_PAYMENTS)),
         )
         query = sa.select(sa.func.count()).where(
