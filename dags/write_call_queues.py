@@ -1,38 +1,40 @@
 """
 ### write_call_queues
 
-**What** Writes one workbook per agent and the dialer file of the date to `queues/<date>`, sorted by priority.
+**What** Writes one workbook for each agent and the dialer file of the date to `queues/<date>`,
+sorted by priority.
 
 **When** As soon as the plan of the date is approved; due by 07:30, São Paulo.
 
-**For whom** The agents who call. They return the workbooks to `inbox/`, where `collect_feedback` finds them.
+**Used by** The agents who call. They return the workbooks to `inbox/`, where `collect_feedback`
+finds them.
 
-**When it breaks** Clear the failed task: the files of a date are replaced whole, never half. Without an approved plan
-the previous files stay as they are.
+**When it breaks** Clear the failed task: the files of a date are replaced whole, never half.
+Without an approved plan the previous files stay as they are.
 A run that has not succeeded 30 min after it was queued is late: `failures/<date>.jsonl` says so.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 
 from cobranca.orchestration.assets import plan_approved, queues_written
-from cobranca.orchestration.dates import tonight
-from cobranca.orchestration.defaults import DEFAULT_ARGS, QUEUES_WITHIN, late_after
+from cobranca.orchestration.business_date import current_run
+from cobranca.orchestration.default_args import DEFAULT_ARGS, QUEUES_WITHIN, deadline_after
 
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=plan_approved),
     max_active_runs=1,
-    deadline=late_after(QUEUES_WITHIN),
+    deadline=deadline_after(QUEUES_WITHIN),
     default_args=DEFAULT_ARGS | {"owner": "collections"},
     tags=["night", "people"],
     doc_md=__doc__,
 )
-def write_call_queues():
+def write_call_queues() -> None:
     @task(outlets=[queues_written])
     def write() -> None:
         from cobranca.queues import write_queues
 
-        night = tonight()
+        night = current_run()
         write_queues(night.settings, night.business_date)
 
     write()

@@ -1,24 +1,32 @@
-"""Fixtures for every test: real servers started once a session, and settings that point into a temporary folder."""
+"""Fixtures of every test: real servers, and settings in a temporary folder."""
 
+import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
-from hypothesis import HealthCheck
-from hypothesis import settings as hypothesis
 
 from cobranca.settings import PROJECT_ROOT, Settings
 from distribution import ByNight, place_of
-from servers import MariadbUnavailable, PostgresUnavailable, PrivateMariadb, PrivatePostgres, unavailable
+from servers import (
+    MariadbUnavailable,
+    PostgresUnavailable,
+    PrivateMariadb,
+    PrivatePostgres,
+    unavailable,
+)
 
-# No example fails because the machine was busy; what else is in force, in CI that examples are not random, stays.
-hypothesis.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-hypothesis.load_profile("patient")
+# What is drawn at random; and the busy nights of tests/warehouse, which other folders read as well.
+pytest_plugins = ("seeds", "warehouse.busy_nights")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest first where several workers share the tests; alone, one wants to hear of the short ones first."""
+    """Run the longest first where several workers share the tests.
+
+    One process alone keeps the order of collection, so that short tests report first.
+    """
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: place_of(item.nodeid))
 
@@ -31,7 +39,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PrivatePostgres]:
-    """A PostgreSQL server for the whole session: ``.create_database(name) -> url``, ``.drop_database(name)``, ``.url(name)``."""
+    """A PostgreSQL server for the whole session.
+
+    ``.create_database(name) -> url``, ``.drop_database(name)``, ``.url(name)``.
+    """
     server = PrivatePostgres()
     try:
         server.start()
@@ -55,7 +66,7 @@ def mariadb_server() -> Iterator[PrivateMariadb]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings of an empty installation with a copy of the default configuration, free to be changed."""
+    """Settings of an empty installation with its own copy of the default configuration."""
     config, data = tmp_path / "config", tmp_path / "data"
     shutil.copytree(PROJECT_ROOT / "include" / "config", config)
     data.mkdir()
@@ -66,3 +77,20 @@ def settings(tmp_path: Path) -> Settings:
         ledger=f"sqlite:///{data / 'ledger.db'}",
         delivery="outbox",
     )
+
+
+@pytest.fixture
+def watch_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[ModuleType], None]:
+    """Let ``caplog`` see what a module writes to its ``log``.
+
+    Airflow's logging, once another test set it up, takes records before they reach pytest's.
+    """
+
+    def watch(module: ModuleType) -> None:
+        log = logging.Logger(module.__name__)  # noqa: LOG001 - apart from Airflow's handlers
+        log.addHandler(caplog.handler)
+        monkeypatch.setattr(module, "log", log)
+
+    return watch

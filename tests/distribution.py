@@ -1,27 +1,39 @@
-"""How the tests are shared among the workers: what uses one costly night goes together, and the longest goes first."""
+"""Share the tests among workers: tests that use one costly night together, the longest first."""
 
 from xdist.scheduler import LoadScopeScheduling
 
 # Folders whose files read the same nights, each built once by the worker that tests them all.
-TOGETHER = ("tests/warehouse", "tests/decisions", "tests/reports", "tests/privacy")
-# In this order, so that no worker is left alone with one of them at the end. The other files follow as they come.
+TOGETHER = (
+    "tests/nights",
+    "tests/demo",
+    "tests/warehouse",
+    "tests/decisions",
+    "tests/reports",
+    "tests/privacy",
+)
+# Of such a folder, but with a night of its own.
+ALONE = ("tests/nights/test_airflow_chain.py",)
+# Folders that read another folder's nights.
+READS_NIGHTS_OF = {"tests/explain": "tests/warehouse"}
+# In this order, so that no worker is left alone with one of them at the end. The other files follow
+# in the order of collection.
 LONGEST = (
     "tests/nights/test_airflow_chain.py",
-    "tests/nights/test_command_nights.py",
-    "tests/faults/test_nobody_twice.py",
+    "tests/nights",
+    "tests/faults/test_at_most_once.py",
     "tests/warehouse",
-    "tests/faults/test_processes.py",
+    "tests/reminders/delivery/test_worker_pool.py",
     "tests/privacy",
-    "tests/quality/test_plan.py",
+    "tests/quality/suites/test_plan_suite.py",
     "tests/reports",
     "tests/decisions",
     "tests/presets/test_presets.py",
-    "tests/sources/test_bad_sources.py",
-    "tests/sources/test_incremental.py",
-    "tests/local/test_servers.py",
-    "tests/ledger/test_ledger.py",
-    "tests/sources/test_bulk.py",
-    "tests/local/test_launcher.py",
+    "tests/landing/test_faulty_sources.py",
+    "tests/landing/test_incremental.py",
+    "tests/local/test_postgres.py",
+    "tests/ledger/test_states.py",
+    "tests/sources/drivers/test_arrow_reader.py",
+    "tests/local/test_airflow.py",
 )
 
 
@@ -29,7 +41,8 @@ def unit_of(nodeid: str) -> str:
     """The folder or the file of a test: what one worker does as a whole."""
     file = nodeid.partition("::")[0]
     folder = file.rpartition("/")[0]
-    return folder if folder in TOGETHER else file
+    folder = READS_NIGHTS_OF.get(folder, folder)
+    return folder if folder in TOGETHER and file not in ALONE else file
 
 
 def place_of(nodeid: str) -> int:
@@ -38,7 +51,7 @@ def place_of(nodeid: str) -> int:
 
 
 class ByNight(LoadScopeScheduling):
-    """Shares out whole units, in the order in which they were collected."""
+    """Give out whole units, in the order in which they were collected."""
 
     def _split_scope(self, nodeid: str) -> str:
         return unit_of(nodeid)

@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from datetime import date
 
-from cobranca.payments.cnab import Layout, read_layout
+from cobranca.payments.cnab_layout import Layout, read_layout
+
+# Each layout and a bank that uses it.
+BANKS = {
+    "febraban240": "001", "santander240": "033", "bradesco400": "237", "itau400": "341",
+    "bb400": "001", "santander400": "033",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the bank tells of one boleto. Amounts in cents."""
+class ReturnRecord:
+    """What the bank reports of one boleto. Amounts in cents."""
 
     receivable: str = "1"
     code: str = "06"
@@ -23,14 +29,20 @@ class Told:
     rebate: int = 0
 
 
-def return_file(layout_name: str, bank: str, *told: Told, end: str = "\r\n", mark: str = "") -> bytes:
+def return_file(
+    layout_name: str, bank: str, *records: ReturnRecord, end: str = "\r\n", mark: str = ""
+) -> bytes:
     """A whole file; ``end`` ends each line, ``mark`` the file."""
     layout = read_layout(layout_name)
-    lines = _lines_240(layout, bank, told) if layout.length == 240 else _lines_400(layout, bank, told)
+    lines = (
+        _lines_240(layout, bank, records)
+        if layout.length == 240
+        else _lines_400(layout, bank, records)
+    )
     return (end.join(lines) + end + mark).encode("latin-1")
 
 
-def _lines_240(layout: Layout, bank: str, told: tuple[Told, ...]) -> list[str]:
+def _lines_240(layout: Layout, bank: str, records: tuple[ReturnRecord, ...]) -> list[str]:
     def record(kind: str, batch: str = "0001") -> list[str]:
         return list(f"{bank}{batch}{kind}".ljust(240))
 
@@ -39,7 +51,7 @@ def _lines_240(layout: Layout, bank: str, told: tuple[Told, ...]) -> list[str]:
     _put(header, (33, 70), "01234".ljust(20) + "01234 000000567890")
     lines = [header, record("1")]
     number = 0
-    for one in told:
+    for one in records:
         for segment in "TU":
             number += 1
             line = record("3")
@@ -52,8 +64,8 @@ def _lines_240(layout: Layout, bank: str, told: tuple[Told, ...]) -> list[str]:
             lines.append(line)
     trailer = record("5")
     _put(trailer, (18, 23), f"{len(lines):06}")
-    _put(trailer, (24, 29), f"{len(told):06}")
-    _put(trailer, (30, 46), f"{sum(one.nominal for one in told):017}")
+    _put(trailer, (24, 29), f"{len(records):06}")
+    _put(trailer, (30, 46), f"{sum(one.nominal for one in records):017}")
     lines.append(trailer)
     end = record("9", "9999")
     _put(end, (18, 23), "000001")
@@ -61,12 +73,12 @@ def _lines_240(layout: Layout, bank: str, told: tuple[Told, ...]) -> list[str]:
     return ["".join(line) for line in [*lines, end]]
 
 
-def _lines_400(layout: Layout, bank: str, told: tuple[Told, ...]) -> list[str]:
+def _lines_400(layout: Layout, bank: str, records: tuple[ReturnRecord, ...]) -> list[str]:
     header = list("02RETORNO01COBRANCA".ljust(400))
     _put(header, (27, 46), "01234567890123456789")
     _put(header, (77, 79), bank)
     lines = [header]
-    for one in told:
+    for one in records:
         line = list(layout.details[0].ljust(400))
         _put(line, (21, 37), "00090123400567890")
         _fill(layout, line, "D", one)
@@ -74,23 +86,35 @@ def _lines_400(layout: Layout, bank: str, told: tuple[Told, ...]) -> list[str]:
         lines.append(line)
     trailer = list("9201".ljust(400))
     for total in layout.totals:
-        meant = [one for one in told if not total.codes or one.code in total.codes]
+        meant = [one for one in records if not total.codes or one.code in total.codes]
         if total.count:
             _put(trailer, total.count, str(len(meant)).zfill(total.count[1] - total.count[0] + 1))
         if total.amount:
-            _put(trailer, total.amount, str(sum(one.paid for one in meant)).zfill(total.amount[1] - total.amount[0] + 1))
+            _put(
+                trailer,
+                total.amount,
+                str(sum(one.paid for one in meant)).zfill(total.amount[1] - total.amount[0] + 1),
+            )
     lines.append(trailer)
     for number, line in enumerate(lines, start=1):
         _put(line, (395, 400), f"{number:06}")
     return ["".join(line) for line in lines]
 
 
-def _fill(layout: Layout, line: list[str], record: str, one: Told) -> None:
+def _fill(layout: Layout, line: list[str], record: str, one: ReturnRecord) -> None:
     values = {
-        "code": one.code, "our_number": one.our_number, "document_number": one.document, "company_use": one.receivable,
-        "nominal": one.nominal, "interest": one.interest, "discount": one.discount, "rebate": one.rebate, "paid": one.paid,
-        "occurred_on": one.occurred_on, "credited_on": one.credited_on,
-    }  # fmt: skip
+        "code": one.code,
+        "our_number": one.our_number,
+        "document_number": one.document,
+        "company_use": one.receivable,
+        "nominal": one.nominal,
+        "interest": one.interest,
+        "discount": one.discount,
+        "rebate": one.rebate,
+        "paid": one.paid,
+        "occurred_on": one.occurred_on,
+        "credited_on": one.credited_on,
+    }
     for name, place in layout.fields.items():
         kind, _, positions = place.partition(" ")
         if kind != record:

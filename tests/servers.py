@@ -1,4 +1,4 @@
-"""Real database servers for the tests: throw-away, on a free loopback port, gone afterwards, also for root."""
+"""Real database servers for the tests: throw-away, on a free loopback port, also for root."""
 
 import atexit
 import os
@@ -14,9 +14,19 @@ import pytest
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from cobranca.local.postgres import HOST, PostgresUnavailable, PrivatePostgres, ServerFailed, ServerUser, free_port
+from cobranca.local.postgres import HOST, PrivatePostgres, ServerFailed, free_port
+from cobranca.local.postgres_binaries import PostgresUnavailable
+from cobranca.local.server_user import ServerUser
 
-__all__ = ["MariadbUnavailable", "PostgresUnavailable", "PrivateMariadb", "PrivatePostgres", "ServerFailed", "unavailable"]
+__all__ = [
+    "MariadbUnavailable",
+    "PostgresUnavailable",
+    "PrivateMariadb",
+    "PrivatePostgres",
+    "ServerFailed",
+    "processes_naming",
+    "unavailable",
+]
 
 USER = "cobranca"
 START_SECONDS = 60
@@ -27,10 +37,23 @@ class MariadbUnavailable(Exception):
 
 
 def unavailable(reason: str) -> None:
-    """Skip for want of a part of the machine; where CI promises to have it, that is a failure."""
+    """Skip when the machine lacks a part; in CI, which promises to have it, fail."""
     if os.environ.get("CI", "").lower() in ("true", "1"):
         pytest.fail(f"CI must have every part, but: {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+def processes_naming(text: str) -> list[str]:
+    """Command lines of running processes that hold this text."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if text in command:
+            found.append(command)
+    return found
 
 
 def mariadb_binaries() -> tuple[Path, Path]:
@@ -39,11 +62,16 @@ def mariadb_binaries() -> tuple[Path, Path]:
     Raises:
         MariadbUnavailable: one of them is absent.
     """
-    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/usr/libexec"])
+    places = os.pathsep.join(
+        [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/usr/libexec"]
+    )
     installer = shutil.which("mariadb-install-db", path=places)
     server = shutil.which("mariadbd", path=places)
     if not installer or not server:
-        raise MariadbUnavailable("no MariaDB server (mariadb-install-db, mariadbd); install the package 'mariadb-server'.")
+        raise MariadbUnavailable(
+            "no MariaDB server (mariadb-install-db, mariadbd); install the package "
+            "'mariadb-server'."
+        )
     return Path(installer), Path(server)
 
 
@@ -54,17 +82,25 @@ class PrivateMariadb:
         self.port: int | None = None
         self.folder: Path | None = None
         self._password = secrets.token_urlsafe(24)
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "PrivateMariadb":
         return self.start()
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def url(self, database: str = "") -> str:
         """``mysql+pymysql://user:password@127.0.0.1:port/database``."""
-        url = URL.create("mysql+pymysql", USER, self._password, HOST, self.port, database or None, {"charset": "utf8mb4"})
+        url = URL.create(
+            "mysql+pymysql",
+            USER,
+            self._password,
+            HOST,
+            self.port,
+            database or None,
+            {"charset": "utf8mb4"},
+        )
         return url.render_as_string(hide_password=False)
 
     def create_database(self, name: str) -> str:
@@ -126,17 +162,28 @@ class PrivateMariadb:
     def _install(self, installer: Path) -> None:
         answer = subprocess.run(
             [
-                installer, "--no-defaults", f"--datadir={self.folder / 'data'}", f"--tmpdir={self.folder}", "--skip-test-db",
-                "--auth-root-authentication-method=normal", "--innodb-log-file-size=8M",
+                installer,
+                "--no-defaults",
+                f"--datadir={self.folder / 'data'}",
+                f"--tmpdir={self.folder}",
+                "--skip-test-db",
+                "--auth-root-authentication-method=normal",
+                "--innodb-log-file-size=8M",
             ],
-            capture_output=True, text=True, **self._user.options(),
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            **self._user.options(),
+        )
         if answer.returncode != 0:
-            raise ServerFailed(f"mariadb-install-db failed: {(answer.stderr or answer.stdout).strip()[-500:]}")
+            raise ServerFailed(
+                f"mariadb-install-db failed: {(answer.stderr or answer.stdout).strip()[-500:]}"
+            )
         init = self.folder / "init.sql"
         init.touch(mode=0o600)
         init.write_text(
-            f"create user '{USER}'@'%' identified by '{self._password}';\ngrant all on *.* to '{USER}'@'%' with grant option;\n"
+            f"create user '{USER}'@'%' identified by '{self._password}';\n"
+            f"grant all on *.* to '{USER}'@'%' with grant option;\n"
             "drop user if exists 'root'@'localhost';\n"
         )
         self._user.own(init)
@@ -147,13 +194,25 @@ class PrivateMariadb:
         with (folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    server, "--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={folder}", f"--port={self.port}",
-                    f"--bind-address={HOST}", f"--socket={folder / 'sock'}", f"--pid-file={folder / 'pid'}",
-                    *([f"--init-file={init}"] if init.exists() else []), "--skip-name-resolve", "--innodb-log-file-size=8M",
-                    "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--character-set-server=utf8mb4",
+                    server,
+                    "--no-defaults",
+                    f"--datadir={folder / 'data'}",
+                    f"--tmpdir={folder}",
+                    f"--port={self.port}",
+                    f"--bind-address={HOST}",
+                    f"--socket={folder / 'sock'}",
+                    f"--pid-file={folder / 'pid'}",
+                    *([f"--init-file={init}"] if init.exists() else []),
+                    "--skip-name-resolve",
+                    "--innodb-log-file-size=8M",
+                    "--innodb-flush-log-at-trx-commit=2",
+                    "--innodb-buffer-pool-size=64M",
+                    "--character-set-server=utf8mb4",
                 ],
-                stdout=log, stderr=log, **self._user.options(),
-            )  # fmt: skip
+                stdout=log,
+                stderr=log,
+                **self._user.options(),
+            )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:

@@ -1,9 +1,10 @@
 """The bank calendar against the rules it stands for.
 
-The list beside this file was written out by hand from the rules: Lei 662/1949, Lei 6.802/1980, Lei 9.093/1995, Lei 14.759/2023
-(20 November from 2024) and Resolução CMN 4.880/2020 (Carnival Monday and Tuesday, Good Friday, Corpus Christi), which
-are also the rules of the list of bank holidays that ANBIMA publishes. Carnival is 48 and 47 days before Easter, Good
-Friday 2 before, Corpus Christi 60 after.
+The list next to this file was written out by hand from the rules: Lei 662/1949, Lei 6.802/1980, Lei
+9.093/1995, Lei 14.759/2023 (20 November from 2024) and Resolução CMN 4.880/2020 (Carnival Monday
+and Tuesday, Good Friday, Corpus Christi), which are also the rules of the list of bank holidays
+that ANBIMA publishes. Carnival is 48 and 47 days before Easter, Good Friday 2 before, Corpus
+Christi 60 after.
 """
 
 from dataclasses import dataclass
@@ -15,16 +16,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cobranca import calendar
+from seeds import few_or_many
 
 FIXED = ["01-01", "04-21", "05-01", "09-07", "10-12", "11-02", "11-15", "11-20", "12-25"]
 ANBIMA = Path(__file__).with_name("anbima_2024_2030.csv")
-WEEKDAYS = ("segunda-feira", "terça-feira", "quarta-feira", "quinta-feira", "sexta-feira", "sábado", "domingo")
+WEEKDAYS = (
+    "segunda-feira",
+    "terça-feira",
+    "quarta-feira",
+    "quinta-feira",
+    "sexta-feira",
+    "sábado",
+    "domingo",
+)
 DAYS = st.dates(date(calendar.FIRST_YEAR, 1, 8), date(calendar.LAST_YEAR, 12, 20))
 
 
 def anbima() -> dict[date, str]:
-    lines = [line for line in ANBIMA.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    return {date.fromisoformat(day): weekday for day, weekday, _ in (line.split(";") for line in lines[1:])}
+    lines = [
+        line for line in ANBIMA.read_text(encoding="utf-8").splitlines() if not line.startswith("#")
+    ]
+    return {
+        date.fromisoformat(day): weekday
+        for day, weekday, _ in (line.split(";") for line in lines[1:])
+    }
 
 
 @pytest.mark.parametrize("year", range(2024, 2031))
@@ -95,7 +110,8 @@ def test_effective_due_date(due, effective):
 
 
 @pytest.mark.parametrize(
-    ("day", "previous"), [("2026-11-23", "2026-11-19"), ("2026-01-02", "2025-12-31"), ("2026-11-19", "2026-11-18")]
+    ("day", "previous"),
+    [("2026-11-23", "2026-11-19"), ("2026-01-02", "2025-12-31"), ("2026-11-19", "2026-11-18")],
 )
 def test_previous_bank_day(day, previous):
     assert calendar.previous_bank_day(date.fromisoformat(day)) == date.fromisoformat(previous)
@@ -113,7 +129,10 @@ def test_effective_date_is_the_first_bank_day_from_the_due_date_on(day):
 def test_previous_bank_day_is_strictly_before(day):
     previous = calendar.previous_bank_day(day)
     assert previous < day and calendar.is_bank_day(previous)
-    assert calendar.effective_due_date(previous + timedelta(days=1)) >= day or previous + timedelta(days=1) == day
+    assert (
+        calendar.effective_due_date(previous + timedelta(days=1)) >= day
+        or previous + timedelta(days=1) == day
+    )
 
 
 @dataclass(frozen=True)
@@ -134,7 +153,9 @@ class Off:
         return [date.fromisoformat(self.day)]
 
 
-def table(*days_off: Off, first: date = date(2026, 1, 1), last: date = date(2026, 12, 31)) -> dict[tuple[str, date], dict]:
+def table(
+    *days_off: Off, first: date = date(2026, 1, 1), last: date = date(2026, 12, 31)
+) -> dict[tuple[str, date], dict]:
     rows = calendar.calendar_table(days_off, first, last)
     by_key = {(row["place"], row["day"]): row for row in rows}
     assert len(by_key) == len(rows)
@@ -170,30 +191,47 @@ def test_a_local_holiday_moves_due_dates_there_alone():
 
 def test_the_weekend_before_a_local_holiday_moves_with_it():
     rows = table(Off("2026-07-06", "AC"))  # a Monday
-    assert {rows["AC", date(2026, 7, day)]["effective_date"] for day in (4, 5, 6)} == {date(2026, 7, 7)}
+    assert {rows["AC", date(2026, 7, day)]["effective_date"] for day in (4, 5, 6)} == {
+        date(2026, 7, 7)
+    }
     assert rows["AC", date(2026, 7, 7)]["previous_bank_day"] == date(2026, 7, 3)
 
 
 def test_resting_moves_no_due_date():
     rows = table(Off("2026-12-24", closes_banks=False), Off("2026-07-09", "SP", closes_banks=False))
     eve = rows["BR", date(2026, 12, 24)]
-    assert (eve["is_bank_day"], eve["is_contact_day"], eve["effective_date"]) == (True, False, date(2026, 12, 24))
+    assert (eve["is_bank_day"], eve["is_contact_day"], eve["effective_date"]) == (
+        True,
+        False,
+        date(2026, 12, 24),
+    )
     local = rows["SP", date(2026, 7, 9)]
-    assert (local["is_bank_day"], local["is_contact_day"], local["effective_date"]) == (True, False, date(2026, 7, 9))
+    assert (local["is_bank_day"], local["is_contact_day"], local["effective_date"]) == (
+        True,
+        False,
+        date(2026, 7, 9),
+    )
 
 
 def test_a_day_that_changes_nothing_adds_no_row():
-    rows = table(Off("2026-07-05", "SP"), Off("2026-09-07", "RJ"), Off("2026-12-24", closes_banks=False))  # Sunday, national
+    rows = table(
+        Off("2026-07-05", "SP"), Off("2026-09-07", "RJ"), Off("2026-12-24", closes_banks=False)
+    )  # Sunday, national
     assert {place for place, _ in rows} == {"BR"}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=few_or_many(25, 300))
 @given(st.lists(st.dates(date(2026, 1, 15), date(2026, 12, 10)), max_size=12), st.booleans())
 def test_a_place_follows_the_plain_definition_on_every_day(days, in_city):
     city = "Santos" if in_city else None
-    rows = table(Off("2026-12-24", closes_banks=False), *(Off(day.isoformat(), "SP", city) for day in set(days)))
+    rows = table(
+        Off("2026-12-24", closes_banks=False),
+        *(Off(day.isoformat(), "SP", city) for day in set(days)),
+    )
     place = calendar.place_of("SP", city)
-    closed = {day.isoformat() for day in days} | {day.isoformat() for day in calendar.bank_holidays(2026)}
+    closed = {day.isoformat() for day in days} | {
+        day.isoformat() for day in calendar.bank_holidays(2026)
+    }
 
     def is_open(day: date) -> bool:
         return day.weekday() < 5 and day.isoformat() not in closed

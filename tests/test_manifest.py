@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from cobranca import manifest
 from cobranca.errors import PartitionError
+from cobranca.partitions import manifest
 
 DAY = date(2026, 11, 18)
 
@@ -17,8 +17,11 @@ def publish(root, content, run_key="run", **options):
     for name, text in content.items():
         (draft / name).parent.mkdir(parents=True, exist_ok=True)
         (draft / name).write_text(text, encoding="utf-8")
-        entries.append(manifest.FileEntry.of(draft, name, rows=text.count("\n"), totals={"amount BRL": "1.00"}))
-    return manifest.publish(root, draft, kind="test", business_date=DAY, files=entries, **options)
+        entries.append(
+            manifest.FileEntry.of(draft, name, rows=text.count("\n"), totals={"amount BRL": "1.00"})
+        )
+    options = {"kind": "test"} | options
+    return manifest.publish(root, draft, business_date=DAY, files=entries, **options)
 
 
 def test_what_was_published_is_read_back(tmp_path):
@@ -26,7 +29,11 @@ def test_what_was_published_is_read_back(tmp_path):
     read = manifest.read_manifest(tmp_path, verify=True)
     assert read == written
     assert read.path("erp/b.txt").read_text() == "3\n"
-    assert (read.entry("a.txt").rows, read.entry("a.txt").totals, read.inputs) == (2, {"amount BRL": "1.00"}, {"x": "1"})
+    assert (read.entry("a.txt").rows, read.entry("a.txt").totals, read.inputs) == (
+        2,
+        {"amount BRL": "1.00"},
+        {"x": "1"},
+    )
 
 
 def test_the_same_content_has_the_same_id_and_another_content_another(tmp_path):
@@ -38,12 +45,19 @@ def test_the_same_content_has_the_same_id_and_another_content_another(tmp_path):
     assert len({first.batch_id, third.batch_id, renamed.batch_id}) == 3
 
 
+def test_the_order_of_the_files_changes_no_id(tmp_path):
+    files = list(publish(tmp_path, {"a": "1", "b": "2"}).files)
+    assert manifest.batch_id_of(files) == manifest.batch_id_of(files[::-1])
+
+
 def test_publishing_again_replaces_the_batch_whole(tmp_path):
     old = publish(tmp_path, {"a": "1", "gone": "x"})
     new = publish(tmp_path, {"a": "2"})
     assert not old.folder.exists()
     assert sorted(path.name for path in new.folder.iterdir()) == ["a"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([new.batch_id, "manifest.json"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [new.batch_id, "manifest.json"]
+    )
 
 
 def test_publishing_the_same_content_again_changes_nothing(tmp_path):
@@ -62,9 +76,9 @@ def test_a_damaged_batch_of_the_same_id_is_written_again(tmp_path):
     assert manifest.read_manifest(tmp_path, verify=True).path("a").read_text() == "1"
 
 
-def test_previous_batches_can_be_kept(tmp_path):
-    old = publish(tmp_path, {"a": "1"})
-    publish(tmp_path, {"a": "2"}, keep_previous=True)
+def test_earlier_batches_of_the_outbound_plan_are_kept(tmp_path):
+    old = publish(tmp_path, {"a": "1"}, kind="outbound")
+    publish(tmp_path, {"a": "2"}, kind="outbound")
     assert old.path("a").read_text() == "1"
 
 
@@ -74,7 +88,11 @@ def test_files_that_no_entry_names_are_left_out(tmp_path):
     (draft / "scratch").mkdir()
     (draft / "scratch" / "half").write_text("2")
     published = manifest.publish(
-        tmp_path, draft, kind="test", business_date=DAY, files=[manifest.FileEntry.of(draft, "a", rows=1)]
+        tmp_path,
+        draft,
+        kind="test",
+        business_date=DAY,
+        files=[manifest.FileEntry.of(draft, "a", rows=1)],
     )
     assert [path.name for path in published.folder.rglob("*") if path.is_file()] == ["a"]
 
@@ -141,4 +159,6 @@ def test_an_unknown_file_is_refused_with_those_there_are(tmp_path):
 def test_an_atomic_write_leaves_nothing_beside_it(tmp_path):
     manifest.write_atomically(tmp_path / "deep" / "x.json", "{}")
     manifest.write_atomically(tmp_path / "deep" / "x.json", b"[]")
-    assert [(path.name, path.read_text()) for path in (tmp_path / "deep").iterdir()] == [("x.json", "[]")]
+    assert [(path.name, path.read_text()) for path in (tmp_path / "deep").iterdir()] == [
+        ("x.json", "[]")
+    ]

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from cobranca.money import format_money, format_number, parse_money, to_cents
 
-AMOUNTS = st.decimals(min_value=-(10**15), max_value=10**15, places=2, allow_nan=False, allow_infinity=False)
+AMOUNTS = st.decimals(
+    min_value=-(10**15), max_value=10**15, places=2, allow_nan=False, allow_infinity=False
+)
 
 
 @pytest.mark.parametrize(
@@ -45,8 +47,10 @@ def test_reads_what_databases_and_people_write(text, amount):
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "R$", "abc", "1,2,3", "12 34", "12abc", "abc12", "1e5", "1E5", "NaN", "Infinity", "(100,00)", "12-34", "--5",
-     "-R$ -5", "1,234.56", "1.23.4", "1_000", "0x10", "١٢", "10%", ",", ".", "-", Decimal("NaN"), Decimal("Infinity")],
+    ["", " ", "R$", "abc", "1,2,3", "12 34", "12abc", "abc12", "1e5", "1E5", "NaN", "Infinity",
+     "(100,00)", "12-34", "--5",
+     "-R$ -5", "1,234.56", "1.23.4", "1_000", "0x10", "١٢", "10%", ",", ".", "-", Decimal("NaN"),
+     Decimal("Infinity")],
 )  # fmt: skip
 def test_refuses_what_is_no_amount(text):
     with pytest.raises(ValueError, match="amount"):
@@ -83,7 +87,22 @@ def test_formats_for_people(amount, currency, text):
 
 
 @pytest.mark.parametrize(
-    ("amount", "cents"), [("0.005", "0.01"), ("0.015", "0.02"), ("0.025", "0.03"), ("-0.005", "-0.01"), ("2.675", "2.68")]
+    ("amount", "text"),
+    [("1234.5", "1.234,50"), ("-5", "-5,00"), ("-0.004", "0,00"), ("-0.005", "-0,01")],
+)
+def test_a_number_that_rounds_to_zero_has_no_sign(amount, text):
+    assert format_number(Decimal(amount)) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "cents"),
+    [
+        ("0.005", "0.01"),
+        ("0.015", "0.02"),
+        ("0.025", "0.03"),
+        ("-0.005", "-0.01"),
+        ("2.675", "2.68"),
+    ],
 )
 def test_rounds_half_up(amount, cents):
     assert to_cents(Decimal(amount)) == Decimal(cents)
@@ -100,3 +119,7 @@ def test_what_is_written_is_read_back(amount):
 def test_never_crashes_on_text(text):
     with contextlib.suppress(ValueError):
         assert parse_money(text).is_finite()
+
+
+def test_money_keeps_its_no_break_space():
+    assert format_money(Decimal("1234.5")) == "R$\u00a01.234,50"

@@ -18,15 +18,40 @@
 
 {#- Whole days from a to b; negative when b comes first. -#}
 {% macro days_between(a, b) -%}
+    {{ return(adapter.dispatch('days_between')(a, b)) }}
+{%- endmacro %}
+
+{% macro default__days_between(a, b) -%}
     cast(({{ b }}) - ({{ a }}) as integer)
 {%- endmacro %}
 
+{% macro spark__days_between(a, b) -%}
+    datediff({{ b }}, {{ a }})
+{%- endmacro %}
+
 {% macro add_days(day, days) -%}
+    {{ return(adapter.dispatch('add_days')(day, days)) }}
+{%- endmacro %}
+
+{% macro default__add_days(day, days) -%}
     cast(({{ day }}) + cast(({{ days }}) as integer) as date)
 {%- endmacro %}
 
+{% macro spark__add_days(day, days) -%}
+    date_add({{ day }}, cast(({{ days }}) as integer))
+{%- endmacro %}
+
+{#- The same day of another month, or its last day where it is shorter. -#}
 {% macro add_months(day, months) -%}
+    {{ return(adapter.dispatch('add_months')(day, months)) }}
+{%- endmacro %}
+
+{% macro default__add_months(day, months) -%}
     cast(({{ day }}) + ({{ months }}) * interval '1 month' as date)
+{%- endmacro %}
+
+{% macro spark__add_months(day, months) -%}
+    add_months({{ day }}, {{ months }})
 {%- endmacro %}
 
 {% macro month_start(day) -%}

@@ -1,13 +1,5 @@
 {#- Pieces that several finance reports share. -#}
 
-{#- The aging bands in their order, as rows: aging_band, band_order. -#}
-{% macro aging_bands() -%}
-    {%- for band in ['not_due', '1-30', '31-60', '61-90', '91-180', '181+'] %}
-    select '{{ band }}' as aging_band, {{ loop.index0 }} as band_order
-    {%- if not loop.last %} union all{% endif %}
-    {%- endfor %}
-{%- endmacro %}
-
 {#- amount x factor / divisor as exact days (or per cent) with two places; null when the divisor is not positive. -#}
 {% macro scaled_ratio(amount, factor, divisor) -%}
     cast(

@@ -36,12 +36,12 @@
     'M' || substr(md5('{{ night() }}' || '|' || {{ customer_key }} || '|' || {{ channel }}), 1, 24)
 {%- endmacro %}
 
-{#- How an address is recognised without being kept: SHA-256 in hexadecimal, as cobranca.ledger.addresses.digest. -#}
+{#- How an address is recognised without being kept: SHA-256 in hexadecimal, as cobranca.ledger.address_digest.digest. -#}
 {% macro address_digest(address) -%}
-    {{ adapter.dispatch('address_digest')(address) }}
+    {{ return(adapter.dispatch('address_digest')(address)) }}
 {%- endmacro %}
 
-{% macro default__address_digest(address) -%}
+{% macro postgres__address_digest(address) -%}
     encode(sha256(convert_to(lower(trim({{ address }})), 'UTF8')), 'hex')
 {%- endmacro %}
 
@@ -49,12 +49,16 @@
     sha256(lower(trim({{ address }})))
 {%- endmacro %}
 
-{#- Enough of the digest to see that two addresses differ, too little to find one; as cobranca.ledger.addresses.address_mark. -#}
+{% macro spark__address_digest(address) -%}
+    sha2(lower(trim({{ address }})), 256)
+{%- endmacro %}
+
+{#- Enough of the digest to see that two addresses differ, too little to find one; as cobranca.ledger.address_digest.address_mark. -#}
 {% macro address_mark(address) -%}
     substr({{ address_digest(address) }}, 1, 4)
 {%- endmacro %}
 
-{#- What was recorded under a key on a day, joined to everybody whom it holds for tonight by int_payers__renamed as renamed. -#}
+{#- What was recorded under a key on a day, joined to every payer for which it holds tonight by int_customer_keys__remapped as renamed. -#}
 {% macro is_renamed(recorded_key, day) -%}
     {{ recorded_key }} = renamed.former_key and {{ day }} between renamed.from_on and renamed.until_on
 {%- endmacro %}

@@ -21,11 +21,11 @@
 {%- endmacro %}
 
 {% macro default__whole(expression) -%}
-    cast({{ expression }} as hugeint)
+    cast({{ expression }} as decimal(38, 0))
 {%- endmacro %}
 
-{% macro postgres__whole(expression) -%}
-    cast({{ expression }} as numeric(38, 0))
+{% macro duckdb__whole(expression) -%}
+    cast({{ expression }} as hugeint)
 {%- endmacro %}
 
 {#- Whole number division, halves away from zero (ROUND_HALF_UP); the divisor is positive. -#}
@@ -33,12 +33,22 @@
     {{ return(adapter.dispatch('divide_half_up')(numerator, divisor)) }}
 {%- endmacro %}
 
-{% macro default__divide_half_up(numerator, divisor) -%}
+{% macro duckdb__divide_half_up(numerator, divisor) -%}
     (sign({{ numerator }}) * ((2 * abs({{ numerator }}) + ({{ divisor }})) // (2 * ({{ divisor }}))))
 {%- endmacro %}
 
 {% macro postgres__divide_half_up(numerator, divisor) -%}
     (sign({{ numerator }}) * div(2 * abs({{ numerator }}) + ({{ divisor }}), 2 * ({{ divisor }})))
+{%- endmacro %}
+
+{#- There `div` gives a bigint and `sign` a double, so the remainder is taken off before an exact division of decimals. -#}
+{% macro spark__divide_half_up(numerator, divisor) -%}
+    {%- set doubled = '(2 * abs(' ~ numerator ~ ') + (' ~ divisor ~ '))' -%}
+    {%- set twice = '(2 * (' ~ divisor ~ '))' -%}
+    (
+        case when {{ numerator }} < 0 then -1 else 1 end
+        * cast(({{ doubled }} - {{ doubled }} % {{ twice }}) / {{ twice }} as decimal(38, 0))
+    )
 {%- endmacro %}
 
 {% macro cents_to_money(cents) -%}
@@ -54,4 +64,17 @@
                     * 0.0001
         end as decimal(18, 4)
     )
+{%- endmacro %}
+
+{#- An approximate number, for roots and intervals; never for money. -#}
+{% macro as_double(expression) -%}
+    {{ return(adapter.dispatch('as_double')(expression)) }}
+{%- endmacro %}
+
+{% macro default__as_double(expression) -%}
+    cast({{ expression }} as double precision)
+{%- endmacro %}
+
+{% macro spark__as_double(expression) -%}
+    cast({{ expression }} as double)
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#-
     A version and a régua of it as one text: '2026-01' for the general régua, '2026-01/empresas' for a segment's own, so
-    that whoever keeps the version (message, call, hold-out) keeps the régua too.
+    that each record of the version (message, call, hold-out) keeps the régua too.
 -#}
 {% macro versioned_regua(policy_version, regua) -%}
     {{ policy_version }} || case when {{ regua }} = '*' then '' else '/' || {{ regua }} end

@@ -1,25 +1,25 @@
-"""The ``cobranca`` command. Exit 0 done, 1 a gate or a run failed, 2 bad configuration or arguments."""
+"""The ``cobranca`` command.
+
+Exit 0 done, 1 a gate or a run failed, 2 bad configuration or arguments.
+"""
 
 import logging
 import sys
 import time
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from cobranca.errors import CobrancaError, ConfigError
 from cobranca.settings import Settings, parse_business_date
 
-if TYPE_CHECKING:
-    from cobranca.manifest import Manifest
 
-
-class _BusinessDate(click.ParamType):
+class _BusinessDate(click.ParamType[date]):
     name = "YYYY-MM-DD"
 
-    def convert(self, value, param, ctx) -> date:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         if isinstance(value, date):
             return value
         try:
@@ -29,7 +29,10 @@ class _BusinessDate(click.ParamType):
 
 
 business_date_option = click.option(
-    "--business-date", required=True, type=_BusinessDate(), help="The night to work on, such as 2026-11-18."
+    "--business-date",
+    required=True,
+    type=_BusinessDate(),
+    help="The night to work on, such as 2026-11-18.",
 )
 
 
@@ -41,7 +44,11 @@ def commands() -> None:
 
 @commands.command()
 @business_date_option
-@click.option("--until", metavar="STAGE", help="Stop after feedback, land, build, gate, reminders, queues or reports.")
+@click.option(
+    "--until",
+    metavar="STAGE",
+    help="Stop after feedback, land, build, gate, reminders, queues or reports.",
+)
 def night(business_date: date, until: str | None) -> None:
     """Run a whole night without Airflow. Running a date again sends nothing twice."""
     from cobranca.night import run
@@ -57,52 +64,51 @@ def night(business_date: date, until: str | None) -> None:
 @commands.command()
 @business_date_option
 def rebuild(business_date: date) -> None:
-    """Build a past night again from its landing and compare it with what was approved then. Contacts nobody."""
+    """Rebuild a past night from its landing and compare it with what was approved then.
+
+    Contacts no one.
+    """
     from cobranca.night import rebuild
+    from cobranca.privacy.amended_batches import compare_amended
 
     settings = Settings.from_environment()
     candidate, approved = rebuild(settings, business_date)
     if approved is not None and approved.amended:
-        _compare_amended(settings, candidate, approved)
+        click.echo(compare_amended(settings, candidate, approved))
     elif approved is None:
-        click.echo(f"{business_date}: rebuilt as batch {candidate.batch_id}; no batch of that date was ever approved.")
+        click.echo(
+            f"{business_date}: rebuilt as batch {candidate.batch_id}; no batch of that date was "
+            "ever approved."
+        )
     elif approved.batch_id == candidate.batch_id:
         click.echo(f"{business_date}: identical to the approved batch {approved.batch_id}.")
     else:
         before = {entry.name: entry.sha256 for entry in approved.files}
-        changed = [entry.name for entry in candidate.files if before.get(entry.name) != entry.sha256]
+        changed = [
+            entry.name for entry in candidate.files if before.get(entry.name) != entry.sha256
+        ]
         raise CobrancaError(
-            f"{business_date}: batch {candidate.batch_id} differs from the approved {approved.batch_id} in: {', '.join(changed)}."
+            f"{business_date}: batch {candidate.batch_id} differs from the approved "
+            f"{approved.batch_id} in: {', '.join(changed)}."
             " Its landing, its policy or the models have changed since."
         )
 
 
-def _compare_amended(settings: Settings, candidate: "Manifest", approved: "Manifest") -> None:
-    from cobranca.privacy.amended import differing_tables
-    from cobranca.privacy.erasures import read_erasures
-
-    what = f"the approved batch {approved.batch_id}, from which an erasure has taken personal data since"
-    different = differing_tables(candidate, approved, read_erasures(settings).keys)
-    if different:
-        raise CobrancaError(
-            f"{approved.business_date}: but for the rows of erased payers, batch {candidate.batch_id} differs from {what}, in: "
-            f"{', '.join(different)}. Who is no longer called leaves room in the queue for others; anything else means that its"
-            " landing, its policy or the models have changed since."
-        )
-    click.echo(f"{approved.business_date}: equal, but for the rows of erased payers, to {what}.")
-
-
 @commands.command()
-@click.option("--business-date", type=_BusinessDate(), help="Check the policy in force on this date (default: today).")
+@click.option(
+    "--business-date",
+    type=_BusinessDate(),
+    help="Check the policy in force on this date (default: today).",
+)
 def check(business_date: date | None) -> None:
     """Validate the configuration, reach every source and print what each query returns."""
     from cobranca.policy import load_policy
-    from cobranca.sources import check as check_sources
-    from cobranca.sources.probe import report
+    from cobranca.sources.check import check as check_sources
+    from cobranca.sources.check import report
 
     settings = Settings.from_environment()
     # Only a check may ask the clock: it works on no night.
-    business_date = business_date or date.today()
+    business_date = business_date or date.today()  # noqa: DTZ011 - the day of this machine
     policy = load_policy(settings.config, business_date)
     click.echo(f"policy {policy.version}: valid")
     for warning in policy.warnings:
@@ -115,12 +121,17 @@ def check(business_date: date | None) -> None:
 
 @commands.command()
 @click.option(
-    "--customer", required=True, metavar="KEY", help="A customer key (C…), or a customer or an open receivable such as erp:1234."
+    "--customer",
+    required=True,
+    metavar="KEY",
+    help="A customer key (C…), or a customer or an open receivable such as erp:1234.",
 )
-@click.option("--business-date", type=_BusinessDate(), help="One night; without it, every night there is.")
+@click.option(
+    "--business-date", type=_BusinessDate(), help="One night; without it, every night there is."
+)
 def why(customer: str, business_date: date | None) -> None:
-    """Tell, in Portuguese, what was decided about one payer, night by night, and why."""
-    from cobranca.why import explain
+    """Explain, in Portuguese, what was decided about one payer, night by night, and why."""
+    from cobranca.explain.narrate import explain
 
     click.echo(explain(Settings.from_environment(), customer, business_date))
 
@@ -132,11 +143,19 @@ def sources() -> None:
 
 @sources.command("preset")
 @click.argument("name", required=False)
-@click.option("--connection", metavar="ID", help="Connection id of the database (default: the preset's own name).")
-@click.option("--source", metavar="NAME", help="Name of the source, first part of every key (default: the connection id).")
+@click.option(
+    "--connection",
+    metavar="ID",
+    help="Connection id of the database (default: the preset's own name).",
+)
+@click.option(
+    "--source",
+    metavar="NAME",
+    help="Name of the source, first part of every key (default: the connection id).",
+)
 def preset(name: str | None, connection: str | None, source: str | None) -> None:
     """Print the ready source file of an ERP; without a name, list them."""
-    from cobranca.sources.presets import preset_file, preset_names, preset_title
+    from cobranca.sources.mapping.presets import preset_file, preset_names, preset_title
 
     if name is None:
         for known in preset_names():
@@ -147,11 +166,15 @@ def preset(name: str | None, connection: str | None, source: str | None) -> None
 
 @sources.command("preview")
 @click.option("--source", metavar="NAME", help="One source (default: each).")
-@click.option("--entity", metavar="NAME", help="customers, receivables or payments (default: each).")
-@click.option("--rows", type=click.IntRange(1, 100), default=5, show_default=True, help="Rows of each.")
+@click.option(
+    "--entity", metavar="NAME", help="customers, receivables or payments (default: each)."
+)
+@click.option(
+    "--rows", type=click.IntRange(1, 100), default=5, show_default=True, help="Rows of each."
+)
 def preview_sources(source: str | None, entity: str | None, rows: int) -> None:
     """Print the first rows that each query gives, with personal data masked."""
-    from cobranca.sources.preview import preview
+    from cobranca.sources.query_preview import preview
 
     for shown in preview(Settings.from_environment(), source, entity, rows):
         click.echo(f"{shown}\n")
@@ -159,29 +182,48 @@ def preview_sources(source: str | None, entity: str | None, rows: int) -> None:
 
 @commands.command()
 @business_date_option
-@click.option("--step", "steps", multiple=True, metavar="STEP", help="Only this step, such as d+65; may be repeated.")
+@click.option(
+    "--step",
+    "steps",
+    multiple=True,
+    metavar="STEP",
+    help="Only this step, such as d+65; may be repeated.",
+)
 @click.option("--volume", is_flag=True, help="Approve the unusual number of messages, and no step.")
 @click.option("--by", required=True, metavar="NAME", help="Who decides.")
 def approve(business_date: date, steps: tuple[str, ...], volume: bool, by: str) -> None:
-    """Approve the messages of a date whose step asks for a person, or their number; the next delivery sends them."""
-    from cobranca.reminders.control import approve, approve_volume
+    """Approve messages whose step asks for a person, or an unusual number of messages.
+
+    The next delivery of that date sends them.
+    """
+    from cobranca.reminders.plan.approvals import approve, approve_volume
 
     if volume and steps:
-        raise ConfigError("approve steps and the number of messages one after the other: --step or --volume.")
+        raise ConfigError(
+            "approve steps and the number of messages one after the other: --step or --volume."
+        )
     if volume:
         batch = approve_volume(Settings.from_environment(), business_date, by)
-        click.echo(f"the number of messages of {business_date} (plan {batch}) approved by {by}; run its delivery to send them.")
+        click.echo(
+            f"the number of messages of {business_date} (plan {batch}) approved by {by}; run its "
+            "delivery to send them."
+        )
         return
     number = approve(Settings.from_environment(), business_date, by, list(steps) or None)
-    click.echo(f"{number} messages of {business_date} approved by {by}; run the delivery of that date to send them.")
+    click.echo(
+        f"{number} messages of {business_date} approved by {by}; run the delivery of that date to "
+        "send them."
+    )
 
 
 @commands.command()
 @click.option("--by", required=True, metavar="NAME", help="Who decides.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why; kept for whoever resumes.")
+@click.option(
+    "--reason", required=True, metavar="TEXT", help="Why; kept for the person who resumes."
+)
 def pause(by: str, reason: str) -> None:
     """Stop all sending at once, in every process, until `cobranca resume`."""
-    from cobranca.reminders.control import pause
+    from cobranca.reminders.plan.approvals import pause
 
     pause(Settings.from_environment(), by, reason)
     click.echo("sending is paused; nothing leaves until: cobranca resume --by NAME")
@@ -191,25 +233,43 @@ def pause(by: str, reason: str) -> None:
 @click.option("--by", required=True, metavar="NAME", help="Who decides.")
 def resume(by: str) -> None:
     """Allow sending again after a pause."""
-    from cobranca.reminders.control import resume
+    from cobranca.reminders.plan.approvals import resume
 
     resume(Settings.from_environment(), by)
     click.echo("sending is allowed again; run the deliveries that were held.")
 
 
 @commands.command()
-@click.option("--regua", required=True, type=click.Path(path_type=Path), help="The proposed régua, a file such as regua.yml.")
+@click.option(
+    "--regua",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The proposed régua, a file such as regua.yml.",
+)
 @click.option("--from", "first", required=True, type=_BusinessDate(), help="First landed night.")
 @click.option("--to", "last", required=True, type=_BusinessDate(), help="Last landed night.")
-@click.option("--top", default=10, show_default=True, type=click.IntRange(min=0), help="Customers shown of each kind of change.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write every changed customer to this CSV.")
+@click.option(
+    "--top",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Customers shown of each kind of change.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every changed customer to this CSV.",
+)
 def simulate(regua: Path, first: date, last: date, top: int, output: Path | None) -> None:
-    """Tell, in Portuguese, what a proposed régua would have changed over past nights. Contacts nobody, writes nothing else."""
+    """Show, in Portuguese, what a proposed régua would have changed over past nights.
+
+    Contacts no one, writes nothing else.
+    """
     from cobranca.simulation import simulate
-    from cobranca.simulation.told import page, write_customers
+    from cobranca.simulation.report import render_report, write_customers
 
     found = simulate(Settings.from_environment(), regua, first, last)
-    click.echo(page(found, top))
+    click.echo(render_report(found, top))
     if output is not None:
         click.echo(f"\n{write_customers(found, output)} clientes em {output}")
 
@@ -217,47 +277,71 @@ def simulate(regua: Path, first: date, last: date, top: int, output: Path | None
 @commands.command()
 @business_date_option
 def backtest(business_date: date) -> None:
-    """Tell how well the payer ranking of past months foretold who would pay late, as the night of that date counted it."""
-    from cobranca.outbound import read_batch
-    from cobranca.reports.backtest import read_backtest, told
+    """Show how well the payer ranking of past months predicted late payers.
 
-    click.echo(told(read_backtest(read_batch(Settings.from_environment(), business_date))))
+    The figures are those that the night of that date counted.
+    """
+    from cobranca.partitions.outbound_partition import read_batch
+    from cobranca.reports.backtest import describe_backtest, read_backtest
+
+    click.echo(
+        describe_backtest(read_backtest(read_batch(Settings.from_environment(), business_date)))
+    )
 
 
 @commands.command()
 @click.option("--from", "first", required=True, type=_BusinessDate(), help="First night.")
 @click.option("--to", "last", required=True, type=_BusinessDate(), help="Last night.")
-@click.option("--customer", metavar="KEY", help="One payer's key (C…) instead of the whole portfolio.")
+@click.option(
+    "--customer", metavar="KEY", help="One payer's key (C…) instead of the whole portfolio."
+)
 def history(first: date, last: date, customer: str | None) -> None:
-    """Print the aging of every approved night in a range, month ends included whose detail was aged out."""
-    from cobranca.history import aging
+    """Print the aging of every approved night in a range.
+
+    Month ends whose detail was aged out are part of it.
+    """
     from cobranca.money import format_money
+    from cobranca.partitions.month_history import aging
 
     click.echo(f"{'night':<12}{'band':<10}{'receivables':>12}{'open':>22}{'due':>22}")
     for row in aging(Settings.from_environment(), first, last, customer):
-        amounts = "".join(f"{format_money(amount, row.currency):>22}" for amount in (row.open_amount, row.amount_due))
+        amounts = "".join(
+            f"{format_money(amount, row.currency):>22}"
+            for amount in (row.open_amount, row.amount_due)
+        )
         click.echo(f"{row.business_date!s:<12}{row.aging_band:<10}{row.receivables:>12}{amounts}")
 
 
 @commands.command()
 @click.option("--keep-days", required=True, type=int, help="Nights of this many days stay whole.")
 @business_date_option
-@click.option("--apply", "really", is_flag=True, help="Remove it; without this, only tell what would go.")
+@click.option(
+    "--apply", "really", is_flag=True, help="Remove it; without this, only list what would go."
+)
 def retain(keep_days: int, business_date: date, really: bool) -> None:
-    """Age out item-level files of old nights; month-end aging and payer states stay. The contact ledger is not touched."""
-    from cobranca import retention
+    """Age out item-level files of old nights; month-end aging and payer states stay.
+
+    The contact ledger is not touched.
+    """
+    from cobranca.privacy import retention
 
     settings = Settings.from_environment()
-    planned = retention.plan(settings, business_date, keep_days)
+    planned = retention.plan_retention(settings, business_date, keep_days)
     for folder, size in planned.going.items():
-        click.echo(f"{'removed' if really else 'would go':<10}{size / 1024:>10,.0f} KiB  {folder.relative_to(settings.data)}")
+        click.echo(
+            f"{'removed' if really else 'would go':<10}{size / 1024:>10,.0f} KiB  "
+            f"{folder.relative_to(settings.data)}"
+        )
     for night in planned.month_ends:
         click.echo(f"{'kept' if really else 'would keep':<10}{'summary':>14}  history/{night}")
     for night, reason in planned.staying.items():
         click.echo(f"{'stays':<10}{'whole':>14}  {night}: {reason}")
     if really:
-        retention.apply(settings, planned)
-    click.echo(f"nights before {planned.cutoff}: {len(planned.going)} folders, {planned.bytes / 2**20:,.1f} MiB")
+        retention.apply_retention(settings, planned)
+    click.echo(
+        f"nights before {planned.cutoff}: {len(planned.going)} folders, "
+        f"{planned.bytes / 2**20:,.1f} MiB"
+    )
 
 
 @commands.group()
@@ -266,33 +350,53 @@ def privacy() -> None:
 
 
 customer_option = click.option(
-    "--customer", required=True, metavar="KEY", help="A customer key (C…), or an account of a source such as erp:1234."
+    "--customer",
+    required=True,
+    metavar="KEY",
+    help="A customer key (C…), or an account of a source such as erp:1234.",
 )
 
 
 @privacy.command("erase")
 @customer_option
 @click.option("--by", required=True, metavar="NAME", help="Who decides.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why, without personal data; it is kept.")
+@click.option(
+    "--reason", required=True, metavar="TEXT", help="Why, without personal data; it is kept."
+)
 @business_date_option
-@click.option("--apply", "really", is_flag=True, help="Erase; without this, only tell what would be done.")
+@click.option(
+    "--apply", "really", is_flag=True, help="Erase; without this, only list what would be done."
+)
 def erase(customer: str, by: str, reason: str, business_date: date, really: bool) -> None:
-    """Erase one payer's personal data everywhere, for good, and leave them out of every landing from then on."""
-    from cobranca.privacy.erase import apply, plan, told
+    """Erase one payer's personal data everywhere, for good.
+
+    Every later landing leaves the payer out.
+    """
+    from cobranca.privacy.erase import apply_erasure, describe_erasure, plan_erasure
 
     settings = Settings.from_environment()
     if really:
-        erasure, left = apply(settings, customer, by=by, reason=reason, business_date=business_date)
-        click.echo(told(settings, erasure, left))
+        erasure, left = apply_erasure(
+            settings, customer, by=by, reason=reason, business_date=business_date
+        )
+        click.echo(describe_erasure(settings, erasure, left))
     else:
-        click.echo(told(settings, plan(settings, customer)))
+        click.echo(describe_erasure(settings, plan_erasure(settings, customer)))
 
 
 @privacy.command("export")
 @customer_option
-@click.option("--folder", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where to write the answer.")
+@click.option(
+    "--folder",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to write the answer.",
+)
 def export(customer: str, folder: Path) -> None:
-    """Write, in Portuguese, all that is held about one payer and why they were contacted, for that person alone."""
+    """Write, in Portuguese, all that is held about one payer and why they were contacted.
+
+    The answer is for that person alone.
+    """
     from cobranca.privacy.export import export
 
     for path in export(Settings.from_environment(), customer, folder):
@@ -305,18 +409,29 @@ def letters() -> None:
 
 
 @letters.command("preview")
-@click.option("--folder", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where to write the samples.")
-@click.option("--business-date", type=_BusinessDate(), help="The day the samples are of (default: today).")
+@click.option(
+    "--folder",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to write the samples.",
+)
+@click.option(
+    "--business-date", type=_BusinessDate(), help="The day the samples are of (default: today)."
+)
 def preview(folder: Path, business_date: date | None) -> None:
-    """Write one sample of every letter, with made-up people, for whoever decides what customers read. Sends nothing."""
-    from cobranca.reminders.preview import write_preview
+    """Write one sample of every letter, with made-up people. Sends nothing."""
+    from cobranca.reminders.render.letter_samples import write_preview
 
     # A sample is of no night, so it may ask the clock.
-    click.echo(write_preview(Settings.from_environment(), business_date or date.today(), folder))
+    day = business_date or date.today()  # noqa: DTZ011 - the day of this machine
+    click.echo(write_preview(Settings.from_environment(), day, folder))
 
 
 def main() -> None:
-    """Entry point: every error of our own becomes one readable message and an exit code, never a traceback."""
+    """Entry point.
+
+    Every error of our own becomes one readable message and an exit code, never a traceback.
+    """
     try:
         commands.main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -1,7 +1,9 @@
-"""Credentials by connection id: ``AIRFLOW_CONN_<ID>`` variables, or Airflow's own connections inside a task.
+"""Credentials by connection id.
 
-Both forms that Airflow knows are read: a URI (``postgresql://user:secret@host:5432/erp``) and JSON
-(``{"conn_type": "postgres", "host": ...}``). The secret stays inside :class:`Connection`, whose ``repr`` hides it.
+They are ``AIRFLOW_CONN_<ID>`` variables, or Airflow's own connections inside a task. Both forms
+that Airflow knows are read: a URI (``postgresql://user:secret@host:5432/erp``) and JSON
+(``{"conn_type": "postgres", "host": ...}``). The secret stays inside :class:`Connection`, whose
+``repr`` hides it.
 """
 
 import json
@@ -9,6 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sqlalchemy import URL
@@ -29,18 +32,30 @@ DRIVERS = {
 FOLDERS = ("fs", "file")
 # What Airflow's hooks keep among the extras for themselves; no driver knows these words.
 _AIRFLOWS_OWN = frozenset(
-    "cursor iam redshift redshift-serverless aws_conn_id region client_type thick_mode thick_mode_lib_dir "  # noqa: SIM905
-    "fetch_decimals fetch_lobs conn_prefix encrypt_password sqlalchemy_scheme".split()
+    "cursor iam redshift redshift-serverless aws_conn_id region client_type thick_mode "
+    "thick_mode_lib_dir fetch_decimals fetch_lobs conn_prefix encrypt_password "
+    "sqlalchemy_scheme".split()
 )
 # Extras that a driver takes; the other drivers take whatever their server's client library knows.
 _TAKEN = {
     "mysql+pymysql": frozenset(
-        "charset unix_socket ssl_ca ssl_capath ssl_cert ssl_key ssl_verify_cert ssl_verify_identity ssl_disabled".split()  # noqa: SIM905
+        (
+            "charset unix_socket ssl_ca ssl_capath ssl_cert ssl_key ssl_verify_cert "
+            "ssl_verify_identity ssl_disabled"
+        ).split()
     ),
     "mssql+pymssql": frozenset({"charset", "tds_version", "encryption", "appname"}),
     "oracle+oracledb": frozenset({"service_name", "sid", "dsn"}),
     "sqlite": frozenset(),
 }
+
+
+class _Place(NamedTuple):
+    """Where a database is, as SQLAlchemy names the parts of a URL."""
+
+    host: str | None = None
+    port: int | None = None
+    database: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,69 +69,89 @@ class Connection:
     login: str | None = None
     password: str | None = field(default=None, repr=False)
     schema: str | None = None
-    extra: dict = field(default_factory=dict, repr=False)
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def url(self) -> URL:
         """The SQLAlchemy URL of a database connection.
 
-        An Oracle database is named by ``service_name``, ``sid`` or ``dsn`` among the extras, or by its service name
-        where other databases have their name.
+        An Oracle database is named by ``service_name``, ``sid`` or ``dsn`` among the extras, or by
+        its service name where other databases have their name.
 
         Raises:
-            ConfigError: the connection's type is no database this project reads, or it has an extra that its driver
-                does not know.
+            ConfigError: the connection's type is no database this project reads, or it has an extra
+                that its driver does not know.
         """
         driver = DRIVERS.get(self.conn_type)
         if driver is None:
             raise ConfigError(
-                f"connection '{self.conn_id}' has type '{self.conn_type}'; use one of: {', '.join(sorted(DRIVERS))}."
+                f"connection '{self.conn_id}' has type '{self.conn_type}'; use one of: "
+                f"{', '.join(sorted(DRIVERS))}."
             )
         if driver == "sqlite":
             # Airflow's own SQLite connections keep the path in the host.
             return URL.create("sqlite", database=self.schema or self.host)
         extras = self._extras(driver)
-        place = {"host": self.host, "port": self.port, "database": self.schema}
+        place = _Place(self.host, self.port, self.schema)
         if driver == "oracle+oracledb":
             place, extras = self._oracle_place(extras)
-        return URL.create(driver, username=self.login, password=self.password, query=extras, **place)
+        return URL.create(
+            driver,
+            username=self.login,
+            password=self.password,
+            query=extras,
+            **place._asdict(),
+        )
 
     def folder(self) -> Path:
-        """The folder that a ``file`` or ``fs`` connection names, in its path or in the extra ``path``.
+        """The folder that a ``file`` or ``fs`` connection names.
+
+        It stands in the path or in the extra ``path``.
 
         Raises:
             ConfigError: the connection has another type, or names no absolute folder.
         """
         if self.conn_type not in FOLDERS:
             raise ConfigError(
-                f"connection '{self.conn_id}' has type '{self.conn_type}', but its source reads files; "
-                f"use the type file (file:///path/to/folder) or fs with the extra 'path'."
+                f"connection '{self.conn_id}' has type '{self.conn_type}', but its source reads "
+                "files; use the type file (file:///path/to/folder) or fs with the extra 'path'."
             )
         path = Path(self.extra.get("path") or self.schema or "")
         if not path.is_absolute():
-            raise ConfigError(f"connection '{self.conn_id}' names no absolute folder; write it as file:///path/to/folder.")
+            raise ConfigError(
+                f"connection '{self.conn_id}' names no absolute folder; write it as "
+                "file:///path/to/folder."
+            )
         return path
 
     def _extras(self, driver: str) -> dict[str, str]:
-        """The extras as text, without Airflow's own. An unknown one could be a misspelled ``ssl`` setting: refused."""
+        """The extras as text, without Airflow's own.
+
+        An unknown one is refused: it could be a misspelled ``ssl`` setting.
+        """
         taken = _TAKEN.get(driver)
         found = {}
         for key, value in self.extra.items():
-            if key in _AIRFLOWS_OWN or key.startswith("extra__") or not isinstance(value, (str, int)):
+            if (
+                key in _AIRFLOWS_OWN
+                or key.startswith("extra__")
+                or not isinstance(value, (str, int))
+            ):
                 continue
             if taken is not None and key not in taken:
                 raise ConfigError(
-                    f"connection '{self.conn_id}' has the extra '{key}', which {driver.partition('+')[2]} does not know; "
+                    f"connection '{self.conn_id}' has the extra '{key}', which "
+                    f"{driver.partition('+')[2]} does not know; "
                     f"remove it (known: {', '.join(sorted(taken))})."
                 )
             found[key] = str(value)
         return found
 
-    def _oracle_place(self, extras: dict[str, str]) -> tuple[dict, dict[str, str]]:
+    def _oracle_place(self, extras: dict[str, str]) -> tuple[_Place, dict[str, str]]:
         if "dsn" in extras:  # an alias of tnsnames.ora, or a whole descriptor
-            return {"host": extras["dsn"]}, {}
-        server = {"host": self.host, "port": self.port or 1521}
+            return _Place(extras["dsn"]), {}
+        server = _Place(self.host, self.port or 1521)
         if "sid" in extras:
-            return server | {"database": extras["sid"]}, {}
+            return server._replace(database=extras["sid"]), {}
         service = extras.get("service_name") or self.schema
         return server, {"service_name": service} if service else {}
 
@@ -154,7 +189,8 @@ def parse(conn_id: str, text: str) -> Connection:
         if not parts.scheme:
             raise ValueError
         scheme = parts.scheme.split("+")[0]
-        # sqlite:////absolute/path and file:///absolute/path keep their leading slash; a server's path is the database's name.
+        # sqlite:////absolute/path and file:///absolute/path keep their leading slash; a server's
+        # path is the database's name.
         path = unquote(parts.path if scheme in FOLDERS else parts.path[1:])
         return Connection(
             conn_id=conn_id,
@@ -169,7 +205,8 @@ def parse(conn_id: str, text: str) -> Connection:
     except (KeyError, ValueError, TypeError):
         raise ConfigError(
             f"connection '{conn_id}' (AIRFLOW_CONN_{conn_id.upper()}) cannot be read; "
-            "write it as type://user:password@host:port/database (special characters of the password as in any URL, / is %2F) "
+            "write it as type://user:password@host:port/database (special characters of the "
+            "password as in any URL, / is %2F) "
             "or as Airflow's JSON form."
         ) from None
 

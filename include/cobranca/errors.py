@@ -29,7 +29,7 @@ class PartitionError(CobrancaError):
 
 
 class GateFailed(CobrancaError):
-    """A critical check failed: nobody is contacted and the last good outputs stay."""
+    """A critical check failed: no one is contacted and the last good outputs stay."""
 
 
 class ProviderSilent(CobrancaError):
@@ -37,7 +37,10 @@ class ProviderSilent(CobrancaError):
 
 
 class DeliveryHalted(CobrancaError):
-    """The provider refuses everything, so nothing more was tried; all that had not left is planned again."""
+    """The provider refuses everything, so nothing more was tried.
+
+    All that had not left is planned again.
+    """
 
 
 class BuildFailed(CobrancaError):

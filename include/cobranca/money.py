@@ -7,7 +7,9 @@ from functools import lru_cache
 CENT = Decimal("0.01")
 SYMBOLS = {"BRL": "R$", "USD": "US$", "EUR": "€"}
 
-_SIGN_AND_SYMBOL = re.compile(r"^([-+]?)\s*(?:R\$|US\$|€|BRL|USD|EUR)?\s*([-+]?)\s*(?=[\d.,])", re.IGNORECASE)
+_SIGN_AND_SYMBOL = re.compile(
+    r"^([-+]?)\s*(?:R\$|US\$|€|BRL|USD|EUR)?\s*([-+]?)\s*(?=[\d.,])", re.IGNORECASE
+)
 _BRAZILIAN = re.compile(r"(\d{1,3}(\.\d{3})+|\d+),\d*|\d{1,3}(\.\d{3}){2,}")
 _PLAIN = re.compile(r"\d+(\.\d*)?|\.\d+")
 
@@ -20,8 +22,9 @@ def to_cents(amount: Decimal) -> Decimal:
 def parse_money(text: str | int | Decimal) -> Decimal:
     """Read ``1234.56``, ``1.234,56``, ``R$ 1.234,56`` or ``-R$ 5,00`` exactly.
 
-    A dot alone is a decimal point (``1.234`` is one and a bit), as databases write it. Text with anything else in it
-    (letters, exponents, parentheses, two signs) is refused, since guessing would change an amount.
+    A dot alone is a decimal point (``1.234`` is one and a bit), as databases write it. Text with
+    anything else in it (letters, exponents, parentheses, two signs) is refused, since guessing
+    would change an amount.
 
     Raises:
         ValueError: the value is no finite decimal number (floats are refused).
@@ -33,9 +36,9 @@ def parse_money(text: str | int | Decimal) -> Decimal:
         if not number.is_finite():
             raise ValueError("not a finite amount")
         return number
-    if not isinstance(text, str) or not text.isascii() and not text.replace("\u00a0", " ").replace("€", "").isascii():
+    if not isinstance(text, str) or not re.sub("[\u00a0€]", "", text).isascii():
         raise ValueError("not an amount")
-    text = text.replace("\u00a0", " ").strip()
+    text = text.strip()
     prefix = _SIGN_AND_SYMBOL.match(text)
     if prefix is None or (prefix[1] and prefix[2]):
         raise ValueError("not an amount")
@@ -50,7 +53,7 @@ def parse_money(text: str | int | Decimal) -> Decimal:
 
 @lru_cache(maxsize=4096)
 def format_money(amount: Decimal, currency: str = "BRL") -> str:
-    """``Decimal('1234.5')`` → ``R$ 1.234,50`` (with a no-break space, so that a line never splits it)."""
+    """``Decimal('1234.5')`` → ``R$ 1.234,50``, with a no-break space so that no line splits it."""
     amount = to_cents(amount)
     sign = "-" if amount < 0 else ""
     return f"{sign}{SYMBOLS.get(currency, currency)}\u00a0{format_number(abs(amount))}"

@@ -1,19 +1,22 @@
-"""One night, stage by stage, in plain Python: the DAGs' tasks and ``cobranca night`` call the same functions."""
+"""The stages of one night in plain Python.
+
+The tasks of the DAGs and ``cobranca night`` call the same functions.
+"""
 
 from collections.abc import Callable
 from datetime import date
 from functools import partial
 
-from cobranca import outbound
 from cobranca.errors import ConfigError, VolumeUnusual
-from cobranca.manifest import Manifest
-from cobranca.privacy.turns import waits_for_erasures
+from cobranca.partitions import landing_totals, outbound_partition
+from cobranca.partitions.erasure_lock import waits_for_erasures
+from cobranca.partitions.manifest import Manifest
 from cobranca.settings import Settings
 
 
 def feedback(settings: Settings, business_date: date) -> str:
-    """Read what agents and providers returned, then land the ledger as it stood before this date."""
-    from cobranca.events.files import read_event_files
+    """Read what agents and providers returned, then land the ledger as of before this date."""
+    from cobranca.events.event_files import read_event_files
     from cobranca.events.reconcile import reconcile
     from cobranca.events.suppressions import pull_suppressions
     from cobranca.ledger.feedback import publish_feedback
@@ -25,7 +28,10 @@ def feedback(settings: Settings, business_date: date) -> str:
     reconcile(settings, business_date)
     landed = publish_feedback(settings, business_date)
     contacts = landed.entry("contacts.parquet").rows
-    answers = f"{outcomes['recorded']} new answers from {outcomes['files']} returned files, {outcomes['rejected']} refused"
+    answers = (
+        f"{outcomes['recorded']} new answers from {outcomes['files']} returned files, "
+        f"{outcomes['rejected']} refused"
+    )
     return f"{contacts} earlier contacts; {answers}"
 
 
@@ -37,22 +43,24 @@ def land(settings: Settings, business_date: date) -> str:
         SourceError: a source could not be read completely; the previous landing stays.
         GateFailed: what arrived is not fit to be used; the previous landing stays.
     """
-    from cobranca import landing
+    from cobranca.landing import land
     from cobranca.policy import publish_policy
     from cobranca.quality import check_arrivals
 
     publish_policy(settings, business_date)
-    landed = landing.land_all(settings, business_date, f"night-{business_date}", partial(check_arrivals, settings))
-    told = f"{sum(entry.rows for entry in landed.files):,} rows in {len(landed.files)} files"
-    return "; ".join([told, *landing.read_by_changes(landed)])
+    landed = land.land_all(
+        settings, business_date, f"night-{business_date}", partial(check_arrivals, settings)
+    )
+    rows = f"{sum(entry.rows for entry in landed.files):,} rows in {len(landed.files)} files"
+    return "; ".join([rows, *landing_totals.read_by_changes(landed)])
 
 
 def accept_landing(settings: Settings, business_date: date, run_key: str) -> Manifest:
-    """Check the drafts that ``land_source`` left for this run and publish them as the date's landing."""
-    from cobranca import landing
+    """Check the drafts of this run's sources and publish them as the date's landing."""
+    from cobranca.landing import land
     from cobranca.quality import check_arrivals
 
-    return landing.accept(settings, business_date, run_key, partial(check_arrivals, settings))
+    return land.accept(settings, business_date, run_key, partial(check_arrivals, settings))
 
 
 def build(settings: Settings, business_date: date) -> str:
@@ -67,43 +75,48 @@ def approve(settings: Settings, business_date: date) -> Manifest:
     """Judge the candidate plan; publish it when no critical check fails.
 
     Raises:
-        GateFailed: a critical check failed; the last approved plan stays and nobody is contacted.
+        GateFailed: a critical check failed; the last approved plan stays and no one is contacted.
     """
     from cobranca.quality import check_plan
 
-    candidate = outbound.read_candidate(settings, business_date)
+    candidate = outbound_partition.read_candidate(settings, business_date)
     check_plan(settings, business_date, candidate)
-    return outbound.approve(settings, business_date, candidate)
+    return outbound_partition.approve(settings, business_date, candidate)
 
 
 def gate(settings: Settings, business_date: date) -> str:
+    """Judge the candidate plan and publish it."""
     return f"approved batch {approve(settings, business_date).batch_id}"
 
 
 def reminders(settings: Settings, business_date: date) -> str:
     """Write the plan into the ledger and deliver what is still to be delivered."""
     from cobranca import reminders as sending
-    from cobranca.quality import read_verdict
+    from cobranca.partitions.verdict import read_verdict
 
     sending.plan(settings, business_date)
     try:
-        told = str(sending.deliver(settings, business_date))
+        result = str(sending.deliver(settings, business_date))
     except VolumeUnusual as question:
         # The agents' queues and the reports do not wait for the answer.
         return str(question)
     if read_verdict(settings, business_date, "plan").degraded:
-        told += "; nothing is sent while the newest payments are too old to know who has paid"
-    return told
+        result += "; nothing is sent while the newest payments are too old to know who has paid"
+    return result
 
 
 def queues(settings: Settings, business_date: date) -> str:
+    """Write the agents' workbooks and the dialer file."""
     from cobranca.queues import write_queues
 
     written = write_queues(settings, business_date)
-    return f"{written['payers']} payers in {len(written['workbooks'])} workbooks: {written['folder']}"
+    return (
+        f"{written['payers']} payers in {len(written['workbooks'])} workbooks: {written['folder']}"
+    )
 
 
 def reports(settings: Settings, business_date: date) -> str:
+    """Write the finance pack."""
     from cobranca.reports import write_reports
 
     return str(write_reports(settings, business_date)["page"])
@@ -125,9 +138,11 @@ def run(
     business_date: date,
     *,
     until: str | None = None,
-    tell: Callable[[str, str], None] = lambda stage, what: None,
+    tell: Callable[[str, str], None] = lambda _stage, _result: None,
 ) -> None:
-    """Run the stages in order, up to and including ``until``; ``tell(stage, result)`` is called after each.
+    """Run the stages in order, up to and including ``until``.
+
+    ``tell(stage, result)`` is called after each.
 
     Raises:
         ConfigError: there is no stage of that name.
@@ -142,14 +157,14 @@ def run(
 
 
 def rebuild(settings: Settings, business_date: date) -> tuple[Manifest, Manifest | None]:
-    """Build a past date again from its landing, contacting nobody and replacing nothing.
+    """Build a past date again from its landing, contacting no one and replacing nothing.
 
-    Returns:
-        The rebuilt candidate and the approved batch of that date, if there is one; equal ids mean equal bytes.
+    Returns: The rebuilt candidate and the approved batch of that date, if there is one; equal ids
+        mean equal bytes.
     """
     from cobranca import warehouse
     from cobranca.errors import PartitionError
-    from cobranca.manifest import read_manifest
+    from cobranca.partitions.manifest import read_manifest
 
     candidate = warehouse.build(settings, business_date)
     try:

@@ -16,7 +16,10 @@ WAREHOUSES = ("duckdb:///", "postgresql://")
 
 @dataclass(frozen=True)
 class Settings:
-    """Where everything is. Built once at the edge and passed down; nothing else reads the environment."""
+    """Where everything is.
+
+    Built once at the edge and passed down; nothing else reads the environment.
+    """
 
     config: Path
     data: Path
@@ -24,7 +27,7 @@ class Settings:
     warehouse: str = field(repr=False)
     ledger: str = field(repr=False)
     delivery: str
-    delivery_processes: int = field(default_factory=lambda: _processors())
+    delivery_processes: int = field(default_factory=lambda: _processors())  # noqa: PLW0108 - defined below
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -34,26 +37,33 @@ class Settings:
             ConfigError: a value is not one of those allowed.
         """
         environ = os.environ if environ is None else environ
-        data = environ.get("COBRANCA_DATA") or str(PROJECT_ROOT / "var" / "data")
-        if "://" in data:
-            raise ConfigError(f"COBRANCA_DATA={data}: object stores are not supported yet; give a folder.")
-        data = Path(data).expanduser().absolute()
+        place = environ.get("COBRANCA_DATA") or str(PROJECT_ROOT / "var" / "data")
+        if "://" in place:
+            raise ConfigError(
+                f"COBRANCA_DATA={place}: object stores are not supported yet; give a folder."
+            )
+        data = Path(place).expanduser().absolute()
         warehouse = environ.get("COBRANCA_WAREHOUSE") or f"duckdb:///{data / 'warehouse.duckdb'}"
         if not warehouse.startswith(WAREHOUSES):
             scheme = warehouse.partition(":")[0]
             raise ConfigError(
-                f"COBRANCA_WAREHOUSE starts with '{scheme}:'; use duckdb:///path or postgresql://user:password@host:port/database."
+                f"COBRANCA_WAREHOUSE starts with '{scheme}:'; use duckdb:///path or "
+                "postgresql://user:password@host:port/database."
             )
         delivery = environ.get("COBRANCA_DELIVERY") or "outbox"
         if delivery not in DELIVERIES:
             raise ConfigError(f"COBRANCA_DELIVERY={delivery}; use one of: {', '.join(DELIVERIES)}.")
         return cls(
-            config=Path(environ.get("COBRANCA_CONFIG") or PROJECT_ROOT / "include" / "config").absolute(),
+            config=Path(
+                environ.get("COBRANCA_CONFIG") or PROJECT_ROOT / "include" / "config"
+            ).absolute(),
             data=data,
             warehouse=warehouse,
             ledger=environ.get("COBRANCA_LEDGER") or f"sqlite:///{data / 'ledger.db'}",
             delivery=delivery,
-            delivery_processes=_number(environ, "COBRANCA_DELIVERY_PROCESSES", _processors(), MOST_PROCESSES),
+            delivery_processes=_number(
+                environ, "COBRANCA_DELIVERY_PROCESSES", _processors(), MOST_PROCESSES
+            ),
         )
 
     def folder(self, kind: str, business_date: date, *parts: str) -> Path:
@@ -73,7 +83,9 @@ class Settings:
 
 def _processors() -> int:
     """Those that this process may use, as far as they are worth a sending process each."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     return min(usable, 4)
 
 
@@ -92,9 +104,12 @@ def parse_business_date(text: str) -> date:
     """
     try:
         day = date.fromisoformat(text)
-        # 20261118 and 2026-W47-3 are ISO dates as well, but paths and partition keys have one spelling.
+        # 20261118 and 2026-W47-3 are ISO dates as well, but paths and partition keys have one
+        # spelling.
         if day.isoformat() != text:
             raise ValueError
         return day
     except (TypeError, ValueError):
-        raise ConfigError(f"business date '{text}' is not a date; write it as YYYY-MM-DD, for example 2026-11-18.") from None
+        raise ConfigError(
+            f"business date '{text}' is not a date; write it as YYYY-MM-DD, for example 2026-11-18."
+        ) from None

@@ -1,9 +1,10 @@
-"""``make bench``: seconds, peak memory and rows per second of each stage, beside floors measured in the same run.
+"""``make bench``: seconds, peak memory and rows per second of each stage, next to floors.
 
-Every stage is a process of its own, so that its peak memory and its seconds of processor are its own; the latter hold on a
-busy machine too. Two floors do the transform's work as plain DuckDB statements over the same Parquet: ``heart`` aging and
-ranking alone, ``floor`` whatever the build hands on (see :mod:`tests.benchmarks.floors`). Nothing here passes or fails; a
-person reads the table.
+Every stage is a process of its own, so that its peak memory and its seconds of processor are its
+own; the latter hold on a busy machine too. Two floors, measured in the same run, do the transform's
+work as plain DuckDB statements over the same Parquet: ``heart`` is aging and ranking alone,
+``floor`` all that the build hands on (see :mod:`tests.benchmarks.floors`). Nothing here passes or
+fails; a person reads the table.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from datetime import date
+from itertools import pairwise
 from math import log
 from pathlib import Path
 
@@ -28,7 +30,9 @@ CONSTANT_SIZE = 1_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("sizes", nargs="*", type=int, default=[100_000, 1_000_000], help="numbers of receivables")
+    parser.add_argument(
+        "sizes", nargs="*", type=int, default=[100_000, 1_000_000], help="numbers of receivables"
+    )
     parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -43,22 +47,39 @@ def main() -> None:
 
 
 def measure(size: int) -> dict:
-    """Seconds, peak MiB and processor seconds of each stage for one size; prints a row as each one ends."""
+    """Seconds, peak MiB and processor seconds of each stage for one size.
+
+    Prints a row as each stage ends.
+    """
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
-        print(f"\n{size:,} receivables\n  {'stage':<10}{'seconds':>10}{'processor':>11}{'peak MiB':>10}{'rows/s':>12}")
+        print(
+            f"\n{size:,} receivables\n  "
+            f"{'stage':<10}{'seconds':>10}{'processor':>11}{'peak MiB':>10}{'rows/s':>12}"
+        )
         for stage in STAGES:
             figures[stage] = seconds, peak, processor = timed(stage, folder, size)
-            print(f"  {stage:<10}{seconds:>10.1f}{processor:>11.1f}{peak:>10.0f}{size / seconds:>12,.0f}", flush=True)
+            print(
+                "  "
+                f"{stage:<10}{seconds:>10.1f}{processor:>11.1f}{peak:>10.0f}"
+                f"{size / seconds:>12,.0f}",
+                flush=True,
+            )
         models, figures["nodes"] = model_seconds(Path(folder))
         slowest = sorted(models.items(), key=lambda item: -item[1])[:5]
-        print("  slowest models: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest), flush=True)
+        print(
+            "  slowest models: "
+            + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest),
+            flush=True,
+        )
     return figures
 
 
 def model_seconds(folder: Path) -> tuple[dict[str, float], int]:
     """What dbt itself measured for each model of the build, and how many nodes it ran."""
-    results = json.loads((folder / ".dbt" / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
+    results = json.loads(
+        (folder / ".dbt" / "target" / "run_results.json").read_text(encoding="utf-8")
+    )["results"]
     models = {
         result["unique_id"].split(".")[-1]: result["execution_time"]
         for result in results
@@ -69,7 +90,9 @@ def model_seconds(folder: Path) -> tuple[dict[str, float], int]:
 
 def timed(stage: str, folder: str, size: int) -> tuple[float, float, float]:
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "tests.benchmarks", str(size), "--stage", stage, "--folder", folder])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks", str(size), "--stage", stage, "--folder", folder]
+    )
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"stage {stage} failed at {size:,} receivables")
@@ -85,7 +108,7 @@ def run_stage(stage: str, folder: Path, size: int) -> None:
         delivery="outbox",
     )
     if stage == "generate":
-        from cobranca.demo.landing import generate_landing
+        from cobranca.demo.bulk_landing import generate_landing
 
         generate_landing(settings, NIGHT, size)
     elif stage == "policy":
@@ -114,7 +137,7 @@ def run_stage(stage: str, folder: Path, size: int) -> None:
 
         warehouse.freeze(settings, NIGHT)
     elif stage == "gate":
-        from cobranca.outbound import read_candidate
+        from cobranca.partitions.outbound_partition import read_candidate
         from cobranca.quality import check_plan
 
         check_plan(settings, NIGHT, read_candidate(settings, NIGHT))
@@ -126,11 +149,16 @@ def floor(settings: Settings, queries: dict[str, str]) -> None:
     """The statements with the warehouse's own memory limit, into a file as the warehouse does."""
     import duckdb
 
-    from cobranca.manifest import read_manifest
+    from cobranca.partitions.manifest import read_manifest
 
     landing = read_manifest(settings.folder("landing", NIGHT, "sources")).folder
-    files = {name: str(next(landing.glob(f"*/{name}.parquet"))) for name in ("customers", "receivables", "payments")}
-    files["calendar"] = str(read_manifest(settings.folder("landing", NIGHT, "policy")).path("policy_calendar.parquet"))
+    files = {
+        name: str(next(landing.glob(f"*/{name}.parquet")))
+        for name in ("customers", "receivables", "payments")
+    }
+    files["calendar"] = str(
+        read_manifest(settings.folder("landing", NIGHT, "policy")).path("policy_calendar.parquet")
+    )
     path = settings.data / "floor.duckdb"
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
@@ -141,7 +169,10 @@ def floor(settings: Settings, queries: dict[str, str]) -> None:
 
 
 def report(figures: dict, sizes: list[int]) -> None:
-    """Ratios to the floors and growth, in processor seconds; the part that does not grow is told apart."""
+    """Ratios to the floors and growth, in processor seconds.
+
+    The part that does not grow is shown apart.
+    """
 
     def processor(size: int, stage: str) -> float:
         return figures[size][stage][2]
@@ -149,24 +180,39 @@ def report(figures: dict, sizes: list[int]) -> None:
     constant = processor(CONSTANT_SIZE, "build")
     print("\nTransform (build) against the floors of the same run, in processor seconds")
     print(
-        f"  constant part (dbt itself, {figures[CONSTANT_SIZE]['nodes']} nodes), at {CONSTANT_SIZE:,} receivables: {constant:.1f}"
+        f"  constant part (dbt itself, {figures[CONSTANT_SIZE]['nodes']} nodes), at "
+        f"{CONSTANT_SIZE:,} receivables: {constant:.1f}"
     )
     for size in sizes:
         built, whole, heart = (processor(size, stage) for stage in ("build", "floor", "heart"))
         print(
-            f"  {size:>12,}: build {built:.1f} = constant + {(built - constant) / whole:.1f} x the floor of the same work"
-            f" ({whole:.1f}); all of it {built / whole:.1f} x; {built / heart:.1f} x aging and ranking alone ({heart:.1f})"
+            f"  {size:>12,}: build {built:.1f} = constant + {(built - constant) / whole:.1f} x "
+            "the floor of the same work"
+            f" ({whole:.1f}); all of it {built / whole:.1f} x; {built / heart:.1f} x aging and "
+            f"ranking alone ({heart:.1f})"
         )
-    for smaller, larger in zip(sizes, sizes[1:], strict=False):
+    for smaller, larger in pairwise(sizes):
         steps = log(larger / smaller)
-        growth = log((processor(larger, "build") - constant) / max(processor(smaller, "build") - constant, 0.1)) / steps
+        growth = (
+            log(
+                (processor(larger, "build") - constant)
+                / max(processor(smaller, "build") - constant, 0.1)
+            )
+            / steps
+        )
         plain = log(processor(larger, "floor") / processor(smaller, "floor")) / steps
         whole = log(processor(larger, "build") / processor(smaller, "build")) / steps
         print(
-            f"  growth from {smaller:,} to {larger:,}: exponent {whole:.2f}, without the constant part {growth:.2f};"
+            f"  growth from {smaller:,} to {larger:,}: exponent {whole:.2f}, without the constant "
+            f"part {growth:.2f};"
             f" floor {plain:.2f}"
         )
-    peak = max(figures[size][stage][1] for size in sizes for stage in STAGES if stage not in ("generate", "heart", "floor"))
+    peak = max(
+        figures[size][stage][1]
+        for size in sizes
+        for stage in STAGES
+        if stage not in ("generate", "heart", "floor")
+    )
     print(f"  largest peak memory of a stage: {peak:.0f} MiB")
 
 

@@ -1,9 +1,13 @@
-"""Planning, rendering and sending many messages to a stand-in on loopback, beside the bare SDK posting the same bodies.
+"""Plan, render and send many messages to a stand-in on loopback, next to the bare SDK.
 
-``python -m tests.benchmarks.sending [SIZE ...]``: the ledger is on a PostgreSQL of its own (which does not wait for its disk),
-the last look asks a real source, 8 threads send, shared by as many processes as the machine has processors. The stand-in has
-every mail on disk before it answers, the bare SDK's too. Each stage is a process of its own; memory is the highest sum of all
-its processes. Processor time is also that of PostgreSQL and of the stand-in, for they share the machine. Nothing passes or fails.
+``python -m tests.benchmarks.sending [SIZE ...]``: the bare SDK posts the same bodies. The ledger is
+on a PostgreSQL of its own (which does not wait for its disk). The pre-send check asks a real
+source. 8 threads send, shared by as many processes as the machine has processors. The stand-in has
+every mail on disk before it answers, the bare SDK's too.
+
+Each stage is a process of its own; memory is the highest sum of all its processes. Processor time
+includes that of PostgreSQL and of the stand-in, since they share the machine. Nothing passes or
+fails.
 """
 
 import argparse
@@ -42,7 +46,9 @@ STAGES = ("fill", "bodies", "bare", "send", "parts")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.sending", description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=[10_000], help="numbers of messages")
-    parser.add_argument("--processes", type=int, help="sending processes (default: as the product chooses)")
+    parser.add_argument(
+        "--processes", type=int, help="sending processes (default: as the product chooses)"
+    )
     parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--provider", help=argparse.SUPPRESS)
@@ -53,7 +59,14 @@ def main() -> None:
         serve(arguments.serve)
     elif arguments.stage:
         settings = {"delivery_processes": arguments.processes} if arguments.processes else {}
-        run_stage(arguments.stage, arguments.folder, arguments.sizes[0], arguments.provider, arguments.ledger, settings)
+        run_stage(
+            arguments.stage,
+            arguments.folder,
+            arguments.sizes[0],
+            arguments.provider,
+            arguments.ledger,
+            settings,
+        )
     else:
         measure(arguments.sizes, arguments.processes)
 
@@ -74,14 +87,18 @@ def measure(sizes: list[int], processes: int | None) -> None:
             for number, size in enumerate(sizes):
                 with tempfile.TemporaryDirectory() as folder:
                     machine.folder = Path(folder)
-                    report(machine, size, lambda name, number=number: postgres.create_database(f"{name}_{number}"))
+                    report(
+                        machine,
+                        size,
+                        lambda name, number=number: postgres.create_database(f"{name}_{number}"),
+                    )
         finally:
             server.terminate()
 
 
 @dataclass
 class Machine:
-    """What a stage runs beside, and the processes whose time counts."""
+    """The servers of a stage, and the processes whose time counts."""
 
     provider: str
     stand_in: int
@@ -92,7 +109,10 @@ class Machine:
 
 @dataclass
 class Figures:
-    """Of one stage: wall seconds as it says itself (without the start of Python), processor seconds, peak MiB."""
+    """The figures of one stage: wall seconds, processor seconds, peak MiB.
+
+    Wall seconds are those that the stage itself reports, without the start of Python.
+    """
 
     seconds: float
     own: float
@@ -109,10 +129,14 @@ def report(machine: Machine, size: int, create_ledger: Callable[[str], str]) -> 
     for stage, number in (("bare", min(size, 10_000)), ("send", size)):
         found = timed(machine, stage, number, create_ledger(stage))
         rates[stage] = number / found.seconds
-        each = {name: getattr(found, name) / number * 1000 for name in ("own", "stand_in", "postgres")}
+        each = {
+            name: getattr(found, name) / number * 1000 for name in ("own", "stand_in", "postgres")
+        }
         print(
-            f"  {stage:<5}{found.seconds:>7.1f} s{rates[stage]:>7,.0f} messages/s, {found.mebibytes:.0f} MiB; processor "
-            f"{each['own']:.2f} + stand-in {each['stand_in']:.2f} + PostgreSQL {each['postgres']:.2f} ms each",
+            f"  {stage:<5}{found.seconds:>7.1f} s{rates[stage]:>7,.0f} messages/s, "
+            f"{found.mebibytes:.0f} MiB; processor "
+            f"{each['own']:.2f} + stand-in {each['stand_in']:.2f} + PostgreSQL "
+            f"{each['postgres']:.2f} ms each",
             flush=True,
         )
     print(f"  plan + render + send : bare SDK = {rates['send'] / rates['bare']:.2f}", flush=True)
@@ -120,18 +144,27 @@ def report(machine: Machine, size: int, create_ledger: Callable[[str], str]) -> 
 
 
 def timed(machine: Machine, stage: str, size: int, ledger: str) -> Figures:
-    command = [sys.executable, "-m", "tests.benchmarks.sending", str(size), "--stage", stage, "--folder", str(machine.folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.sending",
+        str(size),
+        "--stage",
+        stage,
+        "--folder",
+        str(machine.folder),
+    ]
     command += ["--provider", machine.provider, "--ledger", ledger]
     command += ["--processes", str(machine.processes)] if machine.processes else []
     before = processor_of(machine.stand_in), processor_of(machine.postgres)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     peak = Peak(process.pid)
-    told = process.stdout.read()
+    output = process.stdout.read()
     failed, mebibytes = process.wait(), peak.end()
     if failed:
         sys.exit(f"stage {stage} failed")
     after = processor_of(machine.stand_in), processor_of(machine.postgres)
-    seconds, own = (float(figure) for figure in told.strip().splitlines()[-1].split())
+    seconds, own = (float(figure) for figure in output.strip().splitlines()[-1].split())
     return Figures(seconds, own, after[0] - before[0], after[1] - before[1], mebibytes)
 
 
@@ -188,24 +221,34 @@ class Peak:
         return self._highest / 2**20
 
 
-def run_stage(stage: str, folder: Path, size: int, provider: str, ledger: str, choices: dict) -> None:
+def run_stage(
+    stage: str, folder: Path, size: int, provider: str, ledger: str, choices: dict
+) -> None:
     settings = Settings(folder / "config", folder / "data", "", ledger, "sendgrid", **choices)
     os.environ["AIRFLOW_CONN_BILLING"] = f"sqlite:///{folder / 'billing.db'}"
-    os.environ["AIRFLOW_CONN_SENDGRID"] = json.dumps({"conn_type": "http", "host": provider, "password": KEY})
-    stages = {"fill": fill, "bodies": write_bodies, "bare": send_bare, "send": send_all, "parts": tell_parts}
+    os.environ["AIRFLOW_CONN_SENDGRID"] = json.dumps(
+        {"conn_type": "http", "host": provider, "password": KEY}
+    )
+    stages = {
+        "fill": fill,
+        "bodies": write_bodies,
+        "bare": send_bare,
+        "send": send_all,
+        "parts": tell_parts,
+    }
     seconds = stages[stage](settings, folder, size)
     # With the processes that it started and that have ended.
     print(seconds, sum(os.times()[:4]))
 
 
 def fill(settings: Settings, folder: Path, size: int) -> float:
-    """An approved plan of one overdue receivable a payer, the source that it was made from, and the landing between them."""
+    """An approved plan of one overdue receivable a payer, its source and its landing."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from cobranca.landing import land_all
-    from cobranca.ledger.accounts import ALIASES
-    from cobranca.manifest import FileEntry, draft_folder, publish
+    from cobranca.landing.land import land_all
+    from cobranca.ledger.payer_accounts import ALIASES
+    from cobranca.partitions.manifest import FileEntry, draft_folder, publish
     from faults.billing import create_billing
     from reminders.plans import SCHEMA, item, judge, message
 
@@ -215,7 +258,9 @@ def fill(settings: Settings, folder: Path, size: int) -> float:
     root = settings.folder("outbound", NIGHT)
     draft = draft_folder(root, "plan")
     # Sorted by message, as the plan of a real night is.
-    numbers = sorted(range(size), key=lambda n: message(n, [{"receivable_key": ""}])[0]["message_key"])
+    numbers = sorted(
+        range(size), key=lambda n: message(n, [{"receivable_key": ""}])[0]["message_key"]
+    )
     aliases = pa.schema([(name, pa.string()) for name in ("source", "customer_id", "customer_key")])
     with (
         pq.ParquetWriter(draft / "out_reminders.parquet", SCHEMA) as reminders,
@@ -227,10 +272,14 @@ def fill(settings: Settings, folder: Path, size: int) -> float:
             chunk = numbers[start : start + 5000]
             rows = [row for n in chunk for row in message(n, [item(f"B{n:06d}", source="billing")])]
             reminders.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
-            keys, ids = [row["customer_key"] for row in rows], [f"A{row['receivable_id']}" for row in rows]
+            keys, ids = (
+                [row["customer_key"] for row in rows],
+                [f"A{row['receivable_id']}" for row in rows],
+            )
             accounts.write_table(pa.table([["billing"] * len(keys), ids, keys], schema=aliases))
             create_billing(billing, rows)
-    # By it the last look knows that the source keeps its keys as they were landed, so that they need not be trimmed.
+    # It tells the pre-send check that the source keeps its keys as they were landed, so that they
+    # need not be trimmed.
     land_all(settings, NIGHT, "benchmark")
     entries = [FileEntry.of(draft, name, size) for name in ("out_reminders.parquet", ALIASES)]
     judge(settings, publish(root, draft, kind="outbound", business_date=NIGHT, files=entries))
@@ -239,15 +288,15 @@ def fill(settings: Settings, folder: Path, size: int) -> float:
 
 def write_bodies(settings: Settings, folder: Path, size: int) -> float:
     from cobranca.policy import load_policy
-    from cobranca.reminders.channels.sendgrid_mail import compose
-    from cobranca.reminders.letters import LetterWriter
-    from cobranca.reminders.messages import open_plan
-    from cobranca.reminders.planning import approved_batch
+    from cobranca.reminders.channels.sendgrid import compose
+    from cobranca.reminders.plan.enter_plan import approved_batch
+    from cobranca.reminders.plan.plan_file import open_plan
+    from cobranca.reminders.render.email import LetterRenderer
 
-    writer = LetterWriter(load_policy(settings.config, NIGHT).creditor, NIGHT)
+    renderer = LetterRenderer(load_policy(settings.config, NIGHT).creditor, NIGHT)
     with open_plan(settings, approved_batch(settings, NIGHT)) as plan_file:
         chunk = next(plan_file.messages(chunk_size=BODIES))
-    bodies = [compose(writer.write(message)) for message in chunk]
+    bodies = [compose(renderer.render(message)) for message in chunk]
     (folder / "bodies.json").write_text(json.dumps(bodies))
     return 0.0
 
@@ -285,7 +334,7 @@ def send_bare(settings: Settings, folder: Path, size: int) -> float:
 def send_all(settings: Settings, folder: Path, size: int) -> float:
     """The night's own planning and delivery."""
     from cobranca.reminders import deliver, plan
-    from cobranca.reminders.control import approve_volume
+    from cobranca.reminders.plan.approvals import approve_volume
     from reminders.plans import noon
 
     started = time.perf_counter()
@@ -296,28 +345,38 @@ def send_all(settings: Settings, folder: Path, size: int) -> float:
     counts = deliver(settings, NIGHT, clock=noon(NIGHT))
     ended = time.perf_counter()
     assert counts.sent == size, counts
-    print(f"         plan {planned - started:.1f} s, deliver {ended - planned:.1f} s", file=sys.stderr)
+    print(
+        f"         plan {planned - started:.1f} s, deliver {ended - planned:.1f} s", file=sys.stderr
+    )
     return ended - started
 
 
 def tell_parts(settings: Settings, folder: Path, size: int) -> float:
     """Where the processor time of one process goes, message by message, on a plan of ``size``."""
-    from cobranca.ledger.contacts import ContactLedger
-    from cobranca.reminders import deliver, messages, plan
-    from cobranca.reminders.channels.sendgrid_mail import SendGrid
-    from cobranca.reminders.control import approve_volume
-    from cobranca.reminders.last_look import LastLook
-    from cobranca.reminders.writing import MessageWriter
+    from cobranca.ledger.contact_lookups import ContactLookups
+    from cobranca.ledger.contact_worker import ContactWorker
+    from cobranca.reminders import deliver, plan
+    from cobranca.reminders.channels.sendgrid import SendGrid
+    from cobranca.reminders.delivery.pre_send_check import PreSendCheck
+    from cobranca.reminders.plan import plan_file
+    from cobranca.reminders.plan.approvals import approve_volume
+    from cobranca.reminders.render.renderer import MessageRenderer
     from reminders.plans import noon
 
-    settings = Settings(settings.config, settings.data, "", settings.ledger, "sendgrid", delivery_processes=1)
+    settings = Settings(
+        settings.config, settings.data, "", settings.ledger, "sendgrid", delivery_processes=1
+    )
     spent: dict[str, float] = defaultdict(float)
-    _count(spent, "last look", LastLook, "__call__")
-    _count(spent, "write letters", MessageWriter, "write")
+    _count(spent, "pre-send check", PreSendCheck, "__call__")
+    _count(spent, "write letters", MessageRenderer, "render")
     _count(spent, "post", SendGrid, "send")
-    for name in ("claim", "advance", "renew", "release", "counts", "missing"):
-        _count(spent, "ledger", ContactLedger, name)
-    _count(spent, "read the plan", messages, "_message")
+    for client, names in (
+        (ContactWorker, ("claim", "advance", "renew", "release")),
+        (ContactLookups, ("counts", "missing")),
+    ):
+        for name in names:
+            _count(spent, "ledger", client, name)
+    _count(spent, "read the plan", plan_file, "_message")
     with _counted(spent, "plan"):
         plan(settings, NIGHT)
     approve_volume(settings, NIGHT, "benchmark")
@@ -325,8 +384,8 @@ def tell_parts(settings: Settings, folder: Path, size: int) -> float:
     before = time.process_time()
     number = deliver(settings, NIGHT, clock=noon(NIGHT)).sent
     spent["all else"] = time.process_time() - before - sum(spent.values()) + spent["plan"]
-    told = ", ".join(f"{name} {seconds / number * 1000:.2f}" for name, seconds in spent.items())
-    print(f"  in one process, {number:,} messages, ms of processor each: {told}", file=sys.stderr)
+    parts = ", ".join(f"{name} {seconds / number * 1000:.2f}" for name, seconds in spent.items())
+    print(f"  in one process, {number:,} messages, ms of processor each: {parts}", file=sys.stderr)
     return 0.0
 
 
@@ -385,7 +444,10 @@ class _Mail:
 
 
 def serve(folder: Path) -> None:
-    """Accept every mail: all that came together are written and flushed to disk together, then each is answered."""
+    """Accept every mail.
+
+    All that came together are written and flushed to disk together, then each is answered.
+    """
     server = socket.create_server(("127.0.0.1", 0), backlog=256)
     server.setblocking(False)
     print(f"http://127.0.0.1:{server.getsockname()[1]}", flush=True)
@@ -401,7 +463,9 @@ def serve(folder: Path) -> None:
         for mail in whole:
             end = b"close" if mail.closes else b"keep-alive"
             mail.client.sendall(
-                b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nX-Message-Id: x\r\nConnection: " + end + b"\r\n\r\n"
+                b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nX-Message-Id: x\r\nConnection: "
+                + end
+                + b"\r\n\r\n"
             )
             if mail.closes:
                 waiting.unregister(mail.client)
@@ -410,7 +474,9 @@ def serve(folder: Path) -> None:
             os.ftruncate(log, 0)
 
 
-def _receive(waiting: selectors.BaseSelector, server: socket.socket, key: selectors.SelectorKey) -> _Mail | None:
+def _receive(
+    waiting: selectors.BaseSelector, server: socket.socket, key: selectors.SelectorKey
+) -> _Mail | None:
     """Take what one connection brings; returns its mail once that is whole."""
     if key.fileobj is server:
         client, _ = server.accept()

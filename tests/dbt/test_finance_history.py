@@ -32,27 +32,45 @@ class Receivable:
         """What was owed on a day, by what was dated until then."""
         if self.issued > day:
             return ZERO
-        return max(self.amount - sum((amount for on, _, amount in self.events if on <= day), ZERO), ZERO)
+        return max(
+            self.amount - sum((amount for on, _, amount in self.events if on <= day), ZERO), ZERO
+        )
 
 
 def band(days: int) -> str:
-    for limit, name in ((0, "not_due"), (30, "1-30"), (60, "31-60"), (90, "61-90"), (180, "91-180")):
+    for limit, name in (
+        (0, "not_due"),
+        (30, "1-30"),
+        (60, "31-60"),
+        (90, "61-90"),
+        (180, "91-180"),
+    ):
         if days <= limit:
             return name
     return "181+"
 
 
 def ledger(seed: int) -> list[Receivable]:
-    """Receivables of 26 months with partial payments, excess, credits, write-offs and reversals on any day."""
+    """Receivables of 26 months with partial payments, excess, credits, write-offs and reversals on
+    any day.
+    """
     chance = random.Random(seed)
     receivables = []
     for number in range(400):
         issued = NIGHT - timedelta(days=chance.randrange(0, 800))
         amount = Decimal(chance.randrange(100, 200_000)) / 100
-        item = Receivable(f"a:{number}", "USD" if number % 9 == 0 else "BRL", issued, issued + timedelta(days=30), amount)
+        item = Receivable(
+            f"a:{number}",
+            "USD" if number % 9 == 0 else "BRL",
+            issued,
+            issued + timedelta(days=30),
+            amount,
+        )
         for _ in range(chance.choice([0, 1, 1, 1, 2, 3])):
             paid_on = item.due + timedelta(days=chance.randrange(-40, 200))
-            paid = (amount * chance.choice([Decimal("0.3"), Decimal("0.5"), Decimal(1), Decimal(1)])).quantize(CENT)
+            paid = (
+                amount * chance.choice([Decimal("0.3"), Decimal("0.5"), Decimal(1), Decimal(1)])
+            ).quantize(CENT)
             kind = chance.choice(["payment"] * 6 + ["credit_note", "discount", "write_off"])
             item.events.append((paid_on, kind, paid))
             if kind == "payment" and chance.random() < 0.1:
@@ -73,56 +91,90 @@ def build(folder: Path, receivables: list[Receivable]) -> dict[str, list[dict]]:
         for schema in ("staging", "intermediate", "marts", "finance"):
             connection.execute(f"create schema {schema}")
         connection.execute(
-            "create table intermediate.int_payments__applied "
-            "(receivable_key text, customer_key text, currency text, paid_on date, kind text, amount decimal(18, 2))"
+            "create table intermediate.int_payments__joined_to_receivables "
+            "(receivable_key text, customer_key text, currency text, paid_on date, kind text, "
+            "amount decimal(18, 2))"
         )
-        connection.execute("create view staging.stg_landing__payments as select * from intermediate.int_payments__applied")
         connection.execute(
-            "create table intermediate.int_receivables__balanced (receivable_key text, customer_key text, currency text, "
-            "issue_date date, due_date date, effective_due_date date, amount decimal(18, 2), paid_amount decimal(18, 2), "
-            "credited_amount decimal(18, 2), written_off_amount decimal(18, 2), open_amount decimal(18, 2), status text, "
+            "create view staging.stg_landing__payments as select * from "
+            "intermediate.int_payments__joined_to_receivables"
+        )
+        connection.execute(
+            "create table intermediate.int_receivables__balances_computed "
+            "(receivable_key text, customer_key text, currency text, "
+            "issue_date date, due_date date, effective_due_date date, amount decimal(18, 2), "
+            "paid_amount decimal(18, 2), "
+            "credited_amount decimal(18, 2), written_off_amount decimal(18, 2), open_amount "
+            "decimal(18, 2), status text, "
             "settled_on date, is_open boolean)"
         )
         for item in receivables:
             sums: dict[str, Decimal] = defaultdict(Decimal)
             for on, kind, amount in item.events:
-                place = {"credit_note": "credited", "discount": "credited", "write_off": "written_off"}.get(kind, "paid")
+                place = {
+                    "credit_note": "credited",
+                    "discount": "credited",
+                    "write_off": "written_off",
+                }.get(kind, "paid")
                 sums[place] += amount
                 row = [item.key, "C1", item.currency, on, kind, amount]
-                connection.execute("insert into intermediate.int_payments__applied values (?, ?, ?, ?, ?, ?)", row)
+                connection.execute(
+                    "insert into intermediate.int_payments__joined_to_receivables values (?, ?, "
+                    "?, ?, ?, ?)",
+                    row,
+                )
             balance = item.balance(NIGHT)
             status = "open" if balance else "written_off" if sums["written_off"] else "settled"
-            settled = max((on for on, _, amount in item.events if amount > 0), default=None) if status == "settled" else None
+            settled = (
+                max((on for on, _, amount in item.events if amount > 0), default=None)
+                if status == "settled"
+                else None
+            )
             connection.execute(
-                "insert into intermediate.int_receivables__balanced values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [item.key, "C1", item.currency, item.issued, item.due, item.due, item.amount, sums["paid"], sums["credited"],
+                "insert into intermediate.int_receivables__balances_computed values (?, ?, ?, ?, "
+                    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [item.key, "C1", item.currency, item.issued, item.due, item.due, item.amount,
+                 sums["paid"], sums["credited"],
                  sums["written_off"], balance, status, settled, bool(balance)],
             )  # fmt: skip
         connection.execute(
-            "create table marts.fct_receivables as select receivable_key, customer_key, currency, aging_band, open_amount, "
-            "open_amount as amount_due, days_past_due_original from (select *, '1-30' as aging_band, 1 as days_past_due_original "
-            "from intermediate.int_receivables__balanced where is_open)"
+            "create table marts.fct_receivables as select receivable_key, customer_key, currency, "
+            "aging_band, open_amount, "
+            "open_amount as amount_due, days_past_due_original from (select *, '1-30' as "
+            "aging_band, 1 as days_past_due_original "
+            "from intermediate.int_receivables__balances_computed where is_open)"
         )
         connection.execute(
-            "create table marts.fct_contacts (contact_key text, contacted_on date, customer_key text, step text, "
+            "create table marts.fct_contacts (contact_key text, contacted_on date, customer_key "
+            "text, step text, "
             "step_offset integer, channel text, state text, state_reason text, is_done boolean)"
         )
         connection.execute(
-            "create table marts.fct_promises (promise_id text, customer_key text, made_on date, currency text, "
+            "create table marts.fct_promises (promise_id text, customer_key text, made_on date, "
+            "currency text, "
             "amount decimal(18, 2), paid_amount decimal(18, 2), state text)"
         )
         connection.execute(
-            "create table marts.fct_agreements (customer_key text, agreed_on date, currency text, amount decimal(18, 2))"
+            "create table marts.fct_agreements (customer_key text, agreed_on date, currency text, "
+            "amount decimal(18, 2))"
         )
+        for subject in ("promises", "agreements"):
+            connection.execute(
+                f"create view intermediate.int_{subject}__fulfilment_computed as "
+                f"select * from marts.fct_{subject}"
+            )
     run_dbt(
         "run", "--select", "path:models/intermediate/finance", "path:models/marts/finance",
         # tested on whole nights: they need contacts and rankings
-        "--exclude", "int_contacts__followed+", "rpt_ranking_backtest", "rpt_ranking_calibration",
+        "--exclude", "int_contacts__arms_assigned+", "rpt_ranking_backtest",
+        "rpt_ranking_calibration",
         environment=warehouse.dbt_environment(), business_date=NIGHT, work=folder / "work",
     )  # fmt: skip
     reports = {}
     with duckdb.connect(str(warehouse.path)) as connection:
-        for (name,) in connection.sql("select table_name from duckdb_tables() where schema_name = 'finance'").fetchall():
+        for (name,) in connection.sql(
+            "select table_name from duckdb_tables() where schema_name = 'finance'"
+        ).fetchall():
             found = connection.sql(f"select * from finance.{name}")
             reports[name] = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
     return reports
@@ -150,8 +202,13 @@ def test_every_month_end_equals_the_sum_of_what_was_owed_then(reports, receivabl
     for day in dates:
         for item in receivables:
             expected[day, item.currency, band((day - item.due).days)] += item.balance(day)
-    told = {(row["as_of_date"], row["currency"], row["aging_band"]): row["open_amount"] for row in reports["rpt_aging_trend"]}
-    assert {key: amount for key, amount in told.items() if amount} == {key: amount for key, amount in expected.items() if amount}
+    told = {
+        (row["as_of_date"], row["currency"], row["aging_band"]): row["open_amount"]
+        for row in reports["rpt_aging_trend"]
+    }
+    assert {key: amount for key, amount in told.items() if amount} == {
+        key: amount for key, amount in expected.items() if amount
+    }
 
 
 def test_days_to_receive_equal_a_walk_back_over_the_months(reports, receivables):
@@ -163,7 +220,11 @@ def test_days_to_receive_equal_a_walk_back_over_the_months(reports, receivables)
             first = last.replace(day=1)
             sold = sum(item.amount for item in ours if first <= item.issued <= last)
             length = (last - first).days + 1
-            days += length if remaining >= sold else (remaining / sold * length).quantize(CENT, ROUND_HALF_UP)
+            days += (
+                length
+                if remaining >= sold
+                else (remaining / sold * length).quantize(CENT, ROUND_HALF_UP)
+            )
             remaining, last = remaining - sold, first - timedelta(days=1)
         assert row["dso_countback"] == days, (day, row["currency"])
         start = (day.replace(day=1) - timedelta(days=32)).replace(day=1)
@@ -180,7 +241,10 @@ def test_effectiveness_equals_its_formula(reports, receivables):
         begin = sum(item.balance(first - timedelta(days=1)) for item in ours)
         sold = sum(item.amount for item in ours if first <= item.issued <= last)
         unpaid = sum(
-            amount for i in ours for on, kind, amount in i.events if first <= on <= last and kind not in ("payment", "reversal")
+            amount
+            for i in ours
+            for on, kind, amount in i.events
+            if first <= on <= last and kind not in ("payment", "reversal")
         )
         end = sum(item.balance(last) for item in ours)
         current = sum(item.balance(last) for item in ours if item.due >= last)
@@ -200,12 +264,20 @@ def test_every_opening_band_goes_somewhere(reports):
 
 def test_what_happens_later_changes_no_past_date(reports, work, receivables):
     chance = random.Random(5)
-    later = [Receivable(i.key, i.currency, i.issued, i.due, i.amount, list(i.events)) for i in receivables]
+    later = [
+        Receivable(i.key, i.currency, i.issued, i.due, i.amount, list(i.events))
+        for i in receivables
+    ]
     for item in later:
         if chance.random() < 0.5:
             day = MONTH_END + timedelta(days=chance.randrange(1, 18))
             kind, share = chance.choice(
-                [("payment", 1), ("payment", Decimal("0.4")), ("write_off", 1), ("credit_note", Decimal("0.2"))]
+                [
+                    ("payment", 1),
+                    ("payment", Decimal("0.4")),
+                    ("write_off", 1),
+                    ("credit_note", Decimal("0.2")),
+                ]
             )
             item.events.append((day, kind, (item.amount * share).quantize(CENT)))
     later.append(Receivable("a:new", "BRL", NIGHT, NIGHT + timedelta(days=30), Decimal("77.00")))
@@ -220,7 +292,8 @@ def test_what_happens_later_changes_no_past_date(reports, work, receivables):
         "rpt_recovery_by_band",
     ):
         before, after = (
-            sorted((row for row in told[name] if row["as_of_date"] <= MONTH_END), key=str) for told in (reports, again)
+            sorted((row for row in told[name] if row["as_of_date"] <= MONTH_END), key=str)
+            for told in (reports, again)
         )  # fmt: skip
         assert before, name
         assert before == after, name

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cobranca.simulation.path import DecisionPath
+from cobranca.simulation.decision_path import DecisionPath
 
 
 @pytest.fixture(scope="session")

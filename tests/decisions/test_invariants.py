@@ -1,39 +1,62 @@
-"""What must hold on every night of every history, asked of the made-up world and not of the models."""
+"""Invariants of every night of every history, checked against a simulated world, not the models."""
 
-import os
+import functools
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from decisions.world import REGUA, Night, World
 
-SEEDS = int(os.environ.get("COBRANCA_SEEDS", "1"))
-LEGAL = {regua: {step["offset"] for step in steps if step.get("legal_notice")} for regua, steps in REGUA["steps"].items()}
+# Together these histories meet each reason of note; a few of other seeds may not.
+MEETS_MOST_RULES = (100,)
+LEGAL = {
+    regua: {step["offset"] for step in steps if step.get("legal_notice")}
+    for regua, steps in REGUA["steps"].items()
+}
 OFFSETS = {regua: [step["offset"] for step in steps] for regua, steps in REGUA["steps"].items()}
 
 
-@settings(
-    max_examples=SEEDS,
-    deadline=None,
-    derandomize=SEEDS < 10,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-@given(seed=st.integers(1, 2**32))
-def test_no_history_breaks_a_promise(decision_path, seed):
-    world = World(seed)
-    checked = Checker(world)
-    for night in world.live(decision_path):
-        checked.look_at(night)
-    assert checked.seen["remind"] > 20 and checked.seen["call"] > 5, "a history in which nothing happens proves nothing"
+@pytest.fixture(scope="session")
+def checked(decision_path) -> Callable[[int], Counter]:
+    """Live a seed's history, check each night; how often each decision and reason came."""
+
+    @functools.cache
+    def check(seed: int) -> Counter:
+        world = World(seed)
+        checker = Checker(world)
+        for night in world.live(decision_path):
+            checker.look_at(night)
+        return checker.seen
+
+    return check
+
+
+@pytest.mark.seeds(few=1, many=100, kept=MEETS_MOST_RULES)
+def test_no_history_breaks_a_promise(checked, seed):
+    seen = checked(seed)
+    assert seen["remind"] > 20 and seen["call"] > 5, (
+        "a history in which nothing happens proves nothing"
+    )
+
+
+def test_the_kept_histories_meet_most_rules(checked):
+    assert {
+        "holdout",
+        "superseded",
+        "within_tolerance",
+        "awaiting_delivery",
+        "frequency_cap",
+        "regua_changed",
+    } <= set(sum(map(checked, MEETS_MOST_RULES), Counter()))
 
 
 class Checker:
-    """Looks at each night with what the world knows; the world's ledger holds only what happened before."""
+    """Looks at each night with what the world knows; the world's ledger holds only what happened
+    before.
+    """
 
     def __init__(self, world: World):
         self.world = world
@@ -47,7 +70,9 @@ class Checker:
 
     def look_at(self, night: Night) -> None:
         if night.is_rerun:
-            assert night.decisions == self.first_run, "a rerun with the same ledger decides the same"
+            assert night.decisions == self.first_run, (
+                "a rerun with the same ledger decides the same"
+            )
             return
         self.first_run = night.decisions
         self.every_open_receivable_has_one_decision(night)
@@ -79,8 +104,12 @@ class Checker:
         keys: dict[str, set] = defaultdict(set)
         for row in night.decisions:
             if row["decision"] in ("remind", "call"):
-                keys[row["customer_key"]].add((row["message_key"], row["channel"], row["step"], row["episode_key"]))
-        assert all(len(found) == 1 for found in keys.values()), "one message or call a payer a night, with all items in it"
+                keys[row["customer_key"]].add(
+                    (row["message_key"], row["channel"], row["step"], row["episode_key"])
+                )
+        assert all(len(found) == 1 for found in keys.values()), (
+            "one message or call a payer a night, with all items in it"
+        )
         messages = {message for found in keys.values() for message, *_ in found}
         assert len(messages) == len(keys) and not messages & self.sent_keys
         self.sent_keys |= messages
@@ -101,12 +130,17 @@ class Checker:
         for item in night.decisions:
             if item["message_key"] == row["message_key"]:
                 owed = self.world.receivables[item["receivable_key"]]
-                assert owed.balance(day) > 0 and not owed.disputed and not self.world.is_held(owed, day), item
+                assert (
+                    owed.balance(day) > 0
+                    and not owed.disputed
+                    and not self.world.is_held(owed, day)
+                ), item
         if row["channel"] in ("whatsapp", "sms"):
             wishes = {
                 (customer["preferred_channel"] or "").lower()
                 for customer in self.world.customers
-                if self.world.keys[customer["customer_id"]] == row["customer_key"]
+                if self.world.keys[customer["source"], customer["customer_id"]]
+                == row["customer_key"]
             }
             assert row["channel"] in wishes, "a text only to who chose texts"
 
@@ -117,7 +151,10 @@ class Checker:
         if before:
             assert (day - before[-1]).days >= self.limits.minimum_interval_days, row
         attempts = [on for on in self.world.attempts(row["customer_key"]) if on < day]
-        for days, most in ((7, self.limits.maximum_per_7_days), (30, self.limits.maximum_per_30_days)):
+        for days, most in (
+            (7, self.limits.maximum_per_7_days),
+            (30, self.limits.maximum_per_30_days),
+        ):
             assert sum(1 for on in attempts if on > day - timedelta(days=days)) + 1 <= most, row
 
     # F5, F9, F10
@@ -130,7 +167,11 @@ class Checker:
             and contact["episode_key"] == row["episode_key"]
             and contact["policy_version"] == row["policy_version"]
         ]
-        done = [contact["step_offset"] for contact in engaged if contact["state"] in ("sent", "delivered")]
+        done = [
+            contact["step_offset"]
+            for contact in engaged
+            if contact["state"] in ("sent", "delivered")
+        ]
         done += [
             held["step_offset"]
             for held in self.world.holdouts
@@ -138,19 +179,35 @@ class Checker:
             and held["episode_key"] == row["episode_key"]
             and held["policy_version"] == row["policy_version"]
         ]
-        assert all(row["step_offset"] > offset for offset in done), "a step done is never repeated, nor an earlier one taken"
+        assert all(row["step_offset"] > offset for offset in done), (
+            "a step done is never repeated, nor an earlier one taken"
+        )
         same = [c for c in engaged if (c["step"], c["channel"]) == (row["step"], row["channel"])]
-        assert not [c for c in same if c["state"] in ("sent", "delivered", "unknown", "sending")], "the ledger would refuse it"
+        assert not [c for c in same if c["state"] in ("sent", "delivered", "unknown", "sending")], (
+            "the ledger would refuse it"
+        )
         # what was not done in between is named, once, on the one contact that catches up
         if row["last_offset"] is not None and row["step_offset"] > 0 and row["last_offset"] > 0:
-            between = [offset for offset in OFFSETS[regua] if row["last_offset"] < offset < row["step_offset"]]
-            skipped = [int(step.removeprefix("d")) for step in (row["superseded_steps"] or "").split(",") if step]
-            assert skipped == between and not set(skipped) & LEGAL[regua], row
+            between = [
+                offset
+                for offset in OFFSETS[regua]
+                if row["last_offset"] < offset < row["step_offset"]
+            ]
+            skipped = [
+                int(step.removeprefix("d"))
+                for step in (row["superseded_steps"] or "").split(",")
+                if step
+            ]
+            assert skipped == between, row
+            in_doubt = {c["step_offset"] for c in engaged if c["state"] in ("unknown", "sending")}
+            assert not set(skipped) & LEGAL[regua] - in_doubt, (
+                "a legal notice is passed over only where it may have arrived"
+            )
             assert (day - row["last_step_on"]).days >= row["step_offset"] - row["last_offset"], (
                 "the clock runs from the last step"
             )
 
-    # every reason for no contact is true, so nobody is forgotten
+    # every reason for no contact is true, so no one is forgotten
     def the_reason_is_true(self, night: Night, row: dict) -> None:
         day, owed = night.business_date, self.world.receivables[row["receivable_key"]]
         check = getattr(self, f"_{row['reason']}", None)
@@ -170,9 +227,14 @@ class Checker:
             ), row
 
     def _held(self, row, owed, day):
-        told = {outcome["code"] for outcome in self.world.outcomes if outcome["customer_key"] == row["customer_key"]}
+        told = {
+            outcome["code"]
+            for outcome in self.world.outcomes
+            if outcome["customer_key"] == row["customer_key"]
+        }
         by_agents = {
-            "hold_paid_claim": "PAGO_INFORMADO", "hold_dispute": "CONTESTA", "hold_refused": "RECUSA", "hold_promise": "PROMESSA",
+            "hold_paid_claim": "PAGO_INFORMADO", "hold_dispute": "CONTESTA",
+            "hold_refused": "RECUSA", "hold_promise": "PROMESSA",
         }  # fmt: skip
         assert (
             self.world.is_held(owed, day)
@@ -189,23 +251,34 @@ class Checker:
 
     def _within_tolerance(self, row, owed, day):
         left = owed.balance(day)
-        assert left < owed.amount and (left <= self.limits.tolerance_amount or left <= owed.amount * self.limits.tolerance_share)
+        assert left < owed.amount and (
+            left <= self.limits.tolerance_amount
+            or left <= owed.amount * self.limits.tolerance_share
+        )
 
     def _waiting_interval(self, row, owed, day):
-        left_word = [o for o in self.world.outcomes if o["customer_key"] == row["customer_key"] and o["code"] == "RECADO"]
+        left_word = [
+            o
+            for o in self.world.outcomes
+            if o["customer_key"] == row["customer_key"] and o["code"] == "RECADO"
+        ]
         before = [on for on in self.world.reached(row["customer_key"]) if on < day]
         assert left_word or (day - before[-1]).days < self.limits.minimum_interval_days
 
     def _frequency_cap(self, row, owed, day):
         attempts = [on for on in self.world.attempts(row["customer_key"]) if on < day]
         windows = ((7, self.limits.maximum_per_7_days), (30, self.limits.maximum_per_30_days))
-        assert any(sum(1 for on in attempts if on > day - timedelta(days=days)) >= most for days, most in windows)
+        assert any(
+            sum(1 for on in attempts if on > day - timedelta(days=days)) >= most
+            for days, most in windows
+        )
 
     def _awaiting_delivery(self, row, owed, day):
         states = {
             contact["state"]
             for contact in self.world.contacts
-            if contact["customer_key"] == row["customer_key"] and day - timedelta(days=3) < contact["business_date"] < day
+            if contact["customer_key"] == row["customer_key"]
+            and day - timedelta(days=3) < contact["business_date"] < day
         }
         assert states & {"unknown", "sending"}
 
@@ -218,14 +291,18 @@ class Checker:
     def _preventive_not_needed(self, row, owed, day):
         assert row["days_past_due"] <= 0 and row["payer_class"] == "pontual"
 
+    def _regua_of_carrier(self, row: dict) -> str:
+        """The régua of the debt that carries the payer's cadence; another debt may have its own."""
+        (carrier,) = (r for r in self.first_run if r["receivable_key"] == row["episode_key"])
+        return carrier["regua"]
+
     def _waiting_next_step(self, row, owed, day):
         """No step of the régua is due: each is done, not reached, or its turn comes later."""
         age = row["days_past_due"]
         carrier = self.world.receivables[row["episode_key"]]
         age = next(r["days_past_due"] for r in self.first_run if r["receivable_key"] == carrier.key)
-        regua = next(r["regua"] for r in self.first_run if r["receivable_key"] == carrier.key)
         last = row["last_offset"]
-        for step in REGUA["steps"][regua]:
+        for step in REGUA["steps"][self._regua_of_carrier(row)]:
             offset = step["offset"]
             if offset > age or (last is not None and offset <= last) or (age > 0 and offset <= 0):
                 continue
@@ -234,25 +311,43 @@ class Checker:
             assert (last or 0) > 0 and (day - row["last_step_on"]).days < offset - last, row
 
     def _holdout(self, row, owed, day):
-        step = next(s for s in REGUA["steps"][row["regua"]] if s["offset"] == row["step_offset"])
+        steps = REGUA["steps"][self._regua_of_carrier(row)]
+        step = next(s for s in steps if s["offset"] == row["step_offset"])
         assert step.get("holdout_share") and not step.get("legal_notice")
-        before = [h for h in self.world.holdouts if h["episode_key"] == row["episode_key"] and h["step"] == row["step"]]
-        assert before == [] or before[0]["business_date"] == day, "a debt is held out of a step once"
+        before = [
+            h
+            for h in self.world.holdouts
+            if h["episode_key"] == row["episode_key"] and h["step"] == row["step"]
+        ]
+        assert before == [] or before[0]["business_date"] == day, (
+            "a debt is held out of a step once"
+        )
 
     def _end_of_regua(self, row, owed, day):
-        assert row["decision"] == "escalate" and row["last_offset"] == max(OFFSETS[row["regua"]])
+        last = max(OFFSETS[self._regua_of_carrier(row)])
+        assert row["decision"] == "escalate" and row["last_offset"] == last
         codes = ("NAO_ATENDE", "NUMERO_ERRADO")
         done = [
-            c for c in self.world.contacts if c["state"] in ("sent", "delivered") and c["customer_key"] == row["customer_key"]
+            c
+            for c in self.world.contacts
+            if c["state"] in ("sent", "delivered") and c["customer_key"] == row["customer_key"]
         ]
-        done += [o for o in self.world.outcomes if o["code"] not in codes and o["customer_key"] == row["customer_key"]]
+        done += [
+            o
+            for o in self.world.outcomes
+            if o["code"] not in codes and o["customer_key"] == row["customer_key"]
+        ]
         done += [h for h in self.world.holdouts if h["customer_key"] == row["customer_key"]]
-        assert row["last_offset"] in {c["step_offset"] for c in done}, "escalated only after the last step was delivered"
+        assert row["last_offset"] in {c["step_offset"] for c in done}, (
+            "escalated only after the last step was delivered"
+        )
 
     def _regua_changed(self, row, owed, day):
         assert row["decision"] == "escalate"
         told = {
-            c["policy_version"] for c in (*self.world.contacts, *self.world.outcomes) if c["customer_key"] == row["customer_key"]
+            c["policy_version"]
+            for c in (*self.world.contacts, *self.world.outcomes, *self.world.holdouts)
+            if c["customer_key"] == row["customer_key"]
         }
         assert told - {row["policy_version"]}
 
@@ -263,17 +358,7 @@ class Checker:
         assert row["regua"] == "none"
 
     def _superseded(self, row, owed, day):
-        actions = {r["decision"] for r in self.first_run if r["customer_key"] == row["customer_key"]}
+        actions = {
+            r["decision"] for r in self.first_run if r["customer_key"] == row["customer_key"]
+        }
         assert row["days_past_due"] <= 0 and actions & {"call", "escalate"}
-
-
-@pytest.mark.skipif(SEEDS < 10, reason="few histories do not meet every rule; set COBRANCA_SEEDS")
-def test_the_histories_meet_most_rules(decision_path):
-    seen: Counter = Counter()
-    for seed in range(3):
-        world = World(seed)
-        checked = Checker(world)
-        for night in world.live(decision_path):
-            checked.look_at(night)
-        seen += checked.seen
-    assert {"holdout", "superseded", "within_tolerance", "awaiting_delivery", "frequency_cap", "regua_changed"} <= set(seen)

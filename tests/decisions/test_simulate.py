@@ -12,8 +12,8 @@ from cobranca import simulation
 from cobranca.errors import ConfigError
 from cobranca.settings import PROJECT_ROOT, Settings
 from cobranca.simulation.compare import Pair
-from cobranca.simulation.path import DecisionPath
-from cobranca.simulation.told import page, write_customers
+from cobranca.simulation.decision_path import DecisionPath
+from cobranca.simulation.report import render_report, write_customers
 from warehouse.nights import contact, customer, key_of, land_night, payment, receivable
 
 # Monday to Wednesday of the week after; Friday 20 November is a bank holiday.
@@ -103,10 +103,15 @@ def found(landed_once, compiled_once):
 
 def test_each_regua_follows_its_own_contacts(found):
     assert found.nights == tuple(NIGHTS) and len(found.missing) == 3
-    # Tuesday 17: d+1 (Monday is within the clearing time). Thursday 19: d+3 to the two still open. The call of d+7 waits for
-    # the clock that runs from the last step: d+3 on the 19th, so the 23rd; after d+1 on the 17th, the 23rd as well.
+    # Tuesday 17: d+1 (Monday is within the clearing time). Thursday 19: d+3 to the two still open.
+    # The call of d+7 waits for the clock that runs from the last step: d+3 on the 19th, so the
+    # 23rd; after d+1 on the 17th, the 23rd as well.
     steps = {(line.step, line.channel): line.contacts for line in found.steps}
-    assert steps == {("d+1", "email"): Pair(3, 2), ("d+3", "email"): Pair(2, 0), ("d+7", "phone"): Pair(2, 2)}
+    assert steps == {
+        ("d+1", "email"): Pair(3, 2),
+        ("d+3", "email"): Pair(2, 0),
+        ("d+7", "phone"): Pair(2, 2),
+    }
     assert (found.messages, found.calls, found.customers) == (Pair(5, 2), Pair(2, 2), Pair(3, 3))
     assert found.amounts == {"BRL": Pair(Decimal("1600.00"), Decimal("1600.00"))}
     assert (found.versions, found.proposed_version) == (("atual",), "proposta")
@@ -120,16 +125,21 @@ def test_each_regua_follows_its_own_contacts(found):
 def test_the_regua_in_force_compared_with_itself_changes_nothing(landed):
     found = compared(landed, CURRENT.replace("version: atual", "version: outra"), last=NIGHTS[3])
     assert found.changed == () and found.messages.difference == found.calls.difference == 0
-    assert "Nenhum cliente teria contatos diferentes" in page(found)
+    assert "Nenhum cliente teria contatos diferentes" in render_report(found)
 
 
 def test_both_start_from_the_ledger_as_it_stood(landed):
     told = [contact("2026-11-16", key_of("large"), "erp:large", "d+1", 1)]
-    entities = {"customers": [customer("large")], "receivables": [receivable("large", "large", "2026-11-13", "1000.00")]}
+    entities = {
+        "customers": [customer("large")],
+        "receivables": [receivable("large", "large", "2026-11-13", "1000.00")],
+    }
     for night in NIGHTS[1:3]:
         land_night(landed, night, feedback={"contacts": told}, **entities)
     found = compared(landed, first=NIGHTS[1], last=NIGHTS[2])
-    assert {(line.step, line.channel): line.contacts for line in found.steps} == {("d+3", "email"): Pair(1, 0)}
+    assert {(line.step, line.channel): line.contacts for line in found.steps} == {
+        ("d+3", "email"): Pair(1, 0)
+    }
 
 
 def test_nothing_but_the_landing_is_read_and_nothing_is_written(landed):
@@ -140,7 +150,7 @@ def test_nothing_but_the_landing_is_read_and_nothing_is_written(landed):
 
 
 def test_a_manager_can_read_it_and_sort_it(found, tmp_path):
-    text = page(found, top=1)
+    text = render_report(found, top=1)
     for part in (
         "régua proposta (proposta) contra a atual (atual)",
         "16/11/2026 a 25/11/2026 · 7 noites com dados",
@@ -152,7 +162,9 @@ def test_a_manager_can_read_it_and_sort_it(found, tmp_path):
         assert part in text, text
     assert max(len(line) for line in text.splitlines()) <= 121
     assert write_customers(found, tmp_path / "customers.csv") == 2
-    rows = list(csv.DictReader((tmp_path / "customers.csv").open(encoding="utf-8-sig"), delimiter=";"))
+    rows = list(
+        csv.DictReader((tmp_path / "customers.csv").open(encoding="utf-8-sig"), delimiter=";")
+    )
     assert [(row["mudanca"], row["diferenca"], row["valor_em_aberto"]) for row in rows] == [
         ("menos contatos", "-1", "1.000,00"),
         ("menos contatos", "-2", "100,00"),
@@ -163,8 +175,14 @@ def test_a_manager_can_read_it_and_sort_it(found, tmp_path):
     ("change", "told"),
     [
         (lambda s: compared(s, last=date(2026, 11, 1)), "swap --from and --to"),
-        (lambda s: compared(s, first=date(2026, 10, 1), last=date(2026, 10, 2)), "has landed completely"),
-        (lambda s: compared(s, PROPOSED.replace("first_notice", "first_notise")), "proposal.yml:7: "),
+        (
+            lambda s: compared(s, first=date(2026, 10, 1), last=date(2026, 10, 2)),
+            "has landed completely",
+        ),
+        (
+            lambda s: compared(s, PROPOSED.replace("first_notice", "first_notise")),
+            "proposal.yml:7: ",
+        ),
         (
             lambda s: simulation.simulate(s, s.config / "absent.yml", NIGHTS[0], NIGHTS[0]),
             "absent.yml:1: the file does not exist",

@@ -1,7 +1,9 @@
-"""A made-up company lived night by night: payments, promises, bounces, holds, missed nights and a ledger that remembers.
+"""A made-up company lived night by night: payments, promises, bounces, holds, missed nights and a
+ledger that remembers.
 
-Everything is drawn from one seed. The ledger behaves as the real one does: what it is told stays, a step of a debt goes out
-over one channel once, and what the provider answered comes back a night later.
+Everything is drawn from one seed. The ledger behaves as the real one does: what it is told stays, a
+step of a debt goes out over one channel once, and what the provider answered comes back a night
+later.
 """
 
 import random
@@ -10,25 +12,35 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 
 from cobranca.policy import load_policy
-from cobranca.policy.model import Policy, Regua
 from cobranca.policy.publish import policy_tables
+from cobranca.policy.regua import Regua
 from cobranca.schema import RAW
 from cobranca.settings import PROJECT_ROOT
-from cobranca.simulation.path import DecisionPath
+from cobranca.simulation.decision_path import DecisionPath
 from warehouse.nights import key_of
 
+if TYPE_CHECKING:
+    from cobranca.policy.policy import Policy
+
 START = date(2026, 9, 1)
-# Day offsets of the nights that are run: runs of nights, weekends and holidays among them, and gaps where nights were missed.
+SOURCES = ("erp", "crm")
+# Day offsets of the nights that are run: runs of nights, weekends and holidays among them, and gaps
+# where nights were missed.
 RUNS = (0, 1, 2, 3, 7, 8, 9, 13, 14, 20, 21, 28, 29, 36)
 ENGAGED = {"claimed", "sending", "sent", "unknown", "delivered"}
-FATES = ("delivered",) * 10 + ("sent",) * 3 + ("bounced", "rejected", "unknown", "sending", "planned")
+FATES = (
+    ("delivered",) * 10 + ("sent",) * 3 + ("bounced", "rejected", "unknown", "sending", "planned")
+)
 OUTCOMES = (
-    ("NAO_ATENDE",) * 6 + ("RECADO",) * 3 + ("PROMESSA", "PAGO_INFORMADO", "NUMERO_ERRADO", "CONTESTA", "NAO_LIGAR", "RECUSA")
+    ("NAO_ATENDE",) * 6
+    + ("RECADO",) * 3
+    + ("PROMESSA", "PAGO_INFORMADO", "NUMERO_ERRADO", "CONTESTA", "NAO_LIGAR", "RECUSA")
 )
 REGUA = {
     "version": "W",
@@ -42,10 +54,21 @@ REGUA = {
                 "only_classes": ["viciado", "irregular", "critico", "novo"],
             },
             {"offset": 1, "channel": "whatsapp", "template": "first_notice", "entry": True},
-            {"offset": 3, "channel": "email", "template": "first_notice", "holdout_share": Decimal("0.2")},
+            {
+                "offset": 3,
+                "channel": "email",
+                "template": "first_notice",
+                "holdout_share": Decimal("0.2"),
+            },
             {"offset": 5, "channel": "email", "template": "second_notice"},
             {"offset": 7, "channel": "phone", "template": "call", "minimum_amount": "50.00"},
-            {"offset": 10, "channel": "phone", "template": "call_offer", "minimum_share": "10 %", "entry": True},
+            {
+                "offset": 10,
+                "channel": "phone",
+                "template": "call_offer",
+                "minimum_share": "10 %",
+                "entry": True,
+            },
             {"offset": 20, "channel": "email", "template": "last_notice", "legal_notice": True},
             {"offset": 35, "channel": "phone", "template": "call_offer", "entry": True},
         ],
@@ -53,7 +76,13 @@ REGUA = {
             {"offset": 0, "channel": "email", "template": "due_today"},
             {"offset": 2, "channel": "sms", "template": "first_notice", "entry": True},
             {"offset": 9, "channel": "phone", "template": "call", "entry": True},
-            {"offset": 25, "channel": "email", "template": "last_notice", "entry": True, "holdout_share": Decimal("0.3")},
+            {
+                "offset": 25,
+                "channel": "email",
+                "template": "last_notice",
+                "entry": True,
+                "holdout_share": Decimal("0.3"),
+            },
         ],
     },
 }
@@ -61,7 +90,7 @@ REGUA = {
 
 @dataclass
 class Night:
-    """One run of one business date: what stood in the ledger before it, and every decision taken."""
+    """One run of one business date: the ledger before it, and every decision."""
 
     business_date: date
     decisions: list[dict]
@@ -90,7 +119,7 @@ class Receivable:
 class World:
     """One seed's company, its limits included; ``limits`` replace what was drawn."""
 
-    def __init__(self, seed: int, payers: int = 120, **limits):
+    def __init__(self, seed: int, payers: int = 200, **limits):
         self.chance = random.Random(seed)
         policy = load_policy(PROJECT_ROOT / "include" / "config", START)
         regua = Regua.model_validate(REGUA)
@@ -104,7 +133,8 @@ class World:
         chosen = policy.limits.model_copy(update=drawn | limits)
         self.policy: Policy = policy.model_copy(update={"regua": regua, "limits": chosen})
         self.customers: list[dict] = []
-        self.keys: dict[str, str] = {}
+        # of each account: source and customer id
+        self.keys: dict[tuple[str, str], str] = {}
         self.receivables: dict[str, Receivable] = {}
         self.holds: list[dict] = []
         self.overrides: list[dict] = []
@@ -115,22 +145,33 @@ class World:
         for number in range(payers):
             self._invent(number)
         tables = policy_tables(self.policy)
-        self.policy_rows = {name: rows for name, rows in tables.items() if name not in ("policy_holds", "policy_overrides")}
+        self.policy_rows = {
+            name: rows
+            for name, rows in tables.items()
+            if name not in ("policy_holds", "policy_overrides")
+        }
         year = (date(2026, 1, 1), date(2027, 1, 31))
-        self.policy_rows["policy_calendar"] = [r for r in tables["policy_calendar"] if year[0] <= r["day"] <= year[1]]
-        self.contact_days = {r["day"] for r in self.policy_rows["policy_calendar"] if r["place"] == "BR" and r["is_contact_day"]}
+        self.policy_rows["policy_calendar"] = [
+            r for r in tables["policy_calendar"] if year[0] <= r["day"] <= year[1]
+        ]
+        self.contact_days = {
+            r["day"]
+            for r in self.policy_rows["policy_calendar"]
+            if r["place"] == "BR" and r["is_contact_day"]
+        }
 
     # Making it up
 
     def _invent(self, number: int) -> None:
-        chance, name = self.chance, str(number)
-        # every ninth payer has two accounts under one document
+        # Both sources use the same ids, for other payers and other debts.
+        chance, source, name = self.chance, SOURCES[number % 2], str(number // 2)
+        # every ninth payer has an account in each source, under one document
         tax_id = f"{number - number % 9 % 2:011d}" if number % 9 < 2 else None
-        key = key_of(name, tax_id)
-        self.keys[name] = key
+        key = key_of(name, tax_id, source)
+        self.keys[source, name] = key
         self.customers.append(
             {
-                "source": "erp",
+                "source": source,
                 "customer_id": name,
                 "name": name,
                 "tax_id": tax_id,
@@ -145,26 +186,28 @@ class World:
             }
         )
         for item in range(chance.randrange(1, 5)):
-            self._owe(f"{name}-{item}", key)
+            self._owe(f"{source}:{name}-{item}", key)
         if chance.random() < 0.12:
             starts = START + timedelta(days=chance.randrange(30))
             scope = chance.choice(["customer", "receivable"])
             self.holds.append(
                 {
                     "scope": scope,
-                    "source": "erp",
+                    "source": source,
                     "target_id": name if scope == "customer" else f"{name}-0",
                     "reason": chance.choice(["hardship", "legal", "agreement"]),
                     "author": "maria",
                     "starts_on": starts,
-                    "expires_on": chance.choice([None, starts + timedelta(days=chance.randrange(12))]),
+                    "expires_on": chance.choice(
+                        [None, starts + timedelta(days=chance.randrange(12))]
+                    ),
                 }
             )
-        elif chance.random() < 0.1:
+        elif chance.random() < 0.25:
             self.overrides.append(
                 {
                     "scope": chance.choice(["customer", "receivable"]),
-                    "source": "erp",
+                    "source": source,
                     "target_id": name,
                     "regua": chance.choice(["*", "empresas", "none"]),
                     "last_offset": None,
@@ -178,17 +221,20 @@ class World:
             if self.overrides[-1]["scope"] == "receivable":
                 self.overrides[-1]["target_id"] += "-0"
 
-    def _owe(self, name: str, customer_key: str) -> None:
+    def _owe(self, key: str, customer_key: str) -> None:
         chance = self.chance
         due = START + timedelta(days=chance.randrange(-40, 45))
         amount = Decimal(chance.randrange(100, 200_000)) / 100
         owed = Receivable(
-            f"erp:{name}", customer_key, "USD" if chance.random() < 0.06 else "BRL", due - timedelta(days=chance.choice([2, 30])),
+            key, customer_key, "USD" if chance.random() < 0.06 else "BRL",
+            due - timedelta(days=chance.choice([2, 30])),
             due, amount, chance.random() < 0.03,
         )  # fmt: skip
         for _ in range(chance.choice([0, 0, 0, 1, 1, 2])):
             paid_on = due + timedelta(days=chance.randrange(-6, 35))
-            part = (amount * chance.choice([Decimal(1), Decimal("0.5"), Decimal("0.992")])).quantize(Decimal("0.01"))
+            part = (
+                amount * chance.choice([Decimal(1), Decimal("0.5"), Decimal("0.992")])
+            ).quantize(Decimal("0.01"))
             owed.payments.append((paid_on, part))
             if chance.random() < 0.1:
                 owed.payments.append((paid_on + timedelta(days=3), -part))
@@ -197,7 +243,7 @@ class World:
     # Living it
 
     def live(self, path: DecisionPath) -> Iterator[Night]:
-        """Run every night, some of them twice or three times, and let the world answer in between."""
+        """Run every night, some two or three times; the world answers in between."""
         with duckdb.connect(config={"threads": 1}) as connection:
             path.create_schemas(connection)
             self._put(connection, {name: [] for name in RAW} | self.policy_rows | self._entities())
@@ -224,14 +270,17 @@ class World:
             source, _, receivable_id = owed.key.partition(":")
             receivables.append(
                 {
-                    "source": source, "receivable_id": receivable_id, "customer_id": receivable_id.split("-")[0],
-                    "issue_date": owed.issued, "due_date": owed.due, "amount": owed.amount, "currency": owed.currency,
+                    "source": source, "receivable_id": receivable_id,
+                    "customer_id": receivable_id.split("-")[0],
+                    "issue_date": owed.issued, "due_date": owed.due, "amount": owed.amount,
+                    "currency": owed.currency,
                     "status": "open", "disputed": owed.disputed,
                 }
             )  # fmt: skip
             payments += [
                 {
-                    "source": source, "payment_id": f"{receivable_id}-{n}", "receivable_id": receivable_id, "paid_on": on,
+                    "source": source, "payment_id": f"{receivable_id}-{n}",
+                    "receivable_id": receivable_id, "paid_on": on,
                     "amount": amount, "kind": "payment" if amount > 0 else "reversal",
                 }
                 for n, (on, amount) in enumerate(owed.payments)
@@ -249,16 +298,22 @@ class World:
         }
 
     def _answer(self, day: date, decisions: list[dict]) -> None:
-        """What the ledger, the provider and the agents make of a night; then the provider's late news of earlier ones."""
+        """What the ledger, the provider and the agents make of a night; then the provider's late
+        news of earlier ones.
+        """
         for row in decisions:
             if row["receivable_key"] != row["episode_key"]:
                 continue
-            known = {name: row[name] for name in ("customer_key", "episode_key", "step", "step_offset", "policy_version")}
+            known = {
+                name: row[name]
+                for name in ("customer_key", "episode_key", "step", "step_offset", "policy_version")
+            }
             if row["decision"] == "remind":
                 fate = self.chance.choice(FATES)
                 self.contacts.append(
                     {
-                        **known, "message_key": row["message_key"], "business_date": day, "channel": row["channel"],
+                        **known, "message_key": row["message_key"], "business_date": day,
+                        "channel": row["channel"],
                         "template": row["template"], "state": fate,
                     }
                 )  # fmt: skip
@@ -267,23 +322,32 @@ class World:
             elif row["reason"] == "holdout":
                 self.holdouts.append({**known, "business_date": day, "channel": row["channel"]})
         for contact in self.contacts:
-            if contact["business_date"] < day and contact["state"] in ("sending", "unknown") and self.chance.random() < 0.2:
+            if (
+                contact["business_date"] < day
+                and contact["state"] in ("sending", "unknown")
+                and self.chance.random() < 0.2
+            ):
                 contact["state"] = self.chance.choice(["sent", "delivered", "bounced"])
 
     def _call(self, day: date, known: dict, row: dict) -> None:
         code = self.chance.choice(OUTCOMES)
-        follow_up = day + timedelta(days=self.chance.randrange(1, 8)) if code == "PROMESSA" else None
+        follow_up = (
+            day + timedelta(days=self.chance.randrange(1, 8)) if code == "PROMESSA" else None
+        )
         self.outcomes.append(
             {
-                **known, "outcome_id": f"O{len(self.outcomes)}", "contacted_on": day, "message_key": row["message_key"],
+                **known, "outcome_id": f"O{len(self.outcomes)}", "contacted_on": day,
+                "message_key": row["message_key"],
                 "agent_id": "ana", "code": code, "follow_up_on": follow_up,
             }
         )  # fmt: skip
         if code == "PROMESSA":
             self.promises.append(
                 {
-                    "promise_id": f"P{len(self.promises)}", "customer_key": known["customer_key"], "made_on": day,
-                    "promised_on": follow_up, "currency": row["currency"], "amount": row["open_amount"], "agent_id": "ana",
+                    "promise_id": f"P{len(self.promises)}", "customer_key": known["customer_key"],
+                    "made_on": day,
+                    "promised_on": follow_up, "currency": row["currency"],
+                    "amount": row["open_amount"], "agent_id": "ana",
                 }
             )  # fmt: skip
 
@@ -295,38 +359,62 @@ class World:
     def reached(self, customer_key: str) -> list[date]:
         """Days on which the payer was or may have been contacted."""
         codes = {code.code: code for code in self.policy.outcome_codes}
-        answered = {code for code, row in codes.items() if row.is_effective_contact and row.effect != "wrong_number"}
+        answered = {
+            code
+            for code, row in codes.items()
+            if row.is_effective_contact and row.effect != "wrong_number"
+        }
         return sorted(
-            [row["business_date"] for row in self.contacts if row["customer_key"] == customer_key and row["state"] in ENGAGED]
-            + [row["contacted_on"] for row in self.outcomes if row["customer_key"] == customer_key and row["code"] in answered]
+            [
+                row["business_date"]
+                for row in self.contacts
+                if row["customer_key"] == customer_key and row["state"] in ENGAGED
+            ]
+            + [
+                row["contacted_on"]
+                for row in self.outcomes
+                if row["customer_key"] == customer_key and row["code"] in answered
+            ]
         )
 
     def attempts(self, customer_key: str) -> list[date]:
         """Days on which something left for the payer or a telephone rang."""
         return sorted(
-            [row["business_date"] for row in self.contacts if row["customer_key"] == customer_key and row["state"] in ENGAGED]
+            [
+                row["business_date"]
+                for row in self.contacts
+                if row["customer_key"] == customer_key and row["state"] in ENGAGED
+            ]
             + [row["contacted_on"] for row in self.outcomes if row["customer_key"] == customer_key]
         )
 
     def is_held(self, owed: Receivable, day: date) -> bool:
-        ids = {name for name, key in self.keys.items() if key == owed.customer_key}
+        accounts = {account for account, key in self.keys.items() if key == owed.customer_key}
         return any(
             hold["starts_on"] <= day
             and (hold["expires_on"] is None or day <= hold["expires_on"])
-            and (hold["target_id"] in ids if hold["scope"] == "customer" else f"erp:{hold['target_id']}" == owed.key)
+            and (
+                (hold["source"], hold["target_id"]) in accounts
+                if hold["scope"] == "customer"
+                else f"{hold['source']}:{hold['target_id']}" == owed.key
+            )
             for hold in self.holds
         )
 
     def flags(self) -> dict[str, dict]:
         """What any account of a payer says holds for the payer."""
-        found: dict[str, dict] = defaultdict(lambda: dict.fromkeys(("opt_out_email", "opt_out_phone", "deceased"), False))
+        found: dict[str, dict] = defaultdict(
+            lambda: dict.fromkeys(("opt_out_email", "opt_out_phone", "deceased"), False)
+        )
         for row in self.customers:
             for name in ("opt_out_email", "opt_out_phone", "deceased"):
-                found[self.keys[row["customer_id"]]][name] |= row[name]
+                found[self.keys[row["source"], row["customer_id"]]][name] |= row[name]
         return found
 
 
 def _rows(connection) -> list[dict]:
-    found = connection.execute("select * from intermediate.int_receivables__decided order by receivable_key")
+    found = connection.execute(
+        "select * from intermediate.int_receivables__decided order by receivable_key"
+    )
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cobranca.ledger.contacts import ContactLedger
 from cobranca.ledger.tables import contacts
+from ledger.clients import LedgerClients
+from ledger.contact_rows import contact as contact_row
 
 NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 KEY = "M" + "0" * 23 + "1"
@@ -16,32 +17,28 @@ ADDRESS = "maria.das.dores@example.com"
 
 
 def contact(number: int, state: str = "sent") -> dict:
-    return {
-        "message_key": f"M{number:024x}",
-        "business_date": NOW.date(),
-        "batch_id": "b1",
-        "customer_key": f"C{number:020x}",
-        "episode_key": f"erp:{number}",
-        "step": "d+1",
-        "step_offset": 1,
-        "channel": "email",
-        "template": "first_notice",
-        "policy_version": "2026-01",
-        "state": state,
-    }
+    """A contact with keys of the lengths that plans give."""
+    return contact_row(
+        number,
+        message_key=f"M{number:024x}",
+        business_date=NOW.date(),
+        customer_key=f"C{number:020x}",
+        state=state,
+    )
 
 
-def put(ledger: ContactLedger, *rows: dict) -> None:
+def put(ledger: LedgerClients, *rows: dict) -> None:
     with ledger.engine.begin() as connection:
         connection.execute(contacts.insert(), list(rows))
 
 
-def states(ledger: ContactLedger) -> dict[str, str]:
+def states(ledger: LedgerClients) -> dict[str, str]:
     with ledger.engine.connect() as connection:
         return dict(connection.execute(sa.select(contacts.c.message_key, contacts.c.state)).all())
 
 
-def told(event: str, *, at: datetime = NOW, key: str = KEY, **more) -> dict:
+def sg_event(event: str, *, at: datetime = NOW, key: str = KEY, **more: object) -> dict:
+    """One event as SendGrid reports it."""
     return {
         "email": ADDRESS,
         "timestamp": int(at.timestamp()),
@@ -65,4 +62,6 @@ class Provider:
 
     def sign(self, body: bytes, at: datetime = NOW) -> tuple[str, str]:
         timestamp = str(int(at.timestamp()))
-        return b64encode(self._private.sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))).decode(), timestamp
+        return b64encode(
+            self._private.sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))
+        ).decode(), timestamp

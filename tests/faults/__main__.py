@@ -1,4 +1,4 @@
-"""``python -m tests.faults --seeds 200``: prints what was injected over many random nights and what came of it."""
+"""Random nights with injected faults: ``python -m tests.faults --seeds 200`` prints a summary."""
 
 import argparse
 import shutil
@@ -15,13 +15,20 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=10, help="random nights on each kind of ledger")
+    parser.add_argument(
+        "--seeds", type=int, default=10, help="random nights on each kind of ledger"
+    )
     parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--ledger", choices=("sqlite", "postgresql"), action="append", help="only this kind; may be repeated")
+    parser.add_argument(
+        "--ledger",
+        choices=("sqlite", "postgresql"),
+        action="append",
+        help="only this kind; may be repeated",
+    )
     arguments = parser.parse_args()
     from cobranca.local.postgres import PrivatePostgres
 
-    # Also when it is told to end, the server of the ledger goes with it.
+    # A SIGTERM must end the server of the ledger too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = 0
     for kind in arguments.ledger or ("sqlite", "postgresql"):
@@ -35,24 +42,42 @@ def main() -> None:
 
 
 def matrix(kind: str, seeds: range, server) -> int:
-    """Run the seeds and print one row for each thing injected, each end state and each fault; returns how many failed."""
-    injected, states, faults, failed, started = Counter(), Counter(), Counter(), [], time.monotonic()
-    doubt = 0
+    """Run the seeds and print the faults injected, the end states and the faults found.
+
+    Returns how many nights failed.
+    """
+    injected, states, faults, failed, started = (
+        Counter(),
+        Counter(),
+        Counter(),
+        [],
+        time.monotonic(),
+    )
+    ambiguity = 0
     for number, seed in enumerate(seeds):
         if number and number % 10 == 0:
-            print(f"{number} nights, {sum(injected.values())} faults injected, {len(failed)} nights failed", flush=True)
+            print(
+                f"{number} nights, {sum(injected.values())} faults injected, {len(failed)} nights "
+                "failed",
+                flush=True,
+            )
         outcome = run_seed(seed, server)
         injected += outcome.injected
         states += outcome.report.states
         faults.update(outcome.report.faults)
-        doubt += outcome.ambiguity
+        ambiguity += outcome.ambiguity
         if outcome.wrong:
             failed.append(seed)
             print(f"seed {seed}: {'; '.join(outcome.wrong)}", flush=True)
     print(f"\nledger on {kind}: {len(seeds)} nights in {time.monotonic() - started:.0f} s")
-    print("  injected   " + ", ".join(f"{name} {number}" for name, number in sorted(injected.items()) if number))
-    print("  end states " + ", ".join(f"{name} {number}" for name, number in sorted(states.items())))
-    print(f"  in doubt   {states['unknown']} unknown, {doubt} injected")
+    print(
+        "  injected   "
+        + ", ".join(f"{name} {number}" for name, number in sorted(injected.items()) if number)
+    )
+    print(
+        "  end states " + ", ".join(f"{name} {number}" for name, number in sorted(states.items()))
+    )
+    print(f"  unknown    {states['unknown']}, at most {ambiguity} expected")
     print("  faults     " + ", ".join(f"{name} {number}" for name, number in faults.items()))
     print(f"  nights that failed: {failed or 'none'}", flush=True)
     return len(failed)
@@ -61,13 +86,17 @@ def matrix(kind: str, seeds: range, server) -> int:
 def run_seed(seed: int, server):
     """One random night in a folder of its own; ``server`` holds the ledger, or SQLite does."""
     from cobranca.settings import Settings
-    from faults.nights import random_night
+    from faults.random_nights import random_night
 
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
         (folder / "data").mkdir()
         shutil.copytree(ROOT / "include" / "config", folder / "config")
-        url = server.create_database(f"ledger_{seed}") if server else f"sqlite:///{folder / 'data' / 'ledger.db'}"
+        url = (
+            server.create_database(f"ledger_{seed}")
+            if server
+            else f"sqlite:///{folder / 'data' / 'ledger.db'}"
+        )
         settings = Settings(folder / "config", folder / "data", "", url, "sendgrid")
         try:
             return random_night(seed, settings, url, folder, server.crash if server else None)

@@ -1,7 +1,7 @@
-"""A stand-in for SendGrid's mail endpoint on loopback that misbehaves by script.
+"""Stand-in for SendGrid's mail endpoint on loopback, with scripted faults.
 
-It speaks HTTP over plain sockets so that it can break it, and writes each mail that it accepts to a file, flushed to
-disk, before it answers: the file is the truth that the checker compares the ledger with.
+It speaks HTTP over plain sockets, so that it can break the protocol. Each accepted mail is written
+to a file and flushed to disk before the answer. The checker compares the ledger with this file.
 """
 
 import contextlib
@@ -14,22 +14,37 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-# What the sender cannot tell from a lost mail: it must end as unknown.
-AMBIGUOUS = ("drop", "accept_then_drop", "accept_then_late", "late", "accept_then_500", "500", "accept_then_cut", "302", "200")
-# After "accept_then_hang_up" the connection is closed without a word: the next message on it may be in doubt.
+# Answers that the sender cannot tell from a lost mail: the message must end as unknown.
+AMBIGUOUS = (
+    "drop",
+    "accept_then_drop",
+    "accept_then_late",
+    "late",
+    "accept_then_500",
+    "500",
+    "accept_then_cut",
+    "302",
+    "200",
+)
+# After "accept_then_hang_up" the connection is closed: the next message on it may be ambiguous.
 BEHAVIOURS = ("ok", "slow", "accept_then_hang_up", "429", "400", "413", "401", *AMBIGUOUS)
 SLOW_SECONDS = 0.15
-# An answer that took longer, because the machine is busy, may have come too late for the sender.
+# An answer slower than this, on a busy machine, may have exceeded the sender's timeout.
 OVERDUE_SECONDS = 0.6
 
 
 class StandInProvider:
-    """``script(number, message_key)`` names the behaviour for the n-th request (from 0).
+    """Stand-in provider; ``script(number, message_key)`` is the behaviour of a request (from 0).
 
     ``late_seconds`` is how long a late answer takes; it must exceed the sender's timeout.
     """
 
-    def __init__(self, log: Path, script: Callable[[int, str], str] = lambda number, key: "ok", late_seconds: float = 1.0):
+    def __init__(
+        self,
+        log: Path,
+        script: Callable[[int, str], str] = lambda number, key: "ok",
+        late_seconds: float = 1.0,
+    ):
         self.log, self.script, self.late_seconds = log, script, late_seconds
         self.behaved: Counter[str] = Counter()
         self.overdue = 0
@@ -54,8 +69,10 @@ class StandInProvider:
         self._server.close()
 
     def accepted(self) -> list[dict]:
-        """Every mail accepted so far that leaves, or has left: not those of a cancelled batch."""
-        mails = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+        """All mails accepted so far, without those of cancelled batches."""
+        # The last line may be incomplete.
+        lines = self.log.read_text(encoding="utf-8").split("\n")[:-1]
+        mails = [json.loads(line) for line in lines]
         return [mail for mail in mails if self.batches.get(mail.get("batch_id")) != "cancel"]
 
     def accepted_keys(self) -> list[str]:
@@ -63,8 +80,10 @@ class StandInProvider:
 
     @property
     def ambiguous(self) -> int:
-        """How many answers left the sender in doubt."""
-        return sum(self.behaved[name] for name in (*AMBIGUOUS, "accept_then_hang_up")) + self.overdue
+        """Count the answers that were ambiguous for the sender."""
+        return (
+            sum(self.behaved[name] for name in (*AMBIGUOUS, "accept_then_hang_up")) + self.overdue
+        )
 
     def _serve(self) -> None:
         while not self._closing:
@@ -94,10 +113,16 @@ class StandInProvider:
                         return
                 finally:
                     with self._lock:
-                        self.overdue += behaviour not in AMBIGUOUS and time.monotonic() - asked > OVERDUE_SECONDS
+                        self.overdue += (
+                            behaviour not in AMBIGUOUS
+                            and time.monotonic() - asked > OVERDUE_SECONDS
+                        )
 
     def _schedule(self, client: socket.socket, path: str, body: dict) -> None:
-        """Batches: opened, cancelled (unless ``cancels`` is off) and looked up (unless it is ``silently``)."""
+        """Answer requests about batches.
+
+        ``cancels`` ``False`` refuses to cancel; ``"silently"`` cancels but does not confirm it.
+        """
         status, answer = 404, None
         with self._lock:
             self.paths.append(path)
@@ -112,9 +137,14 @@ class StandInProvider:
                     raise OSError("no answer")
                 batch = path.rpartition("/")[2]
                 is_cancelled = self.batches.get(batch) == "cancel"
-                status, answer = 200, [{"batch_id": batch, "status": "cancel"}] if is_cancelled else []
+                status, answer = (
+                    200,
+                    [{"batch_id": batch, "status": "cancel"}] if is_cancelled else [],
+                )
         content = json.dumps(answer).encode()
-        client.sendall(f"HTTP/1.1 {status} Answer\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content)
+        client.sendall(
+            f"HTTP/1.1 {status} Answer\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
+        )
 
     def _accept(self, mail: dict) -> None:
         with self.log.open("a", encoding="utf-8") as handle:
@@ -123,7 +153,7 @@ class StandInProvider:
             os.fsync(handle.fileno())
 
     def _behave(self, client: socket.socket, behaviour: str) -> bool:
-        """Answer; whether the connection stays open for the next request."""
+        """Answer a request; returns whether the connection stays open."""
         if behaviour in ("drop", "accept_then_drop"):
             return False
         if behaviour == "slow":
@@ -133,8 +163,17 @@ class StandInProvider:
         if behaviour == "accept_then_cut":
             client.sendall(b"HTTP/1.1 202 Acc")
             return False
-        status = {"429": 429, "400": 400, "413": 413, "401": 401, "302": 302, "200": 200, "500": 500, "accept_then_500": 500}
-        # Whoever is still there when it comes must not be told that a mail was accepted which was not.
+        status = {
+            "429": 429,
+            "400": 400,
+            "413": 413,
+            "401": 401,
+            "302": 302,
+            "200": 200,
+            "500": 500,
+            "accept_then_500": 500,
+        }
+        # The mail was not accepted, so a sender that still waits must not read 202.
         status["late"] = 500
         code = status.get(behaviour, 202)
         stays = code == 202 or code == 429
@@ -154,7 +193,7 @@ def key_of(mail: dict) -> str:
 
 
 def _read_request(client: socket.socket) -> tuple[str, dict] | None:
-    """Path and body of the next request on this connection; ``None`` when the sender has ended it."""
+    """Read path and body of the next request; ``None`` when the sender closed the connection."""
     client.settimeout(60)
     data = b""
     while b"\r\n\r\n" not in data:
@@ -164,7 +203,9 @@ def _read_request(client: socket.socket) -> tuple[str, dict] | None:
         data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
-    length = next((int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length:")), 0)
+    length = next(
+        (int(line.split(":")[1]) for line in lines if line.lower().startswith("content-length:")), 0
+    )
     while len(body) < length:
         chunk = client.recv(65536)
         if not chunk:

@@ -1,41 +1,51 @@
-"""One delivery in a process of its own, which can be told to die by SIGKILL at a named point.
+"""Worker process for fault injection: one delivery that can be killed at a named point.
 
-A wish holds config, data, ledger, night, environment, log and result (files), and optionally ``die_at`` or ``stop_at`` (a
-point) with ``die_on`` (which time it is reached, from 1), ``lease``, ``patience``, ``timeout`` and ``fresh`` in seconds,
-``claim_size``, ``debug``, ``processes`` (more than one only on PostgreSQL), and a ``mutation``: one of the guards taken out, to
-see that the checker notices.
+The options are config, data, ledger, night, environment, log and result (files), and optionally:
+
+- ``die_at`` or ``stop_at``: a point, with ``die_on``: how many times it is reached, from 1;
+- ``lease``, ``patience``, ``timeout``, ``fresh`` and ``start``, in seconds;
+- ``claim_size``, ``debug``, and ``processes`` (more than one only on PostgreSQL);
+- ``mutation``: a guard to remove, to see that the checker finds the fault.
 """
 
 import json
 import logging
+import math
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from cobranca.connections import get_connection
-from cobranca.ledger import contacts as contacts_module
-from cobranca.ledger.contacts import ContactLedger
-from cobranca.reminders import deliver, sender, workers
-from cobranca.reminders.channels.sendgrid_mail import SendGrid
-from cobranca.reminders.last_look import LastLook, Seen
+from cobranca.ledger import contact_planning, contact_worker
+from cobranca.ledger.contact_lookups import ContactLookups
+from cobranca.ledger.contact_worker import ContactWorker
+from cobranca.reminders import deliver
+from cobranca.reminders.channels.sendgrid import SendGrid
+from cobranca.reminders.delivery import sender_context, worker_pool
+from cobranca.reminders.delivery.fresh_letters import FreshLetters
+from cobranca.reminders.delivery.pre_send_check import CheckResult, PreSendCheck
+from cobranca.reminders.delivery.sender_context import DeliveryOptions
+from cobranca.reminders.plan.plan_file import Message
 from cobranca.settings import Settings
 from reminders.plans import noon
 
 POINTS = (
     "after the claim",
-    "after the last look",
+    "after the pre-send check",
     "before sending is committed",
     "after sending is committed",
     "after the provider's answer",
 )
 
 
-def _fall_at(point: str, on: int, how: int) -> None:
-    """Kill (or stop) this process the ``on``-th time that it comes to the point."""
+def _stop_at_point(point: str, on: int, how: int) -> None:
+    """Send the signal ``how`` to this process when it reaches the point for the ``on``-th time."""
     left = [on]
 
     def reached() -> None:
@@ -43,7 +53,7 @@ def _fall_at(point: str, on: int, how: int) -> None:
         if left[0] == 0:
             os.kill(os.getpid(), how)
 
-    claim, advance = ContactLedger.claim, ContactLedger.advance
+    claim, advance = ContactWorker.claim, ContactWorker.advance
 
     def claim_then_die(*args, **kwargs):
         keys = claim(*args, **kwargs)
@@ -52,79 +62,115 @@ def _fall_at(point: str, on: int, how: int) -> None:
         return keys
 
     def advance_and_die(self, owner, *, ended, start, lease_seconds):
-        if (point == "before sending is committed" and start) or (point == "after the provider's answer" and ended):
+        if (point == "before sending is committed" and start) or (
+            point == "after the provider's answer" and ended
+        ):
             reached()
         keys = advance(self, owner, ended=ended, start=start, lease_seconds=lease_seconds)
         if point == "after sending is committed" and keys:
             reached()
         return keys
 
-    ContactLedger.claim, ContactLedger.advance = claim_then_die, advance_and_die
-    if point == "after the last look":
-        look = LastLook.__call__
+    ContactWorker.claim, ContactWorker.advance = claim_then_die, advance_and_die
+    if point == "after the pre-send check":
+        check = PreSendCheck.__call__
 
-        def look_then_die(self, messages):
-            seen = look(self, messages)
+        def check_then_die(self, messages):
+            result = check(self, messages)
             reached()
-            return seen
+            return result
 
-        LastLook.__call__ = look_then_die
+        PreSendCheck.__call__ = check_then_die
+
+
+def check_once(self: FreshLetters, messages: list[Message]) -> Iterator[tuple[Message, float]]:
+    """The pre-send check of a claim, trusted however long its last letter waits."""
+    found = self._context.pre_send_check(messages)
+    for (state, reason), keys in found.by_transition().items():
+        self._lease.release(keys, state, reason)
+    for message in found.ready:
+        yield message, math.inf
 
 
 def _mutate(mutation: str) -> None:
-    """Take one guard out."""
-    if mutation == "no last look":
-        LastLook.__call__ = lambda self, messages: Seen(ready=list(messages))
+    """Remove one guard."""
+    if mutation == "no pre-send check":
+        PreSendCheck.__call__ = lambda self, messages: CheckResult(ready=list(messages))
+    elif mutation == "no opt-out check":
+        payer_flags = ContactLookups.payer_flags
+
+        def flags_without_opt_outs(self, customer_keys):
+            return replace(payer_flags(self, customer_keys), opted_out=set())
+
+        ContactLookups.payer_flags = flags_without_opt_outs
+    elif mutation == "no freshness":
+        FreshLetters._checked = check_once
     elif mutation == "no commit before sending":
-        advance = ContactLedger.advance
+        advance = ContactWorker.advance
 
         def advance_without_commit(self, owner, *, ended, start, lease_seconds):
-            # Written down only once the provider has answered.
+            # Recorded only after the provider has answered.
             late = [result.message_key for result in ended]
             advance(self, owner, ended=[], start=late, lease_seconds=lease_seconds)
             advance(self, owner, ended=ended, start=[], lease_seconds=lease_seconds)
             return list(start)
 
-        ContactLedger.advance = advance_without_commit
+        ContactWorker.advance = advance_without_commit
     elif mutation == "no unique key":
         # The index itself is dropped by the test.
-        contacts_module._step_is_done = sa.false
+        contact_planning.step_is_done = contact_worker.step_is_done = sa.false
     else:
         raise ValueError(mutation)
 
 
-def run(wish: dict) -> None:
-    """The whole worker; meant to be the target of a new process."""
-    # Also what the interpreter itself says at the end belongs into the log.
-    os.dup2(os.open(wish["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-    os.environ.update(wish["environment"])
-    if wish.get("debug"):
+def run(options: dict) -> None:
+    """Deliver with these options; the target of a new process."""
+    # The log also receives what the interpreter itself prints at the end.
+    os.dup2(os.open(options["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    os.environ.update(options["environment"])
+    if options.get("debug"):
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
-    for fall, how in (("die_at", signal.SIGKILL), ("stop_at", signal.SIGSTOP)):
-        if wish.get(fall):
-            _fall_at(wish[fall], wish.get("die_on", 1), how)
-    if wish.get("mutation"):
-        _mutate(wish["mutation"])
-    sender.FRESH_SECONDS = wish.get("fresh", sender.FRESH_SECONDS)
-    sender.GRACE_SECONDS = min(sender.FRESH_SECONDS, sender.GRACE_SECONDS)
-    night = date.fromisoformat(wish["night"])
-    number = wish.get("processes", 1)
-    settings = Settings(Path(wish["config"]), Path(wish["data"]), "", wish["ledger"], "sendgrid", delivery_processes=number)
+    if options.get("mutation"):
+        _mutate(options["mutation"])
+    # After the mutation, so that a worker without a guard dies before it records anything.
+    for point, how in (("die_at", signal.SIGKILL), ("stop_at", signal.SIGSTOP)):
+        if options.get(point):
+            _stop_at_point(options[point], options.get("die_on", 1), how)
+    fresh = options.get("fresh", sender_context.FRESH_SECONDS)
+    sender_context.FRESH_SECONDS = fresh
+    sender_context.GRACE_SECONDS = min(fresh, sender_context.GRACE_SECONDS)
+    worker_pool.START_SECONDS = options.get("start", worker_pool.START_SECONDS)
+    night = date.fromisoformat(options["night"])
+    number = options.get("processes", 1)
+    settings = Settings(
+        Path(options["config"]),
+        Path(options["data"]),
+        "",
+        options["ledger"],
+        "sendgrid",
+        delivery_processes=number,
+    )
     channel = None
     if number == 1:
-        channel = SendGrid(get_connection("sendgrid"), timeout_seconds=wish.get("timeout", 0.5), threads=4)
+        channel = SendGrid(
+            get_connection("sendgrid"), timeout_seconds=options.get("timeout", 0.5), threads=4
+        )
     else:
-        # They open their own channels, and share its eight threads.
-        connection = json.loads(os.environ["AIRFLOW_CONN_SENDGRID"]) | {"extra": {"timeout_seconds": wish.get("timeout", 0.5)}}
+        # The processes open their own channels and share its eight threads.
+        connection = json.loads(os.environ["AIRFLOW_CONN_SENDGRID"]) | {
+            "extra": {"timeout_seconds": options.get("timeout", 0.5)}
+        }
         os.environ["AIRFLOW_CONN_SENDGRID"] = json.dumps(connection)
-        workers.MESSAGES_A_PROCESS = 1
+        worker_pool.MESSAGES_A_PROCESS = 1
     counts = deliver(
         settings,
         night,
         clock=noon(night),
         channel=channel,
-        lease_seconds=wish.get("lease", 1),
-        patience_seconds=wish.get("patience", 30),
-        claim_size=wish.get("claim_size", 10),
+        options=DeliveryOptions(
+            lease_seconds=options.get("lease", 1),
+            max_wait_seconds=options.get("patience", 30),
+            claim_size=options.get("claim_size", 10),
+        ),
     )
-    Path(wish["result"]).write_text(json.dumps(counts.as_dict()))
+    Path(options["result"]).write_text(json.dumps(counts.as_dict()))

@@ -1,7 +1,8 @@
-"""Looks for what must be nowhere: people's documents, addresses and telephones, and the installation's secrets.
+"""Search for personal data and secrets where they must not be.
 
-Every file of a home and every row of its databases is searched. The few places whose purpose is to carry such data are
-listed with the reason; whatever is added elsewhere is searched by itself.
+Personal data are documents, addresses and telephones. Every file of a home and every row of its
+databases is searched. The few places whose purpose is to carry such data are listed with the
+reason; a file that is added elsewhere is searched without a change here.
 """
 
 import re
@@ -14,17 +15,19 @@ from pathlib import Path
 import psycopg
 import pyarrow.parquet as pq
 
-# Where people's data belong, as patterns below the home, with the reason. Secrets belong to none of these.
+# Where people's data belong, as patterns below the home, with the reason. Secrets belong to none of
+# these.
 CARRIERS = {
     "billing.db": "a source",
     "data/landing/*.parquet": "what was read from the sources, and what could not be used of it",
-    "data/outbound/*.parquet": "the approved plan: to whom to write and whom to call",
+    "data/outbound/*.parquet": "the approved plan: who is written to and who is called",
     "data/warehouse.duckdb*": "the tables between them",
     "data/queues/*": "who calls needs the number",
     "data/outbox/*": "the letters themselves",
     "data/inbox/*.xlsx": "the queues as the agents returned them",
 }
-# Where secrets belong: the sources' own passwords and those of the servers that this machine started.
+# Where secrets belong: the sources' own passwords and those of the servers that this machine
+# started.
 SAFES = {
     "airflow/secrets.json": "this home's own keys, readable by its owner alone",
     "airflow/passwords.json": "the password of Airflow's page",
@@ -35,12 +38,18 @@ NOT_FILES = ("postgres/data/*",)
 ADDRESS = re.compile(rb"[\w.+-]+@[\w-]+\.[\w.-]*\w")
 # CPF, CNPJ and telephones, plain or written for people.
 DIGITS = re.compile(rb"(?<!\d)\d{10,14}(?!\d)")
-WRITTEN = re.compile(rb"\d{3}\.\d{3}\.\d{3}-\d{2}|\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}|\(\d{2}\) ?\d{4,5}-\d{4}")
+WRITTEN = re.compile(
+    rb"\d{3}\.\d{3}\.\d{3}-\d{2}|\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}|\(\d{2}\) ?\d{4,5}-\d{4}"
+)
 
 
 @dataclass
 class Canaries:
-    """``people`` holds addresses in lower case and the digits of documents and telephones; ``secrets`` each with a name."""
+    """The texts that are searched for.
+
+    ``people`` holds addresses in lower case and the digits of documents and telephones; ``secrets``
+    each with a name.
+    """
 
     people: set[bytes]
     secrets: dict[str, str]
@@ -60,31 +69,37 @@ class Canaries:
 
 
 def people_of(landing: Path) -> set[bytes]:
-    """Everybody whom the sources know."""
+    """Documents, addresses and telephones of all customers of the sources."""
     people = set()
     for path in landing.rglob("customers.parquet"):
         for row in pq.read_table(path, columns=["tax_id", "email", "phone"]).to_pylist():
-            people |= {(row["email"] or "").lower(), row["tax_id"] or "", (row["phone"] or "").removeprefix("+55")}
+            people |= {
+                (row["email"] or "").lower(),
+                row["tax_id"] or "",
+                (row["phone"] or "").removeprefix("+55"),
+            }
     return {person.encode() for person in people if len(person) > 9}
 
 
 def in_files(home: Path, canaries: Canaries) -> list[str]:
     """Where in the files below ``home`` something stands that does not belong there."""
     found = []
-    for path in sorted(path for path in home.rglob("*") if path.is_file() and not path.is_symlink()):
+    for path in sorted(
+        path for path in home.rglob("*") if path.is_file() and not path.is_symlink()
+    ):
         name = path.relative_to(home).as_posix()
         if any(fnmatch(name, pattern) for pattern in NOT_FILES):
             continue
         carrier = next((pattern for pattern in CARRIERS if fnmatch(name, pattern)), None)
         for content in _contents(path):
             canaries.searched += len(content)
-            for told in canaries.in_text(content):
-                if told in canaries.secrets and name in SAFES:
+            for what in canaries.in_text(content):
+                if what in canaries.secrets and name in SAFES:
                     continue
-                if carrier and told not in canaries.secrets:
+                if carrier and what not in canaries.secrets:
                     canaries.carried.add(carrier)
                 else:
-                    found.append(f"{name}: {told}")
+                    found.append(f"{name}: {what}")
     return found
 
 
@@ -93,24 +108,32 @@ def _contents(path: Path) -> Iterable[bytes]:
     yield path.read_bytes()
     if path.suffix == ".parquet":
         columns = pq.read_table(path).columns
-        yield "\n".join(str(value) for column in columns for value in column.to_pylist() if value is not None).encode()
+        yield "\n".join(
+            str(value) for column in columns for value in column.to_pylist() if value is not None
+        ).encode()
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as packed:
             yield from (packed.read(member) for member in packed.namelist())
 
 
 def in_database(url: str, canaries: Canaries) -> list[str]:
-    """The tables of a PostgreSQL database in which something stands that does not belong there: every column of every row."""
+    """The tables of a PostgreSQL database that hold what does not belong there.
+
+    Every column of every row is searched.
+    """
     tables = (
-        "select schemaname, tablename from pg_tables where schemaname not in ('pg_catalog', 'information_schema') order by 1, 2"
+        "select schemaname, tablename from pg_tables where schemaname not in ('pg_catalog', "
+        "'information_schema') order by 1, 2"
     )
     found = []
     with psycopg.connect(url) as connection:
         for schema, table in connection.execute(tables).fetchall():
             for (row,) in connection.execute(f'select t::text from "{schema}"."{table}" as t'):
                 # Bytes are shown as hexadecimal digits.
-                unpacked = [bytes.fromhex(match) for match in re.findall(r"\\\\x((?:[0-9a-f]{2})+)", row)]
+                unpacked = [
+                    bytes.fromhex(match) for match in re.findall(r"\\\\x((?:[0-9a-f]{2})+)", row)
+                ]
                 for content in (row.encode(), *unpacked):
                     canaries.searched += len(content)
-                    found += [f"{schema}.{table}: {told}" for told in canaries.in_text(content)]
+                    found += [f"{schema}.{table}: {what}" for what in canaries.in_text(content)]
     return sorted(set(found))

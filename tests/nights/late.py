@@ -1,4 +1,4 @@
-"""Two small DAGs with a deadline, one of which misses it, watched under the real scheduler and triggerer."""
+"""Two small DAGs with a deadline, one of which misses it, under the real scheduler."""
 
 import contextlib
 import json
@@ -17,9 +17,9 @@ NIGHT = date(2026, 11, 24)
 DAG = """
 from datetime import timedelta
 from airflow.sdk import PartitionedAtRuntime, dag, task
-from cobranca.orchestration.defaults import late_after
+from cobranca.orchestration.default_args import deadline_after
 
-@dag(schedule=PartitionedAtRuntime(), deadline=late_after(timedelta(seconds={allowed})))
+@dag(schedule=PartitionedAtRuntime(), deadline=deadline_after(timedelta(seconds={allowed})))
 def {name}():
     @task
     def work() -> None:
@@ -64,7 +64,9 @@ def watch(airflow: LocalAirflow, data: Path, metadata_url: str) -> LateRun:
     with psycopg.connect(metadata_url, autocommit=True) as connection:
         notices = wait_for(lambda: _ended(connection))
         awaited = connection.execute(DEADLINES, ["prompt"]).fetchall()
-    return LateRun(run, records, notices, awaited, (airflow.logs / "triggerer.log").read_text(errors="replace"))
+    return LateRun(
+        run, records, notices, awaited, (airflow.logs / "triggerer.log").read_text(errors="replace")
+    )
 
 
 def wait_for(found: Callable, seconds: float = 120):
@@ -86,7 +88,11 @@ def working_in(folder: Path) -> list[psutil.Process]:
 
 
 def _lines(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return (
+        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if path.exists()
+        else []
+    )
 
 
 def _ended(connection: psycopg.Connection) -> list[str]:

@@ -18,7 +18,13 @@ SAMPLE_BARCODE = "00193373700000001000500940144816060680935031"
     ("text", "reference", "bank", "due_date", "amount"),
     [
         (SAMPLE_LINE, date(2018, 6, 1), "237", date(2018, 6, 11), "3700.00"),
-        ("23793.38128 60007.827136 95000.063305 9 75520000370000", date(2018, 6, 1), "237", date(2018, 6, 11), "3700.00"),
+        (
+            "23793.38128 60007.827136 95000.063305 9 75520000370000",
+            date(2018, 6, 1),
+            "237",
+            date(2018, 6, 11),
+            "3700.00",
+        ),
         (SAMPLE_BARCODE, date(2008, 1, 1), "001", date(2007, 12, 31), "1.00"),
     ],
 )
@@ -26,6 +32,47 @@ def test_published_samples_are_read(text, reference, bank, due_date, amount):
     found = boleto.parse(text, reference)
     assert (found.bank, found.due_date, found.amount) == (bank, due_date, Decimal(amount))
     assert found.currency == "9"
+
+
+# Barcodes of which the sum of FEBRABAN's weights leaves each rest of 11 that is a case of its own,
+# worked out apart from this package: result 11 less the rest, of which 10 and 11 become 1.
+@pytest.mark.parametrize(
+    ("result", "barcode", "line"),
+    [
+        (
+            11,
+            "34191163400000100061101234567890123456789012",
+            "34191101213456789012334567890123116340000010006",
+        ),
+        (
+            10,
+            "34191163400000100151101234567890123456789012",
+            "34191101213456789012334567890123116340000010015",
+        ),
+        (
+            1,
+            "34191163400000100021101234567890123456789012",
+            "34191101213456789012334567890123116340000010002",
+        ),
+        (
+            9,
+            "34199163400000100031101234567890123456789012",
+            "34191101213456789012334567890123916340000010003",
+        ),
+        (
+            2,
+            "34192163400000100091101234567890123456789012",
+            "34191101213456789012334567890123216340000010009",
+        ),
+    ],
+)
+def test_each_result_of_mod_11_has_its_check_digit(result, barcode, line):
+    digit = barcode[4]
+    assert digit == ("1" if result in (1, 10, 11) else str(result))
+    assert boleto.mod11(barcode[:4] + barcode[5:]) == digit
+    assert boleto.parse(barcode, date(2026, 11, 18)).line == line
+    for wrong in "0123456789".replace(digit, ""):
+        assert not boleto.is_valid(f"{barcode[:4]}{wrong}{barcode[5:]}", date(2026, 11, 18))
 
 
 def test_line_and_barcode_say_the_same():
@@ -106,7 +153,7 @@ def test_wrong_codes_are_refused_with_the_reason(text, reason):
         (SAMPLE_LINE[:-1] + "1", InvalidBoleto),
     ],
 )
-def test_whoever_shows_a_refusal_can_tell_why(text, kind):
+def test_each_kind_of_refusal_has_its_own_error(text, kind):
     with pytest.raises(InvalidBoleto) as refused:
         boleto.parse(text, date(2026, 11, 18))
     assert type(refused.value) is kind
@@ -128,8 +175,40 @@ def test_parts_that_do_not_fit_are_refused(bank, amount, free_field):
         boleto.build(bank, date(2026, 11, 18), Decimal(amount), free_field)
 
 
+@pytest.mark.parametrize(
+    ("last_digits", "result", "digit"),
+    [(1, 1, "1"), (6, 2, "2"), (3, 8, "8"), (8, 9, "9"), (2, 10, "1"), (7, 11, "1")],
+)
+def test_the_mod_11_results_10_and_11_become_the_digit_1(last_digits, result, digit):
+    """Three of eleven genuine boletos have the digit 1."""
+    digits = f"3419{last_digits:039d}"
+    weighted = sum(int(digits[-1 - place]) * (2 + place % 8) for place in range(43))
+    assert 11 - weighted % 11 == result
+    assert boleto.mod11(digits) == digit
+    made = boleto.build("341", None, None, f"{last_digits:025d}")
+    assert made.barcode[4] == digit
+    assert boleto.parse(made.line, date(2026, 11, 18)) == made
+
+
+def test_a_boleto_is_valid_near_its_reference_alone():
+    assert boleto.is_valid(SAMPLE_LINE, date(2018, 6, 1))
+    assert boleto.is_valid(SAMPLE_BARCODE, date(2008, 1, 1))
+    assert not boleto.is_valid(SAMPLE_LINE, date(2026, 11, 18))
+
+
 def test_no_boleto_is_valid_without_a_text():
     assert not boleto.is_valid(None, date(2026, 1, 1))
+    assert not boleto.is_valid("", date(2026, 1, 1))
+
+
+def test_an_amount_of_zero_is_none():
+    assert boleto.build("341", None, Decimal("0.00"), "1" * 25).amount is None
+
+
+def test_a_factor_below_1000_is_of_the_first_cycle_alone():
+    assert boleto.date_of_factor(999, date(2000, 7, 2)) == date(2000, 7, 2)
+    with pytest.raises(boleto.UnknownDueDate, match="^due-date factor 0999 means no date"):
+        boleto.date_of_factor(999, date(2026, 11, 18))
 
 
 boletos = st.builds(
@@ -150,14 +229,19 @@ def test_what_was_built_is_read_back(made):
 
 @given(boletos, st.integers(0, 46), st.integers(1, 9))
 def test_one_wrong_digit_never_passes_as_the_same_boleto(made, position, shift):
-    """Mod 10 and mod 11 find every single wrong digit, but for the mod 11 results that share the digit 1."""
+    """Mod 10 and mod 11 find every single wrong digit, but for the mod 11 results that share the
+    digit 1.
+    """
     line = made.line
     wrong = line[:position] + str((int(line[position]) + shift) % 10) + line[position + 1 :]
     if boleto.is_valid(wrong, date(2026, 11, 18)):
         assert 32 < position < 47 and line[32] == "1"
 
 
-@given(st.dates(date(2000, 7, 3), date(2060, 12, 31)), st.integers(-boleto.DAYS_BACK, boleto.DAYS_AHEAD))
+@given(
+    st.dates(date(2000, 7, 3), date(2060, 12, 31)),
+    st.integers(-boleto.DAYS_BACK, boleto.DAYS_AHEAD),
+)
 def test_a_factor_means_the_one_date_near_the_reference(reference, days):
     due_date = reference + timedelta(days=days)
     if due_date > boleto.BASE:

@@ -1,4 +1,4 @@
-"""QR codes: module by module what another encoder makes, and pictures that give their modules back."""
+"""QR codes are module by module what another encoder makes, and so are their pictures."""
 
 import struct
 import zlib
@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from cobranca.payments import pix, qr
 
-CODE = pix.build(name="Ipê Amarelo", city="São Paulo", key="123e4567-e12b-12d1-a456-426655440000", txid="R1")
+CODE = pix.build(
+    pix.PixCode(
+        name="Ipê Amarelo", city="São Paulo", key="123e4567-e12b-12d1-a456-426655440000", txid="R1"
+    )
+)
 VERSIONS = range(1, len(qr._BLOCKS) + 1)
 
 
@@ -31,6 +35,8 @@ def pixels(picture: bytes) -> np.ndarray:
         chunks[kind], place = body, place + 12 + length
     width, height, depth, colour = struct.unpack(">IIBB", chunks[b"IHDR"][:10])
     assert (depth, colour, width) == (1, 0, height)
+    assert chunks[b"IHDR"][10:] == bytes(3), "deflate, the five filters, no interlace"
+    assert list(chunks) == [b"IHDR", b"IDAT", b"IEND"] and chunks[b"IEND"] == b""
     rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, -1)
     assert set(rows[:, 0]) == {0, 2}, "no filter, or the difference from the row above"
     white = np.zeros_like(rows[:, 1:])
@@ -79,5 +85,5 @@ def test_the_same_text_gives_the_same_picture_and_others_another():
 
 def test_a_text_too_long_is_refused():
     assert qr.matrix("x" * full(20)).shape == (97, 97)
-    with pytest.raises(qr.TooLong, match="667 bytes"):
+    with pytest.raises(qr.QrTooLong, match="667 bytes"):
         qr.png("x" * (full(20) + 1))

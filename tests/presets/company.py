@@ -7,10 +7,16 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import count
 
-from cobranca.demo.documents import cnpj, cpf
+from cobranca.demo.tax_ids import cnpj, cpf
 
 D = date(2026, 11, 18)
-CITIES = [("São Paulo", "SP"), ("Niterói", "RJ"), ("Belo Horizonte", "MG"), ("Fortaleza", "CE"), ("Curitiba", "PR")]
+CITIES = [
+    ("São Paulo", "SP"),
+    ("Niterói", "RJ"),
+    ("Belo Horizonte", "MG"),
+    ("Fortaleza", "CE"),
+    ("Curitiba", "PR"),
+]
 DAYS_TO_DUE = (-400, -190, -120, -75, -45, -31, -30, -12, -5, -1, 0, 2, 15, 40)
 
 
@@ -30,10 +36,11 @@ class Payer:
 
 @dataclass
 class Event:
-    """Something that happened to an invoice; ``parts`` are amounts by instalment number (from 1), in cents.
+    """Something that happened to an invoice; ``parts`` are amounts by instalment number (from 1),
+    in cents.
 
-    ``kind``: payment, credit_note, discount, write_off, or undone (a payment that bounced the same day). ``surplus`` is
-    what the payer paid beyond what was owed, in cents.
+    ``kind``: payment, credit_note, discount, write_off, or undone (a payment that bounced the same
+    day). ``surplus`` is what the payer paid beyond what was owed, in cents.
     """
 
     number: int
@@ -49,7 +56,9 @@ class Event:
 
 @dataclass
 class Invoice:
-    """``instalments`` are (due date, cents); ``termed`` says that payments name the instalment that they are for."""
+    """``instalments`` are (due date, cents); ``termed`` says that payments name the instalment that
+    they are for.
+    """
 
     number: int
     payer: Payer
@@ -64,11 +73,18 @@ class Invoice:
     def total(self) -> int:
         return sum(cents for _, cents in self.instalments)
 
-    def settled(self, instalment: int, *, kinds: tuple[str, ...] = ("payment", "credit_note", "discount", "write_off")) -> int:
+    def settled(
+        self,
+        instalment: int,
+        *,
+        kinds: tuple[str, ...] = ("payment", "credit_note", "discount", "write_off"),
+    ) -> int:
         return sum(event.parts.get(instalment, 0) for event in self.events if event.kind in kinds)
 
     def open(self, instalment: int) -> int:
-        return 0 if self.cancelled else self.instalments[instalment - 1][1] - self.settled(instalment)
+        return (
+            0 if self.cancelled else self.instalments[instalment - 1][1] - self.settled(instalment)
+        )
 
 
 @dataclass
@@ -92,7 +108,7 @@ def money(cents: int) -> Decimal:
 
 
 def make_company(seed: int = 1, receivables: int = 200) -> Company:
-    """``receivables`` instalments of some forty payers, with everything that the presets must read."""
+    """``receivables`` instalments of some forty payers, with all that the presets must read."""
     chance = random.Random(seed)
     payers = [_payer(number, chance) for number in range(1, 41)]
     invoices: list[Invoice] = []
@@ -106,7 +122,10 @@ def make_company(seed: int = 1, receivables: int = 200) -> Company:
             payer=chance.choice(payers),
             issued=first_due - timedelta(days=chance.randrange(10, 40)),
             currency="USD" if chance.random() < 0.2 else "BRL",
-            instalments=[(first_due + timedelta(days=30 * part), chance.randrange(1_00, 9_000_00)) for part in range(terms)],
+            instalments=[
+                (first_due + timedelta(days=30 * part), chance.randrange(1_00, 9_000_00))
+                for part in range(terms)
+            ],
             cancelled=chance.random() < 0.06,
             termed=terms > 1 and chance.random() < 0.5,
         )
@@ -119,8 +138,8 @@ def make_company(seed: int = 1, receivables: int = 200) -> Company:
 
 
 def the_day_before(company: Company) -> Company:
-    """The same company a day earlier: its last invoices not yet written, some not yet settled or cancelled, and one that
-    somebody will delete.
+    """The same company a day earlier: its last invoices not yet written, some not yet settled or
+    cancelled, and one that will be deleted.
     """
     younger = deepcopy(company)
     del younger.invoices[-12:]

@@ -1,4 +1,4 @@
-"""One night of a small company, run once; every test of this folder looks at it or changes a copy."""
+"""One night of a small company, run once; tests read it or change a copy."""
 
 import shutil
 from collections.abc import Iterator
@@ -38,12 +38,12 @@ def first_night(tmp_path_factory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AIRFLOW_CONN_CRM", f"sqlite:///{folder / 'crm.db'}")
         night.run(settings_in(folder), FIRST)
-    yield folder
+    return folder
 
 
 @pytest.fixture(scope="session")
 def found(first_night) -> dict[str, list[str]]:
-    """What names anybody of the company, in which of that night's files."""
+    """The files of that night that name a person of the company, by what they hold."""
     more = ["(21) 97654-0456", "(11) 97654-0123", *(email for *_, email in company.OTHERS)]
     needles = [*company.WRITTEN.needles, *company.CALLED.needles, *more]
     return company.found_in(settings_in(first_night).data, needles)
@@ -54,7 +54,9 @@ def erased(first_night, tmp_path_factory) -> Settings:
     """The same night after its first canary was erased; only looked at."""
     folder = tmp_path_factory.mktemp("erased") / "copy"
     shutil.copytree(first_night, folder)
-    erase.apply(settings_in(folder), "crm:1", by="maria", reason="pedido do titular", business_date=FIRST)
+    erase.apply_erasure(
+        settings_in(folder), "crm:1", by="maria", reason="pedido do titular", business_date=FIRST
+    )
     return settings_in(folder)
 
 

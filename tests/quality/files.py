@@ -1,4 +1,6 @@
-"""A small company as files: a landing and the plan that follows from it, right in everything until a test spoils one thing."""
+"""A small company as files: a landing and the plan that follows from it, right in everything until
+a test spoils one thing.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cobranca import manifest
-from cobranca.manifest import FileEntry, Manifest
+from cobranca.partitions import manifest
+from cobranca.partitions.manifest import FileEntry, Manifest
 from cobranca.policy import publish_policy
 from cobranca.schema import DATE, ENTITIES, FEEDBACK, FLAG, MONEY, QUARANTINE, TEXT
 from cobranca.settings import Settings
@@ -21,9 +23,12 @@ YESTERDAY = date(2026, 11, 17)
 Tables = dict[str, list[dict]]
 
 KINDS = {
-    "amount": MONEY, "open_amount": MONEY, "fine": MONEY, "interest": MONEY, "amount_due": MONEY, "priority": MONEY,
-    "open_overdue_amount": MONEY, "score": MONEY, "business_date": DATE, "due_date": DATE, "is_disputed": FLAG,
-    "receivables": pa.int32(), "queue_position": pa.int32(), "step_offset": pa.int32(), "days_past_due": pa.int32(),
+    "amount": MONEY, "open_amount": MONEY, "fine": MONEY, "interest": MONEY, "amount_due": MONEY,
+    "priority": MONEY,
+    "open_overdue_amount": MONEY, "score": MONEY, "business_date": DATE, "due_date": DATE,
+    "is_disputed": FLAG,
+    "receivables": pa.int32(), "queue_position": pa.int32(), "step_offset": pa.int32(),
+    "days_past_due": pa.int32(),
 }  # fmt: skip
 
 
@@ -40,19 +45,24 @@ class Draft:
 def landing_tables() -> Tables:
     """Six customers with one receivable each; C5 disputes, C6 has paid."""
     customers = [
-        {"customer_id": f"{n}", "name": f"Cliente {n}", "email": f"c{n}@example.com", "contract_type": "consumer",
+        {"customer_id": f"{n}", "name": f"Cliente {n}", "email": f"c{n}@example.com",
+            "contract_type": "consumer",
          "opt_out_email": False, "opt_out_phone": False, "legal_hold": False, "deceased": False}
         for n in range(1, 7)
     ]  # fmt: skip
     receivables = [
-        {"receivable_id": f"R{n}", "customer_id": f"{n}", "due_date": date(2026, 11, 3), "issue_date": date(2026, 10, 1),
-         "amount": Decimal("1000.00"), "currency": "USD" if n == 4 else "BRL", "status": "open", "disputed": n == 5}
+        {"receivable_id": f"R{n}", "customer_id": f"{n}", "due_date": date(2026, 11, 3),
+            "issue_date": date(2026, 10, 1),
+         "amount": Decimal("1000.00"), "currency": "USD" if n == 4 else "BRL", "status": "open",
+         "disputed": n == 5}
         for n in range(1, 7)
     ]  # fmt: skip
     payments = [
-        {"payment_id": "P1", "receivable_id": "R6", "paid_on": YESTERDAY, "amount": Decimal("1000.00"), "kind": "payment",
+        {"payment_id": "P1", "receivable_id": "R6", "paid_on": YESTERDAY,
+            "amount": Decimal("1000.00"), "kind": "payment",
          "credited_on": YESTERDAY},
-        {"payment_id": "P2", "receivable_id": "R1", "paid_on": YESTERDAY, "amount": Decimal("100.00"), "kind": "payment",
+        {"payment_id": "P2", "receivable_id": "R1", "paid_on": YESTERDAY,
+            "amount": Decimal("100.00"), "kind": "payment",
          "credited_on": YESTERDAY},
     ]  # fmt: skip
     return {
@@ -64,9 +74,17 @@ def landing_tables() -> Tables:
 
 
 def plan_tables() -> Tables:
-    """C1 gets a message, C2 a call; C3 waits, C4 (in dollars) waits, C5 disputes; C6, who has paid, is thanked."""
+    """C1 gets a message, C2 a call; C3 waits, C4 (in dollars) waits, C5 disputes; C6, who has paid,
+    is thanked.
+    """
     decided = {1: "remind", 2: "call", 3: "none", 4: "none", 5: "none"}
-    reasons = {1: "step_due", 2: "step_due", 3: "waiting_interval", 4: "waiting_next_step", 5: "hold_dispute"}
+    reasons = {
+        1: "step_due",
+        2: "step_due",
+        3: "waiting_interval",
+        4: "waiting_next_step",
+        5: "hold_dispute",
+    }
     money = {
         "open_amount": Decimal("1000.00"),
         "fine": Decimal("20.00"),
@@ -74,15 +92,20 @@ def plan_tables() -> Tables:
         "amount_due": Decimal("1024.67"),
     }
     facts = [
-        {"business_date": D, "source": "erp", "receivable_id": f"R{n}", "receivable_key": f"erp:R{n}", "customer_key": f"C{n}",
-         "due_date": date(2026, 11, 3), "days_past_due": 15, "aging_band": "1-30", "currency": "USD" if n == 4 else "BRL",
+        {"business_date": D, "source": "erp", "receivable_id": f"R{n}",
+            "receivable_key": f"erp:R{n}", "customer_key": f"C{n}",
+         "due_date": date(2026, 11, 3), "days_past_due": 15, "aging_band": "1-30",
+         "currency": "USD" if n == 4 else "BRL",
          "amount": Decimal("1000.00"), "is_disputed": n == 5, **money}
         for n in decided
     ]  # fmt: skip
     decisions = [
-        {"business_date": D, "source": "erp", "receivable_id": row["receivable_id"], "receivable_key": row["receivable_key"],
-         "customer_key": row["customer_key"], "currency": row["currency"], "open_amount": row["open_amount"],
-         "amount_due": row["amount_due"], "days_past_due": 15, "decision": decided[n], "reason": reasons[n], "step": "d10",
+        {"business_date": D, "source": "erp", "receivable_id": row["receivable_id"],
+            "receivable_key": row["receivable_key"],
+         "customer_key": row["customer_key"], "currency": row["currency"],
+         "open_amount": row["open_amount"],
+         "amount_due": row["amount_due"], "days_past_due": 15, "decision": decided[n],
+         "reason": reasons[n], "step": "d10",
          "step_offset": 10, "policy_version": "2026-01", "payer_class": "novo",
          "channel": {"remind": "email", "call": "phone"}.get(decided[n]),
          "message_key": f"M{n}" if decided[n] != "none" else None}
@@ -91,43 +114,66 @@ def plan_tables() -> Tables:
     return {
         "fct_receivables": facts,
         "fct_aging": [
-            {"business_date": D, "customer_key": row["customer_key"], "currency": row["currency"], "aging_band": "1-30",
+            {"business_date": D, "customer_key": row["customer_key"], "currency": row["currency"],
+                "aging_band": "1-30",
              "receivables": 1, "open_amount": row["open_amount"], "amount_due": row["amount_due"]}
             for row in facts
         ],
         "fct_decisions": decisions,
         "dim_payer_ranking": [
-            {"business_date": D, "customer_key": f"C{n}", "payer_class": "novo", "score": Decimal("50.00"),
+            {"business_date": D, "customer_key": f"C{n}", "payer_class": "novo",
+                "score": Decimal("50.00"),
              "open_overdue_amount": Decimal("1000.00")}
             for n in decided
         ],
         "out_reminders": [
-            {"business_date": D, "message_key": "M1", "customer_key": "C1", "customer_name": "Cliente 1",
-             "email": "c1@example.com", "phone": "+5511987654321", "channel": "email", "template": "second_notice",
+            {"business_date": D, "message_key": "M1", "customer_key": "C1",
+                "customer_name": "Cliente 1",
+             "email": "c1@example.com", "phone": "+5511987654321", "channel": "email",
+             "template": "second_notice",
              "step": "d10", "step_offset": 10, "receivable_key": "erp:R1", "currency": "BRL",
-             "due_date": date(2026, 11, 3), "amount": Decimal("1000.00"), "contract_type": "consumer", "payer_class": "novo",
+             "due_date": date(2026, 11, 3), "amount": Decimal("1000.00"),
+             "contract_type": "consumer", "payer_class": "novo",
              "reason": "step_due", **money}
         ],
         "out_call_queue": [
-            {"business_date": D, "message_key": "M2", "customer_key": "C2", "customer_name": "Cliente 2", "agent_id": "ana",
-             "queue_position": 1, "priority": Decimal("870.00"), "priority_reason": "atraso de 15 dias",
+            {"business_date": D, "message_key": "M2", "customer_key": "C2",
+                "customer_name": "Cliente 2", "agent_id": "ana",
+             "queue_position": 1, "priority": Decimal("870.00"),
+             "priority_reason": "atraso de 15 dias",
              "phone": "+5511987654321", "reason": "step_due",
              "currency": "BRL", "open_amount": Decimal("1000.00"), "amount_due": Decimal("1024.67")}
         ],
         "out_escalations": [],
         "out_surveys": [
-            {"business_date": D, "customer_key": "C6", "email": "c6@example.com", "source": "erp", "receivable_id": "R6",
+            {"business_date": D, "customer_key": "C6", "email": "c6@example.com", "source": "erp",
+                "receivable_id": "R6",
              "receivable_key": "erp:R6"}
         ],
     }  # fmt: skip
 
 
-EMPTY = {"out_escalations": {"business_date": DATE, "customer_key": TEXT, "open_amount": MONEY, "amount_due": MONEY}}
-FIRST = {name: {column: None for column in rows[0]} for name, rows in plan_tables().items() if rows}
+EMPTY = {
+    "out_escalations": {
+        "business_date": DATE,
+        "customer_key": TEXT,
+        "open_amount": MONEY,
+        "amount_due": MONEY,
+    }
+}
+FIRST = {name: dict.fromkeys(rows[0]) for name, rows in plan_tables().items() if rows}
 
 
-def draft(settings: Settings, tables: Tables, previous: Manifest | None = None, business_date: date = D, **overrides) -> Draft:
-    """Write a draft of the landing; ``overrides`` replace a file's declared figures by table (``rows`` or ``totals``)."""
+def draft(
+    settings: Settings,
+    tables: Tables,
+    previous: Manifest | None = None,
+    business_date: date = D,
+    **overrides,
+) -> Draft:
+    """Write a draft of the landing; ``overrides`` replace a file's declared figures by table
+    (``rows`` or ``totals``).
+    """
     folder = manifest.draft_folder(settings.folder("landing", business_date, "sources"), "test")
     entries = []
     for name, rows in tables.items():
@@ -147,12 +193,14 @@ def draft(settings: Settings, tables: Tables, previous: Manifest | None = None, 
 
 
 def land(settings: Settings, tables: Tables, business_date: date = D) -> Manifest:
-    """Publish a landing without any check, and the policy beside it."""
+    """Publish a landing without any check, together with the policy."""
     made = draft(settings, tables, business_date=business_date)
     publish_policy(settings, business_date)
     land_feedback(settings, business_date=business_date)
     root = settings.folder("landing", business_date, "sources")
-    return manifest.publish(root, made.folder, kind="sources", business_date=business_date, files=made.entries)
+    return manifest.publish(
+        root, made.folder, kind="sources", business_date=business_date, files=made.entries
+    )
 
 
 def land_feedback(settings: Settings, business_date: date = D, **tables: list[dict]) -> Manifest:
@@ -163,17 +211,26 @@ def land_feedback(settings: Settings, business_date: date = D, **tables: list[di
         _write(folder, f"{name}.parquet", pa.Table.from_pylist(tables.get(name, []), schema=schema))
         for name, schema in FEEDBACK.items()
     ]
-    return manifest.publish(root, folder, kind="feedback", business_date=business_date, files=entries)
+    return manifest.publish(
+        root, folder, kind="feedback", business_date=business_date, files=entries
+    )
 
 
-def candidate(settings: Settings, tables: Tables, spoil: Callable[[str, pa.Table], pa.Table] | None = None) -> Manifest:
+def candidate(
+    settings: Settings, tables: Tables, spoil: Callable[[str, pa.Table], pa.Table] | None = None
+) -> Manifest:
     """Write a candidate plan; ``spoil`` may change a table's types."""
     root = settings.folder("outbound", D) / ".candidate"
     folder = manifest.draft_folder(root, "test")
     entries = []
     for name, rows in tables.items():
         columns = FIRST.get(name) or EMPTY[name]
-        schema = pa.schema([(column, EMPTY.get(name, {}).get(column) or KINDS.get(column, TEXT)) for column in columns])
+        schema = pa.schema(
+            [
+                (column, EMPTY.get(name, {}).get(column) or KINDS.get(column, TEXT))
+                for column in columns
+            ]
+        )
         table = pa.Table.from_pylist(rows, schema=schema)
         entries.append(_write(folder, f"{name}.parquet", spoil(name, table) if spoil else table))
     inputs = {
@@ -181,7 +238,9 @@ def candidate(settings: Settings, tables: Tables, spoil: Callable[[str, pa.Table
         for part in ("sources", "policy")
         if settings.folder("landing", D, part).exists()
     }
-    return manifest.publish(root, folder, kind="candidate", business_date=D, files=entries, inputs=inputs)
+    return manifest.publish(
+        root, folder, kind="candidate", business_date=D, files=entries, inputs=inputs
+    )
 
 
 def _write(folder: Path, name: str, table: pa.Table, totals: dict | None = None) -> FileEntry:

@@ -6,21 +6,29 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cobranca import manifest
-from cobranca.quality.verdict import Check, Verdict, write_verdict
+from cobranca.partitions import manifest
+from cobranca.partitions.verdict import Check, Verdict, write_verdict
 
 SCHEMA = pa.schema(
     [
         ("business_date", pa.date32()), ("message_key", pa.string()), ("customer_key", pa.string()),
         ("agent_id", pa.string()), ("agent_name", pa.string()), ("queue_position", pa.int32()),
-        ("priority", pa.decimal128(18, 2)), ("priority_reason", pa.string()), ("customer_name", pa.string()),
-        ("tax_id_masked", pa.string()), ("phone", pa.string()), ("city", pa.string()), ("state", pa.string()),
-        ("segment", pa.string()), ("payer_class", pa.string()), ("score", pa.int32()), ("currency", pa.string()),
-        ("receivables", pa.int32()), ("open_amount", pa.decimal128(18, 2)), ("amount_due", pa.decimal128(18, 2)),
-        ("other_currencies", pa.string()), ("oldest_due_date", pa.date32()), ("days_past_due", pa.int32()),
-        ("aging_band", pa.string()), ("step", pa.string()), ("step_offset", pa.int32()), ("template", pa.string()),
-        ("episode_key", pa.string()), ("last_contact_on", pa.date32()), ("last_contact_channel", pa.string()),
-        ("last_contact_state", pa.string()), ("max_discount_rate", pa.decimal128(9, 6)), ("max_installments", pa.int32()),
+        ("priority", pa.decimal128(18, 2)), ("priority_reason", pa.string()),
+        ("customer_name", pa.string()),
+        ("tax_id_masked", pa.string()), ("phone", pa.string()), ("city", pa.string()),
+        ("state", pa.string()),
+        ("segment", pa.string()), ("payer_class", pa.string()), ("score", pa.int32()),
+        ("currency", pa.string()),
+        ("receivables", pa.int32()), ("open_amount", pa.decimal128(18, 2)),
+        ("amount_due", pa.decimal128(18, 2)),
+        ("other_currencies", pa.string()), ("oldest_due_date", pa.date32()),
+        ("days_past_due", pa.int32()),
+        ("aging_band", pa.string()), ("step", pa.string()), ("step_offset", pa.int32()),
+        ("template", pa.string()),
+        ("episode_key", pa.string()), ("last_contact_on", pa.date32()),
+        ("last_contact_channel", pa.string()),
+        ("last_contact_state", pa.string()), ("max_discount_rate", pa.decimal128(9, 6)),
+        ("max_installments", pa.int32()),
         ("calling_window", pa.string()), ("policy_version", pa.string()), ("reason", pa.string()),
     ]
 )  # fmt: skip
@@ -35,10 +43,14 @@ def call(number: int, agent: str = "ana", **changes) -> dict:
         "message_key": f"{number:032x}",
         "customer_key": f"C{number:020x}",
         "agent_id": agent,
-        "agent_name": {"ana": "Ana Beatriz Moura", "bruno": "Bruno Carvalho Lima", "reserva": "Reserva"}.get(agent, agent),
+        "agent_name": {
+            "ana": "Ana Beatriz Moura",
+            "bruno": "Bruno Carvalho Lima",
+            "reserva": "Reserva",
+        }.get(agent, agent),
         "queue_position": number,
         "priority": Decimal("850.00") - number,
-        "priority_reason": "atraso de 10 dias, recuperação esperada de 85%; costuma atrasar poucos dias",
+        "priority_reason": "days_past_due:10; recovery_percent:85; payer_class:viciado",
         "customer_name": f"João da Conceição {number}",
         "tax_id_masked": "***.456.789-**",
         "phone": "+5511987654321",
@@ -73,11 +85,15 @@ def call(number: int, agent: str = "ana", **changes) -> dict:
     return row | changes
 
 
-def publish_plan(settings, rows: list[dict], business_date: date = DAY, passed: bool = True) -> manifest.Manifest:
+def publish_plan(
+    settings, rows: list[dict], business_date: date = DAY, passed: bool = True
+) -> manifest.Manifest:
     """An outbound batch with its verdict."""
     root = settings.folder("outbound", business_date)
     draft = manifest.draft_folder(root, "plan")
-    table = pa.Table.from_pylist([{**row, "business_date": business_date} for row in rows], schema=SCHEMA)
+    table = pa.Table.from_pylist(
+        [{**row, "business_date": business_date} for row in rows], schema=SCHEMA
+    )
     pq.write_table(table, draft / "out_call_queue.parquet")
     batch = manifest.publish(
         root,
@@ -85,7 +101,6 @@ def publish_plan(settings, rows: list[dict], business_date: date = DAY, passed: 
         kind="outbound",
         business_date=business_date,
         files=[manifest.FileEntry.of(draft, "out_call_queue.parquet", table.num_rows)],
-        keep_previous=True,
     )
     approve(settings, batch, passed)
     return batch

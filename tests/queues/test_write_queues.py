@@ -11,9 +11,10 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from cobranca.errors import GateFailed, PartitionError
-from cobranca.manifest import read_manifest
+from cobranca.partitions.manifest import read_manifest
 from cobranca.queues import write_queues
-from cobranca.queues.columns import ANSWERS, KEY, format_phone, masked
+from cobranca.queues.queue_columns import ANSWERS, KEY, format_phone, masked
+from cobranca.redaction.parquet_redaction import ERASED_NAME
 from queues.call_plan import DAY, approve, call, publish_plan
 
 ROWS = [call(1), call(2), call(3, "bruno"), call(4, "reserva")]
@@ -39,25 +40,45 @@ def test_one_workbook_an_agent_and_one_list_of_all(settings):
     batch = publish_plan(settings, ROWS)
     result = write_queues(settings, DAY)
     assert json.loads(json.dumps(result)) == result
-    assert {agent: book["payers"] for agent, book in result["workbooks"].items()} == {"ana": 2, "bruno": 1, "reserva": 1}
+    assert {agent: book["payers"] for agent, book in result["workbooks"].items()} == {
+        "ana": 2,
+        "bruno": 1,
+        "reserva": 1,
+    }
     keys = [row[KEY] for book in result["workbooks"].values() for row in table(book["file"])]
-    assert sorted(keys) == sorted(row["message_key"] for row in ROWS) == sorted(row[KEY] for row in listed(result))
+    assert (
+        sorted(keys)
+        == sorted(row["message_key"] for row in ROWS)
+        == sorted(row[KEY] for row in listed(result))
+    )
     published = read_manifest(settings.folder("queues", DAY), verify=True)
     assert [entry.name for entry in published.files] == [
-        "fila_2026-11-18.csv", "fila_ana_2026-11-18.xlsx", "fila_bruno_2026-11-18.xlsx", "fila_reserva_2026-11-18.xlsx",
+        "fila_2026-11-18.csv", "fila_ana_2026-11-18.xlsx", "fila_bruno_2026-11-18.xlsx",
+        "fila_reserva_2026-11-18.xlsx",
     ]  # fmt: skip
     assert published.inputs["outbound"] == batch.batch_id
-    assert published.entry("fila_2026-11-18.csv").totals == {"amount_due BRL": "4093.32", "open_amount BRL": "4000.00"}
+    assert published.entry("fila_2026-11-18.csv").totals == {
+        "amount_due BRL": "4093.32",
+        "open_amount BRL": "4000.00",
+    }
 
 
 def test_rows_are_in_the_order_of_the_calls(settings):
-    publish_plan(settings, [call(1, queue_position=3), call(2, queue_position=1), call(3, queue_position=2)])
+    publish_plan(
+        settings, [call(1, queue_position=3), call(2, queue_position=1), call(3, queue_position=2)]
+    )
     rows = table(write_queues(settings, DAY)["workbooks"]["ana"]["file"])
     assert [(row["Nº"], row[KEY][-1]) for row in rows] == [(1, "2"), (2, "3"), (3, "1")]
 
 
 def test_what_an_agent_reads(settings):
-    publish_plan(settings, [call(1, other_currencies="USD 12.00"), call(2, last_contact_on=None, receivables=1, days_past_due=1)])
+    publish_plan(
+        settings,
+        [
+            call(1, other_currencies="USD 12.00"),
+            call(2, last_contact_on=None, receivables=1, days_past_due=1),
+        ],
+    )
     path = write_queues(settings, DAY)["workbooks"]["ana"]["file"]
     first, second = table(path)
     assert first["Cliente"] == "João da Conceição 1\n***.456.789-** · São Paulo/SP"
@@ -66,29 +87,46 @@ def test_what_an_agent_reads(settings):
     assert first["Vencido desde"] == "08/11/2026\nhá 10 dias, 2 títulos"
     assert second["Vencido desde"].endswith("há 1 dia, 1 título")
     assert (first["Em aberto"], first["Com encargos"]) == (1000.0, 1023.33)
-    assert first["Por que ligar"].startswith("Atraso de 10 dias") and first["Por que ligar"].endswith("também deve USD 12.00")
-    assert (first["Último contato"], second["Último contato"]) == ("15/11/2026\ne-mail enviado", "nenhum")
+    assert first["Por que ligar"].startswith("Atraso de 10 dias") and first[
+        "Por que ligar"
+    ].endswith("também deve USD 12.00")
+    assert (first["Último contato"], second["Último contato"]) == (
+        "15/11/2026\ne-mail enviado",
+        "nenhum",
+    )
     heading = " ".join(str(value) for row in sheet(path)[:5] for value in row)
     assert "Ana Beatriz Moura" in heading and "quarta-feira, 18 de novembro de 2026" in heading
-    assert "R$\u00a02.000,00" in heading and "desconto de até 10\u00a0% à vista · até 6 parcelas" in heading
+    assert (
+        "R$\u00a02.000,00" in heading
+        and "desconto de até 10\u00a0% à vista · até 6 parcelas" in heading
+    )
     assert "0 de 2" in heading
     assert set(ANSWERS) <= set(first)
 
 
-def test_the_last_call_is_told_as_a_call(settings):
+def test_the_last_contact_is_shown_as_a_call(settings):
     publish_plan(settings, [call(1, last_contact_channel="phone", last_contact_state="unanswered")])
     row = table(write_queues(settings, DAY)["workbooks"]["ana"]["file"])[0]
     assert row["Último contato"] == "15/11/2026\ntelefone sem resposta"
 
 
 def test_scripts_follow_the_templates_and_the_limits(settings):
-    publish_plan(settings, [call(1), call(2, "bruno", template="call"), call(3, "reserva", template="first_notice")])
+    publish_plan(
+        settings,
+        [call(1), call(2, "bruno", template="call"), call(3, "reserva", template="first_notice")],
+    )
     books = write_queues(settings, DAY)["workbooks"]
 
     def words(agent):
-        return " ".join(str(value) for row in sheet(books[agent]["file"], "Roteiros") for value in row)
+        return " ".join(
+            str(value) for row in sheet(books[agent]["file"], "Roteiros") for value in row
+        )
 
-    assert "Roteiro Proposta" in words("ana") and "até 10\u00a0% do total" in words("ana") and "até 6 vezes" in words("ana")
+    assert (
+        "Roteiro Proposta" in words("ana")
+        and "até 10\u00a0% do total" in words("ana")
+        and "até 6 vezes" in words("ana")
+    )
     assert "Roteiro Lembrete" in words("bruno") and "Roteiro Proposta" not in words("bruno")
     assert "meu nome é Bruno Carvalho Lima, falo em nome da Ipê Amarelo" in words("bruno")
     assert "Roteiro Contato" in words("reserva") and "meu nome é [seu nome]" in words("reserva")
@@ -105,7 +143,11 @@ def test_codes_are_on_their_own_sheet_and_in_the_drop_down(settings):
     xml = zipfile.ZipFile(path).read("xl/worksheets/sheet1.xml").decode()
     assert "'Tabulação'!$A$5:$A$16" in xml and "'Tabulação'!$A$20:$A$28" in xml
     assert xml.count("<dataValidation ") == 6
-    assert "<sheetProtection" in xml and 'hidden="1"' in xml and 'fitToWidth="1"' not in xml.split("<pageSetup")[0]
+    assert (
+        "<sheetProtection" in xml
+        and 'hidden="1"' in xml
+        and 'fitToWidth="1"' not in xml.split("<pageSetup")[0]
+    )
     assert 'orientation="landscape"' in xml and "<pane " in xml and "autoFilter" not in xml
 
 
@@ -123,7 +165,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_text_from_sources_is_never_run(settings, name):
-    publish_plan(settings, [call(1, customer_name=name, city=name, priority_reason=name, other_currencies=None)])
+    publish_plan(
+        settings,
+        [call(1, customer_name=name, city=name, priority_reason=name, other_currencies=None)],
+    )
     result = write_queues(settings, DAY)
     path = result["workbooks"]["ana"]["file"]
     book = zipfile.ZipFile(path)
@@ -136,28 +181,48 @@ def test_text_from_sources_is_never_run(settings, name):
 
 
 def test_the_list_is_brazilian(settings):
-    publish_plan(settings, [call(1, amount_due=Decimal("1234567.80"), max_discount_rate=Decimal("0.125"))])
+    publish_plan(
+        settings, [call(1, amount_due=Decimal("1234567.80"), max_discount_rate=Decimal("0.125"))]
+    )
     result = write_queues(settings, DAY)
     raw = Path(result["list"]).read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf") and b"\r\n" in raw
     (row,) = listed(result)
-    assert (row["Com encargos"], row["Vencido desde"], row["Desconto máximo"]) == ("1.234.567,80", "08/11/2026", "12,5 %")
-    assert (row["Telefone"], row["Discagem"], row["Classe"]) == ("(11) 98765-4321", "5511987654321", "Atraso habitual")
+    assert (row["Com encargos"], row["Vencido desde"], row["Desconto máximo"]) == (
+        "1.234.567,80",
+        "08/11/2026",
+        "12,5 %",
+    )
+    assert (row["Telefone"], row["Discagem"], row["Classe"]) == (
+        "(11) 98765-4321",
+        "5511987654321",
+        "Atraso habitual",
+    )
 
 
 def test_no_tax_id_leaves_whole(settings):
     publish_plan(
-        settings, [call(1, tax_id_masked="11144477735"), call(2, tax_id_masked="12.ABC.345/01DE-35"), call(3, tax_id_masked=None)]
+        settings,
+        [
+            call(1, tax_id_masked="11144477735"),
+            call(2, tax_id_masked="12.ABC.345/01DE-35"),
+            call(3, tax_id_masked=None),
+        ],
     )
     result = write_queues(settings, DAY)
-    text = Path(result["list"]).read_text(encoding="utf-8-sig") + str(table(result["workbooks"]["ana"]["file"]))
+    text = Path(result["list"]).read_text(encoding="utf-8-sig") + str(
+        table(result["workbooks"]["ana"]["file"])
+    )
     assert "11144477735" not in text and "ABC" not in text
 
 
 def test_currencies_are_never_added(settings):
     publish_plan(settings, [call(1), call(2, currency="USD", open_amount=Decimal("10.00"))])
     result = write_queues(settings, DAY)
-    assert result["totals"]["open_amount BRL"] == "1000.00" and result["totals"]["open_amount USD"] == "10.00"
+    assert (
+        result["totals"]["open_amount BRL"] == "1000.00"
+        and result["totals"]["open_amount USD"] == "10.00"
+    )
     heading = str(sheet(result["workbooks"]["ana"]["file"])[3])
     assert "R$\\xa01.000,00 + US$\\xa010,00" in heading
 
@@ -207,27 +272,56 @@ def test_a_night_without_calls_publishes_an_empty_list(settings):
 
 def test_a_payer_twice_is_refused(settings):
     publish_plan(settings, [call(1), call(1, "bruno")])
-    with pytest.raises(PartitionError, match="1 different payers in its workbooks and 2 in the plan"):
+    with pytest.raises(
+        PartitionError, match="1 different payers in its workbooks and 2 in the plan"
+    ):
         write_queues(settings, DAY)
     assert not (settings.folder("queues", DAY) / "manifest.json").exists()
 
 
 def test_a_row_without_an_agent_goes_to_the_reserve(settings):
-    publish_plan(settings, [call(1, agent_id=None, agent_name=None, max_discount_rate=None, max_installments=None)])
+    publish_plan(
+        settings,
+        [call(1, agent_id=None, agent_name=None, max_discount_rate=None, max_installments=None)],
+    )
     result = write_queues(settings, DAY)
     assert list(result["workbooks"]) == ["reserva"]
 
 
+def test_an_erased_payer_is_not_handed_out(settings):
+    """An erasure amends the plan; queues may be written anew after it."""
+    publish_plan(settings, [call(1), call(2, customer_name=ERASED_NAME)])
+    result = write_queues(settings, DAY)
+    assert result["payers"] == 1 and [row[KEY][-1] for row in listed(result)] == ["1"]
+
+
+def test_the_script_names_the_highest_limits_of_its_rows(settings):
+    low = {"max_discount_rate": Decimal("0.02"), "max_installments": 2}
+    high = {"max_discount_rate": Decimal("0.125"), "max_installments": 9}
+    publish_plan(settings, [call(1, **low), call(2, **high)])
+    path = write_queues(settings, DAY)["workbooks"]["ana"]["file"]
+    words = " ".join(str(value) for row in sheet(path, "Roteiros") for value in row)
+    assert "até 9 vezes" in words and "até 12,5\u00a0% do total" in words
+
+
 def test_rows_with_little_in_them_are_written(settings):
-    empty = ["phone", "city", "state", "segment", "payer_class", "priority_reason", "calling_window", "last_contact_state",
+    empty = ["phone", "city", "state", "segment", "payer_class", "priority_reason",
+        "calling_window", "last_contact_state",
              "last_contact_channel", "tax_id_masked", "template", "step"]  # fmt: skip
     publish_plan(settings, [call(1, **dict.fromkeys(empty))])
-    assert table(write_queues(settings, DAY)["workbooks"]["ana"]["file"])[0]["Com encargos"] == 1023.33
+    assert (
+        table(write_queues(settings, DAY)["workbooks"]["ana"]["file"])[0]["Com encargos"] == 1023.33
+    )
 
 
 @pytest.mark.parametrize(
     ("phone", "shown"),
-    [("+5511987654321", "(11) 98765-4321"), ("+551133334444", "(11) 3333-4444"), ("+14155550100", "+14155550100"), (None, "")],
+    [
+        ("+5511987654321", "(11) 98765-4321"),
+        ("+551133334444", "(11) 3333-4444"),
+        ("+14155550100", "+14155550100"),
+        (None, ""),
+    ],
 )
 def test_phones(phone, shown):
     assert format_phone(phone) == shown
@@ -235,7 +329,12 @@ def test_phones(phone, shown):
 
 @pytest.mark.parametrize(
     ("tax_id", "shown"),
-    [("***.456.789-**", "***.456.789-**"), ("**.345.678/0001-**", "**.345.678/0001-**"), ("111.444.777-35", "***"), (None, "")],
+    [
+        ("***.456.789-**", "***.456.789-**"),
+        ("**.345.678/0001-**", "**.345.678/0001-**"),
+        ("111.444.777-35", "***"),
+        (None, ""),
+    ],
 )
 def test_masks(tax_id, shown):
     assert masked(tax_id) == shown

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cobranca import words
+from cobranca import labels
 from cobranca.money import parse_money
 from cobranca.reports import wording
 
@@ -28,13 +28,19 @@ from cobranca.reports import wording
         (None, "(sem nome)"),
     ],
 )
-def test_a_name_is_told_without_tax_id_and_address(name, shown):
+def test_a_name_is_shown_without_tax_id_and_address(name, shown):
     assert wording.person(name) == shown
 
 
 @pytest.mark.parametrize(
     ("value", "places", "shown"),
-    [("73.71", 1, "73,7"), ("0.05", 1, "0,1"), ("-0.05", 1, "-0,1"), ("1234567.5", 0, "1.234.568"), ("2.345", 2, "2,35")],
+    [
+        ("73.71", 1, "73,7"),
+        ("0.05", 1, "0,1"),
+        ("-0.05", 1, "-0,1"),
+        ("1234567.5", 0, "1.234.568"),
+        ("2.345", 2, "2,35"),
+    ],
 )
 def test_numbers_round_half_away_from_zero(value, places, shown):
     assert wording.number(Decimal(value), places) == shown
@@ -43,7 +49,8 @@ def test_numbers_round_half_away_from_zero(value, places, shown):
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        ("999.49", "R$\u00a0999"), ("1000", "R$\u00a01,0\u00a0mil"), ("340250", "R$\u00a0340\u00a0mil"),
+        ("999.49", "R$\u00a0999"), ("1000", "R$\u00a01,0\u00a0mil"),
+        ("340250", "R$\u00a0340\u00a0mil"),
         ("1250000", "R$\u00a01,3\u00a0mi"), ("0", "R$\u00a00"),
     ],
 )  # fmt: skip
@@ -63,4 +70,4 @@ def test_months_and_shares():
 
 
 def test_an_unknown_reason_is_still_readable():
-    assert words.reason("hold_some_new_thing") == "Some new thing"
+    assert labels.reason("hold_some_new_thing") == "Some new thing"

@@ -1,4 +1,6 @@
-"""The finance pack: it ties to the marts, tells nobody's tax id, and is published whole or not at all."""
+"""The finance pack: it ties to the marts, shows no tax id, and is published whole or not at
+all.
+"""
 
 import json
 import re
@@ -11,16 +13,19 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from cobranca.errors import CobrancaError, PartitionError
-from cobranca.outbound import read_batch
+from cobranca.partitions.outbound_partition import read_batch
 from cobranca.reports import write_reports
 from cobranca.reports.figures import read_pack
-from cobranca.reports.tables import NUMBERS, TABLES, rows_of
-from cobranca.reports.workbook import FIRST_ROW
+from cobranca.reports.report_tables import NUMBERS, TABLES
+from cobranca.reports.report_workbook import FIRST_ROW
+from cobranca.reports.table_rows import rows_of, shown
 from reports.batches import MAILBOX, NIGHT, TAX_IDS, approve, build_night, changed, settings_in
 
 TABLES_READ = (
-    "fct_receivables", "fct_aging", "fct_decisions", "dim_payer_ranking", "rpt_aging", "rpt_aging_trend", "rpt_dso", "rpt_cei",
-    "rpt_roll_rates", "rpt_liquidity", "rpt_allowance", "rpt_allowance_movement", "rpt_recovery_by_band", "rpt_contact_effect",
+    "fct_receivables", "fct_aging", "fct_decisions", "dim_payer_ranking", "rpt_aging",
+    "rpt_aging_trend", "rpt_dso", "rpt_cei",
+    "rpt_roll_rates", "rpt_liquidity", "rpt_allowance", "rpt_allowance_movement",
+    "rpt_recovery_by_band", "rpt_contact_effect",
     "rpt_promises", "out_reminders", "out_call_queue",
 )  # fmt: skip
 CENT = "cast({} + 0.01 as decimal(18, 2)) as {}"
@@ -50,13 +55,16 @@ def contents(settings, night=NIGHT) -> dict[str, bytes]:
 def test_totals_equal_the_open_receivables_of_the_marts(written, finance_night):
     _, batch = finance_night
     expected = duckdb.sql(
-        "select currency, cast(count(*) as varchar), cast(sum(open_amount) as varchar), cast(sum(amount_due) as varchar), "
+        "select currency, cast(count(*) as varchar), cast(sum(open_amount) as varchar), "
+        "cast(sum(amount_due) as varchar), "
         "cast(sum(case when days_past_due > 0 then open_amount else 0 end) as varchar) "
         f"from read_parquet('{batch.path('fct_receivables.parquet')}') group by 1 order by 1"
     ).fetchall()
     told = written[1]["totals"]
     measures = ("receivables", "open_amount", "amount_due", "overdue_amount")
-    assert [(currency, *(told[currency][name] for name in measures)) for currency in sorted(told)] == expected
+    assert [
+        (currency, *(told[currency][name] for name in measures)) for currency in sorted(told)
+    ] == expected
     assert {row[0] for row in expected} == {"BRL", "USD"}
 
 
@@ -64,10 +72,16 @@ def test_every_sheet_holds_the_rows_of_the_batch(workbook, finance_night):
     settings, _ = finance_night
     pack = read_pack(read_batch(settings, NIGHT))
     assert workbook.sheet_names == ["Resumo", *(table.sheet for table in TABLES), "Definições"]
-    for table in TABLES:
+    for table in (shown(table, pack) for table in TABLES):
         lines = workbook.get_sheet_by_name(table.sheet).to_python(skip_empty_area=False)
-        assert lines[FIRST_ROW] == ["Moeda", *(column.label for column in table.columns)], table.sheet
-        expected = [(currency, row) for currency in pack.currencies for row in rows_of(pack, table, currency)]
+        assert lines[FIRST_ROW] == ["Moeda", *(column.label for column in table.columns)], (
+            table.sheet
+        )
+        expected = [
+            (currency, row)
+            for currency in pack.currencies
+            for row in rows_of(pack, table, currency)
+        ]
         assert expected, f"{table.sheet}: this night must fill every table"
         for line, (currency, row) in zip(lines[FIRST_ROW + 1 :], expected, strict=False):
             assert line[0] == currency
@@ -86,7 +100,9 @@ def test_totals_of_the_workbook_add_up_by_currency(workbook, finance_night):
     pack = read_pack(read_batch(settings, NIGHT))
     lines = workbook.get_sheet_by_name("Decisões").to_python(skip_empty_area=False)
     totals = {line[0]: Decimal(repr(line[5])) for line in lines if line[1] == "Total"}
-    assert totals == {currency: Decimal(told["open_amount"]) for currency, told in _totals(pack).items()}
+    assert totals == {
+        currency: Decimal(told["open_amount"]) for currency, told in _totals(pack).items()
+    }
 
 
 def _totals(pack) -> dict:
@@ -98,7 +114,7 @@ def _totals(pack) -> dict:
 class _Page(HTMLParser):
     """Tags, addresses and problems of structure of a page."""
 
-    VOID = {"meta", "br", "path", "line", "link", "rect"}
+    VOID = frozenset({"meta", "br", "path", "line", "link", "rect"})
 
     def __init__(self, text: str):
         super().__init__()
@@ -114,7 +130,9 @@ class _Page(HTMLParser):
         self.tags.append(tag)
         self.ids |= {attrs["id"]} if "id" in attrs else set()
         self.addresses += [
-            value for name, value in attrs.items() if name in ("href", "src", "xlink:href", "action", "srcset", "data")
+            value
+            for name, value in attrs.items()
+            if name in ("href", "src", "xlink:href", "action", "srcset", "data")
         ]
         if tag == "svg":
             self.plots.append(attrs)
@@ -131,26 +149,36 @@ class _Page(HTMLParser):
 def test_the_page_asks_for_nothing_outside_itself(page):
     read = _Page(page)
     assert not read.open
-    assert not {"script", "link", "img", "iframe", "object", "embed", "base", "form"} & set(read.tags)
-    assert read.addresses and all(address.startswith("#") and address[1:] in read.ids for address in read.addresses)
+    assert not {"script", "link", "img", "iframe", "object", "embed", "base", "form"} & set(
+        read.tags
+    )
+    assert read.addresses and all(
+        address.startswith("#") and address[1:] in read.ids for address in read.addresses
+    )
     assert not re.search(r"url\((?!#)|@import|javascript:", page)
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(ids)
-    assert set(re.findall(r"https?://[^\"'\s<]+", page)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert set(re.findall(r"https?://[^\"'\s<]+", page)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
 
 
 def test_every_plot_is_named_and_stands_beside_a_table(page):
     read = _Page(page)
     assert len(read.plots) >= 10
     assert all(plot.get("role") == "img" and plot.get("aria-label") for plot in read.plots)
-    assert read.tags.count("table") >= len(set(plot["aria-label"] for plot in read.plots)) - 2
+    assert read.tags.count("table") >= len({plot["aria-label"] for plot in read.plots}) - 2
     assert read.tags.count("caption") == read.tags.count("table")
 
 
 def test_no_tax_id_and_no_address_reach_the_files(page, workbook):
     cells = " ".join(
-        str(cell) for name in workbook.sheet_names for line in workbook.get_sheet_by_name(name).to_python() for cell in line
+        str(cell)
+        for name in workbook.sheet_names
+        for line in workbook.get_sheet_by_name(name).to_python()
+        for cell in line
     )
     for secret in (*TAX_IDS, MAILBOX, "example.com"):
         assert secret not in page
@@ -161,7 +189,10 @@ def test_no_tax_id_and_no_address_reach_the_files(page, workbook):
 def test_text_of_the_sources_is_text(page, workbook):
     assert "<b>Ipê</b>" not in page
     assert "Padaria &lt;b&gt;Ipê&lt;/b&gt; &amp; Filhos" in page
-    names = [line[2] for line in workbook.get_sheet_by_name("Maiores devedores").to_python(skip_empty_area=False)]
+    names = [
+        line[2]
+        for line in workbook.get_sheet_by_name("Maiores devedores").to_python(skip_empty_area=False)
+    ]
     assert "=HYPERLINK(0)" in names
 
 
@@ -182,15 +213,37 @@ def test_the_manifest_names_the_batch_and_its_files(written, finance_night):
 @pytest.mark.parametrize(
     ("table", "query", "named"),
     [
-        ("fct_decisions", "* from {t} where receivable_key <> (select max(receivable_key) from {t})", "fct_decisions"),
-        ("fct_aging", f"* replace ({CENT.format('open_amount', 'open_amount')}) from {{t}} where currency = 'BRL'", "fct_aging"),
+        (
+            "fct_decisions",
+            "* from {t} where receivable_key <> (select max(receivable_key) from {t})",
+            "fct_decisions",
+        ),
+        (
+            "fct_aging",
+            (
+                f"* replace ({CENT.format('open_amount', 'open_amount')}) from {{t}} where "
+                f"currency = "
+                "'BRL'"
+            ),
+            "fct_aging",
+        ),
         ("rpt_aging", "* from {t} where aging_band <> '181+' or basis <> 'original'", "original"),
-        ("rpt_aging_trend", f"* replace ({CENT.format('open_amount', 'open_amount')}) from {{t}}", "rpt_aging_trend"),
+        (
+            "rpt_aging_trend",
+            f"* replace ({CENT.format('open_amount', 'open_amount')}) from {{t}}",
+            "rpt_aging_trend",
+        ),
         ("rpt_allowance", "* from {t} where aging_band <> 'not_due'", "rpt_allowance"),
-        ("fct_receivables", f"* replace ({CENT.format('amount_due', 'amount_due')}) from {{t}}", "amount_due"),
+        (
+            "fct_receivables",
+            f"* replace ({CENT.format('amount_due', 'amount_due')}) from {{t}}",
+            "amount_due",
+        ),
     ],
 )
-def test_a_batch_that_differs_by_a_cent_is_refused_and_the_previous_report_stays(finance_night, tmp_path, table, query, named):
+def test_a_batch_that_differs_by_a_cent_is_refused_and_the_previous_report_stays(
+    finance_night, tmp_path, table, query, named
+):
     _, batch = finance_night
     settings = changed(tmp_path, batch, **{table: "select " + query.replace("{t}", f"{{{table}}}")})
     folder = settings.folder("reports", NIGHT)
@@ -220,7 +273,11 @@ def test_a_refused_batch_is_not_reported(finance_night, tmp_path):
 
 def test_a_night_without_anything_has_its_reports(finance_night, tmp_path):
     _, batch = finance_night
-    settings = changed(tmp_path, batch, **{table: f"select * from {{{table}}} where false" for table in TABLES_READ})
+    settings = changed(
+        tmp_path,
+        batch,
+        **{table: f"select * from {{{table}}} where false" for table in TABLES_READ},
+    )
     assert write_reports(settings, NIGHT)["totals"] == {}
     _Page(contents(settings)["financeiro.html"].decode())
     book = CalamineWorkbook.from_path(settings.folder("reports", NIGHT) / "financeiro.xlsx")
@@ -231,9 +288,16 @@ def test_a_currency_in_which_nothing_is_open_is_shown_as_such(finance_night, tmp
     _, batch = finance_night
     marts = ("fct_receivables", "fct_aging", "fct_decisions")
     changes = {table: f"select * from {{{table}}} where currency <> 'USD'" for table in marts}
-    amounts = {"rpt_aging": ("open_amount", "amount_due"), "rpt_aging_trend": ("open_amount",), "rpt_allowance": ("open_amount",)}
+    amounts = {
+        "rpt_aging": ("open_amount", "amount_due"),
+        "rpt_aging_trend": ("open_amount",),
+        "rpt_allowance": ("open_amount",),
+    }
     for table, columns in amounts.items():
-        zeros = [f"cast(if(currency = 'USD', 0, {column}) as decimal(18, 2)) as {column}" for column in columns]
+        zeros = [
+            f"cast(if(currency = 'USD', 0, {column}) as decimal(18, 2)) as {column}"
+            for column in columns
+        ]
         if table != "rpt_allowance":
             zeros.append("if(currency = 'USD', 0, receivables) as receivables")
         changes[table] = f"select * replace ({', '.join(zeros)}) from {{{table}}}"
@@ -248,7 +312,8 @@ def test_the_first_night_of_a_young_company_on_a_sunday(tmp_path):
     rows = {
         "customers": [{"customer_id": "1", "name": "Primeira Cliente"}],
         "receivables": [
-            {"receivable_id": str(n), "customer_id": "1", "due_date": sunday - timedelta(days=3 - n), "amount": Decimal("10.00"),
+            {"receivable_id": str(n), "customer_id": "1",
+                "due_date": sunday - timedelta(days=3 - n), "amount": Decimal("10.00"),
              "issue_date": sunday - timedelta(days=5)}
             for n in range(6)
         ],

@@ -1,4 +1,7 @@
-"""Tiny nights for tests: rows written as dictionaries become landed partitions, and built tables come back as rows."""
+"""Tiny nights for tests: rows as dictionaries become landed partitions.
+
+Built tables come back as rows.
+"""
 
 import hashlib
 from datetime import date
@@ -7,7 +10,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cobranca.manifest import FileEntry, draft_folder, publish
+from cobranca.partitions.manifest import FileEntry, draft_folder, publish
 from cobranca.policy import publish_policy
 from cobranca.schema import ENTITIES, FEEDBACK, QUARANTINE
 from cobranca.settings import Settings
@@ -29,12 +32,21 @@ def customer(customer_id: str, **columns) -> dict:
     return {"customer_id": customer_id} | columns
 
 
-def receivable(receivable_id: str, customer_id: str, due: str, amount: str = "100.00", **columns) -> dict:
+def receivable(
+    receivable_id: str, customer_id: str, due: str, amount: str = "100.00", **columns
+) -> dict:
     due_date = date.fromisoformat(due)
-    return {"receivable_id": receivable_id, "customer_id": customer_id, "due_date": due_date, "amount": Decimal(amount)} | columns
+    return {
+        "receivable_id": receivable_id,
+        "customer_id": customer_id,
+        "due_date": due_date,
+        "amount": Decimal(amount),
+    } | columns
 
 
-def payment(payment_id: str, receivable_id: str, paid_on: str, amount: str = "100.00", **columns) -> dict:
+def payment(
+    payment_id: str, receivable_id: str, paid_on: str, amount: str = "100.00", **columns
+) -> dict:
     return {
         "payment_id": payment_id,
         "receivable_id": receivable_id,
@@ -43,29 +55,46 @@ def payment(payment_id: str, receivable_id: str, paid_on: str, amount: str = "10
     } | columns
 
 
-def key_of(customer_id: str, tax_id: str | None = None) -> str:
-    """The opaque key that the models give a payer of the source ``erp``; were it another, no contact would find its payer."""
-    known_by = f"tax:{tax_id}" if tax_id else f"own:erp:{customer_id}"
+def key_of(customer_id: str, tax_id: str | None = None, source: str = "erp") -> str:
+    """The opaque key that the models give a payer.
+
+    With another key no contact would find its payer.
+    """
+    known_by = f"tax:{tax_id}" if tax_id else f"own:{source}:{customer_id}"
     return "C" + hashlib.md5(known_by.encode()).hexdigest()[:20]
 
 
 def land_night(
-    settings: Settings, business_date: date, source: str = "erp", feedback: dict | None = None, **entities: list[dict]
+    settings: Settings,
+    business_date: date,
+    source: str = "erp",
+    feedback: dict | None = None,
+    **entities: list[dict],
 ) -> None:
-    """Write all three parts of a landing; entities and feedback not named are empty."""
-    files = {
-        f"{source}/{name}": [{"source": source} | DEFAULTS[name] | row for row in entities.get(name, [])] for name in ENTITIES
+    """Write all three parts of a landing; entities and feedback not named are empty.
+
+    A row that names a source of its own lands there.
+    """
+    rows = {
+        name: [{"source": source} | DEFAULTS[name] | row for row in entities.get(name, [])]
+        for name in ENTITIES
     }
-    files[f"{source}/receivables__quarantine"] = []
-    schemas = {f"{source}/{name}": schema for name, schema in ENTITIES.items()}
-    schemas[f"{source}/receivables__quarantine"] = QUARANTINE
+    files, schemas = {}, {}
+    for place in {source} | {row["source"] for found in rows.values() for row in found}:
+        for name, schema in ENTITIES.items():
+            files[f"{place}/{name}"] = [row for row in rows[name] if row["source"] == place]
+            schemas[f"{place}/{name}"] = schema
+        files[f"{place}/receivables__quarantine"] = []
+        schemas[f"{place}/receivables__quarantine"] = QUARANTINE
     _publish(settings, business_date, "sources", files, schemas)
-    rows = {name: (feedback or {}).get(name, []) for name in FEEDBACK}
-    _publish(settings, business_date, "feedback", rows, FEEDBACK)
+    told = {name: (feedback or {}).get(name, []) for name in FEEDBACK}
+    _publish(settings, business_date, "feedback", told, FEEDBACK)
     publish_policy(settings, business_date)
 
 
-def contact(business_date: str, customer_key: str, episode_key: str, step: str, step_offset: int, **columns) -> dict:
+def contact(
+    business_date: str, customer_key: str, episode_key: str, step: str, step_offset: int, **columns
+) -> dict:
     return {
         "message_key": f"M-{customer_key}-{business_date}",
         "business_date": date.fromisoformat(business_date),
@@ -80,7 +109,9 @@ def contact(business_date: str, customer_key: str, episode_key: str, step: str, 
     } | columns
 
 
-def _publish(settings: Settings, business_date: date, part: str, files: dict[str, list[dict]], schemas: dict) -> None:
+def _publish(
+    settings: Settings, business_date: date, part: str, files: dict[str, list[dict]], schemas: dict
+) -> None:
     root = settings.folder("landing", business_date, part)
     draft = draft_folder(root, "test")
     entries = []

@@ -2,11 +2,14 @@
 
 import duckdb
 
-from cobranca.manifest import Manifest
+from cobranca.partitions.manifest import Manifest
 
 
 def differences(one: Manifest, other: Manifest) -> dict[str, list]:
-    """The first rows that only one of two batches holds, by table; empty where every table is equal, columns included."""
+    """The first rows that only one of two batches holds, by table.
+
+    Empty where every table is equal, columns included.
+    """
     names = [entry.name for entry in one.files]
     assert names == [entry.name for entry in other.files]
     assert len(names) > 20

@@ -9,11 +9,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from cobranca import manifest, warehouse
+from cobranca import warehouse
 from cobranca.errors import BuildFailed, ConfigError
+from cobranca.partitions import manifest
 from cobranca.schema import RAW
 from cobranca.warehouse.engines import from_parquet
-from warehouse.conftest import NIGHT, settings_in
+from warehouse.busy_nights import NIGHT, settings_in
 from warehouse.nights import customer, land_night
 
 
@@ -62,13 +63,18 @@ def test_a_batch_names_the_landing_it_was_built_from(busy_night, tmp_path):
     settings, batch = busy_night
     shutil.copytree(settings.data, tmp_path / "data")
     settings = dataclasses.replace(
-        settings, data=tmp_path / "data", warehouse=f"duckdb:///{tmp_path / 'data' / 'warehouse.duckdb'}"
+        settings,
+        data=tmp_path / "data",
+        warehouse=f"duckdb:///{tmp_path / 'data' / 'warehouse.duckdb'}",
     )
     # something lands between the build and the freeze
     land_night(settings, NIGHT, customers=[customer("other")])
     frozen = warehouse.freeze(settings, NIGHT)
     assert frozen.inputs == batch.inputs
-    assert frozen.inputs["sources"] != manifest.read_manifest(settings.folder("landing", NIGHT, "sources")).batch_id
+    assert (
+        frozen.inputs["sources"]
+        != manifest.read_manifest(settings.folder("landing", NIGHT, "sources")).batch_id
+    )
 
 
 def test_only_the_loaded_night_is_frozen(landed):

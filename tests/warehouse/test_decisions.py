@@ -1,4 +1,7 @@
-"""Whom to contact, and why: each line is one payer's situation on Wednesday 18 November 2026 and what must come of it."""
+"""Which payer is contacted and why, on Wednesday 18 November 2026.
+
+Each line is one payer's situation and the decision it must give.
+"""
 
 from datetime import date
 from decimal import Decimal
@@ -7,7 +10,8 @@ import duckdb
 import pytest
 
 from cobranca import warehouse
-from warehouse.conftest import NIGHT, settings_in
+from cobranca.labels import priority_sentence
+from warehouse.busy_nights import NIGHT, settings_in
 from warehouse.nights import contact, customer, key_of, land_night, payment, receivable
 
 ON_TIME = ["2026-01-12", "2026-02-10", "2026-03-10", "2026-04-10", "2026-05-11", "2026-06-10"]
@@ -19,7 +23,11 @@ def paid(prefix: str, customer_id: str, days_late: int = 0) -> tuple[list[dict],
 
     receivables = [receivable(f"{prefix}{n}", customer_id, due) for n, due in enumerate(ON_TIME)]
     payments = [
-        payment(f"{prefix}{n}", f"{prefix}{n}", (date.fromisoformat(due) + timedelta(days=days_late)).isoformat())
+        payment(
+            f"{prefix}{n}",
+            f"{prefix}{n}",
+            (date.fromisoformat(due) + timedelta(days=days_late)).isoformat(),
+        )
         for n, due in enumerate(ON_TIME)
     ]
     return receivables, payments
@@ -35,7 +43,12 @@ SITUATIONS = {
     "clearing": ({}, [("yesterday", "2026-11-17")], {"yesterday": ("none", "within_grace", None)}),
     "several": (
         {},
-        [("old", "2026-11-10"), ("young", "2026-11-12"), ("next", "2026-11-19"), ("later", "2027-01-10")],
+        [
+            ("old", "2026-11-10"),
+            ("young", "2026-11-12"),
+            ("next", "2026-11-19"),
+            ("later", "2027-01-10"),
+        ],
         {
             "old": ("remind", "step_due", "d+1"),
             "young": ("remind", "carried_by_other", "d+1"),
@@ -49,13 +62,41 @@ SITUATIONS = {
         {"ancient": ("call", "step_due", "d+95"), "upcoming": ("none", "superseded", None)},
     ),
     "cents": ({}, [("cents", "2026-11-10", "4.99")], {"cents": ("none", "below_minimum", "d+1")}),
-    "dead": ({"deceased": True}, [("estate", "2026-11-10")], {"estate": ("none", "hold_deceased", "d+1")}),
-    "in_court": ({"legal_hold": True}, [("court", "2026-11-10")], {"court": ("none", "hold_legal", "d+1")}),
-    "no_email": ({"email": None}, [("nomail", "2026-11-10")], {"nomail": ("call", "no_email", "d+1")}),
-    "no_email_early": ({"email": None}, [("nomail0", "2026-11-18")], {"nomail0": ("none", "no_email", "d0")}),
-    "no_phone": ({"phone": None}, [("nophone", "2026-08-03")], {"nophone": ("remind", "no_phone", "d+95")}),
-    "no_calls": ({"opt_out_phone": True}, [("nocalls", "2026-08-03")], {"nocalls": ("remind", "calls_declined", "d+95")}),
-    "silent": ({"email": None, "phone": None}, [("silent", "2026-11-10")], {"silent": ("none", "no_contact_data", "d+1")}),
+    "dead": (
+        {"deceased": True},
+        [("estate", "2026-11-10")],
+        {"estate": ("none", "hold_deceased", "d+1")},
+    ),
+    "in_court": (
+        {"legal_hold": True},
+        [("court", "2026-11-10")],
+        {"court": ("none", "hold_legal", "d+1")},
+    ),
+    "no_email": (
+        {"email": None},
+        [("nomail", "2026-11-10")],
+        {"nomail": ("call", "no_email", "d+1")},
+    ),
+    "no_email_early": (
+        {"email": None},
+        [("nomail0", "2026-11-18")],
+        {"nomail0": ("none", "no_email", "d0")},
+    ),
+    "no_phone": (
+        {"phone": None},
+        [("nophone", "2026-08-03")],
+        {"nophone": ("remind", "no_phone", "d+95")},
+    ),
+    "no_calls": (
+        {"opt_out_phone": True},
+        [("nocalls", "2026-08-03")],
+        {"nocalls": ("remind", "calls_declined", "d+95")},
+    ),
+    "silent": (
+        {"email": None, "phone": None},
+        [("silent", "2026-11-10")],
+        {"silent": ("none", "no_contact_data", "d+1")},
+    ),
     "opted_out": (
         {"opt_out_email": True, "opt_out_phone": True},
         [("out", "2026-11-10")],
@@ -87,7 +128,10 @@ def night(tmp_path_factory):
         receivable("part", "partial", "2026-11-10"),
         receivable("paid_today", "payer", "2026-11-10"),
     ]
-    payments += [payment("p1", "part", "2026-11-12", "40.00"), payment("p2", "paid_today", "2026-11-18")]
+    payments += [
+        payment("p1", "part", "2026-11-12", "40.00"),
+        payment("p2", "paid_today", "2026-11-18"),
+    ]
     # the ranking decides who is reminded before the due date
     for name, days_late in (("good", 0), ("habitual", 4)):
         customers.append(customer(name))
@@ -95,7 +139,18 @@ def night(tmp_path_factory):
         receivables += [*settled, receivable(f"{name}_due", name, "2026-11-18")]
         payments += settlements
     # payers with a history of contacts
-    for name in ("fresh", "waiting", "bounced", "refused", "unknown", "stuck", "inherits", "ended", "capped", "held_back"):
+    for name in (
+        "fresh",
+        "waiting",
+        "bounced",
+        "refused",
+        "unknown",
+        "stuck",
+        "inherits",
+        "ended",
+        "capped",
+        "held_back",
+    ):
         customers.append(customer(name))
     receivables += [
         receivable("fresh", "fresh", "2026-11-13"),
@@ -119,39 +174,88 @@ def night(tmp_path_factory):
         contacted("2026-11-16", "fresh", "fresh", "d+1", 1),
         contacted("2026-11-17", "waiting", "waiting", "d+1", 1),
         contacted("2026-11-16", "bounced", "bounced", "d+1", 1, state="bounced"),
-        contacted("2026-11-16", "refused", "refused", "d+1", 1, state="rejected", state_reason=QUARANTINED),
+        contacted(
+            "2026-11-16", "refused", "refused", "d+1", 1, state="rejected", state_reason=QUARANTINED
+        ),
         contacted("2026-11-17", "unknown", "unknown", "d+1", 1, state="unknown"),
         contacted("2026-11-17", "held_back", "held_back", "d+1", 1, state="planned"),
         contacted("2026-11-12", "stuck", "stuck", "d+1", 1, state="unknown"),
-        # the message of the oldest also told of the next
+        # the message of the oldest also named the next
         contacted("2026-11-13", "inherits", "inherits_paid", "d+5", 5),
         contacted("2026-09-02", "ended", "ended", "d+180", 180),
-        *(contacted(day, "capped", "other", "d-3", -3) for day in ("2026-11-12", "2026-11-14", "2026-11-16")),
+        *(
+            contacted(day, "capped", "other", "d-3", -3)
+            for day in ("2026-11-12", "2026-11-14", "2026-11-16")
+        ),
     ]
     feedback = {"contacts": contacts, **under_former_keys(customers, receivables, contacts)}
-    land_night(settings, NIGHT, customers=customers, receivables=receivables, payments=payments, feedback=feedback)
+    land_night(
+        settings,
+        NIGHT,
+        customers=customers,
+        receivables=receivables,
+        payments=payments,
+        feedback=feedback,
+    )
     batch = warehouse.build(settings, NIGHT)
-    rows = duckdb.sql(f"select receivable_id, decision, reason, step from {table(batch, 'fct_decisions')}")
+    rows = duckdb.sql(
+        f"select receivable_id, decision, reason, step from {table(batch, 'fct_decisions')}"
+    )
     return batch, {row[0]: row[1:] for row in rows.fetchall()}
 
 
-def under_former_keys(customers: list[dict], receivables: list[dict], contacts: list[dict]) -> dict[str, list[dict]]:
-    """Payers whose tax id was corrected last night, with what was recorded under the keys that they had until then."""
-    recorded, accounts, of_agent = {}, [], {"agent_id": "ana", "currency": "BRL", "amount": Decimal(100)}
-    for name in ("promised", "agreed", "disputes", "followed", "limited", "shares", "leaves", "apart"):
+def under_former_keys(
+    customers: list[dict], receivables: list[dict], contacts: list[dict]
+) -> dict[str, list[dict]]:
+    """Payers whose tax id was corrected last night.
+
+    What was recorded before stands under the keys that they had until then.
+    """
+    recorded, accounts, of_agent = (
+        {},
+        [],
+        {"agent_id": "ana", "currency": "BRL", "amount": Decimal(100)},
+    )
+    for name in (
+        "promised",
+        "agreed",
+        "disputes",
+        "followed",
+        "limited",
+        "shares",
+        "leaves",
+        "apart",
+    ):
         customers.append(customer(name, tax_id=f"{len(customers):011d}"))
         receivables.append(receivable(name, name, "2026-11-13"))
         # the last three stood together under one key; one of them has not for long
         key = "Cwhole" if name in ("shares", "leaves", "apart") else f"C{name}"
         until = date(2026, 11, 1) if name == "apart" else date(9999, 12, 31)
         accounts.append(
-            {"customer_key": key, "source": "erp", "customer_id": name, "from_on": date(1900, 1, 1), "until_on": until}
+            {
+                "customer_key": key,
+                "source": "erp",
+                "customer_id": name,
+                "from_on": date(1900, 1, 1),
+                "until_on": until,
+            }
         )
     recorded["promises"] = [
-        {"promise_id": key, "customer_key": key, "made_on": date(2026, 11, 17), "promised_on": date(2026, 11, 20), **of_agent}
+        {
+            "promise_id": key,
+            "customer_key": key,
+            "made_on": date(2026, 11, 17),
+            "promised_on": date(2026, 11, 20),
+            **of_agent,
+        }
         for key in ("Cpromised", "Cwhole")
     ]
-    agreement = {"agreement_id": "a", "customer_key": "Cagreed", "agreed_on": date(2026, 11, 17), "installments": 2}
+    agreement = {
+        "agreement_id": "a",
+        "customer_key": "Cagreed",
+        "agreed_on": date(2026, 11, 17),
+        "installments": 2,
+    }
     recorded["agreements"] = [{**agreement, "discount_rate": Decimal(0), **of_agent}]
     recorded["outcomes"] = [
         {
@@ -163,7 +267,9 @@ def under_former_keys(customers: list[dict], receivables: list[dict], contacts: 
         }
     ]
     contacts.append(contact("2026-11-16", "Cfollowed", "erp:followed", "d+1", 1))
-    contacts += [contact(f"2026-11-{day}", "Climited", "erp:other", "d-3", -3) for day in (12, 14, 16)]
+    contacts += [
+        contact(f"2026-11-{day}", "Climited", "erp:other", "d-3", -3) for day in (12, 14, 16)
+    ]
     return {"payer_accounts": accounts, **recorded}
 
 
@@ -181,21 +287,51 @@ def test_a_situation_gets_its_decision(night, name):
 @pytest.mark.parametrize(
     ("receivable_id", "decision", "reason", "step"),
     [
-        pytest.param("good_due", "none", "preventive_not_needed", None, id="good payers are not bothered"),
-        pytest.param("habitual_due", "remind", "step_due", "d0", id="habitual late payers are reminded"),
+        pytest.param(
+            "good_due", "none", "preventive_not_needed", None, id="good payers are not bothered"
+        ),
+        pytest.param(
+            "habitual_due", "remind", "step_due", "d0", id="habitual late payers are reminded"
+        ),
         pytest.param("disputed", "none", "hold_dispute", None, id="a dispute is held"),
         pytest.param("undisputed", "remind", "step_due", "d+1", id="and only what is disputed"),
         pytest.param("part", "remind", "step_due", "d+1", id="partly paid is still owed"),
-        pytest.param("fresh", "remind", "step_due", "d+3", id="the next step follows a delivered one"),
+        pytest.param(
+            "fresh", "remind", "step_due", "d+3", id="the next step follows a delivered one"
+        ),
         pytest.param("waiting", "none", "waiting_next_step", None, id="one step a date"),
-        pytest.param("bounced", "call", "invalid_email", "d+1", id="a bounced address becomes a call"),
-        pytest.param("refused", "call", "refused_email", "d+1", id="so does a message that could not be sent"),
+        pytest.param(
+            "bounced", "call", "invalid_email", "d+1", id="a bounced address becomes a call"
+        ),
+        pytest.param(
+            "refused", "call", "refused_email", "d+1", id="so does a message that could not be sent"
+        ),
         pytest.param("unknown", "none", "awaiting_delivery", "d+1", id="an unknown outcome waits"),
         pytest.param("stuck", "call", "delivery_unknown", "d+1", id="but not for ever"),
-        pytest.param("held_back", "remind", "step_due", "d+1", id="a message that was never sent is decided anew"),
-        pytest.param("inherits", "call", "step_due", "d+7", id="the next oldest inherits the place in the cadence"),
-        pytest.param("ended", "escalate", "end_of_regua", None, id="the end of the regua is a person's decision"),
-        pytest.param("capped", "none", "frequency_cap", "d+1", id="three contacts in seven days are enough"),
+        pytest.param(
+            "held_back",
+            "remind",
+            "step_due",
+            "d+1",
+            id="a message that was never sent is decided anew",
+        ),
+        pytest.param(
+            "inherits",
+            "call",
+            "step_due",
+            "d+7",
+            id="the next oldest inherits the place in the cadence",
+        ),
+        pytest.param(
+            "ended",
+            "escalate",
+            "end_of_regua",
+            None,
+            id="the end of the regua is a person's decision",
+        ),
+        pytest.param(
+            "capped", "none", "frequency_cap", "d+1", id="three contacts in seven days are enough"
+        ),
     ],
 )
 def test_history_and_ranking_count(night, receivable_id, decision, reason, step):
@@ -211,20 +347,31 @@ def test_history_and_ranking_count(night, receivable_id, decision, reason, step)
         ("disputes", "none", "hold_dispute", "d+1"),
         ("followed", "remind", "step_due", "d+3"),
         ("limited", "none", "frequency_cap", "d+1"),
-        pytest.param("shares", "none", "hold_promise", "d+1", id="a promise may be about either part"),
+        pytest.param(
+            "shares", "none", "hold_promise", "d+1", id="a promise may be about either part"
+        ),
         pytest.param("leaves", "none", "hold_promise", "d+1", id="so it holds both"),
-        pytest.param("apart", "remind", "step_due", "d+1", id="but not whoever was somebody else by then"),
+        pytest.param(
+            "apart", "remind", "step_due", "d+1", id="but not a payer who was another one by then"
+        ),
     ],
 )
-def test_what_was_recorded_follows_a_payer_whose_tax_id_was_corrected(night, receivable_id, decision, reason, step):
+def test_what_was_recorded_follows_a_payer_whose_tax_id_was_corrected(
+    night, receivable_id, decision, reason, step
+):
     _, decisions = night
     assert decisions[receivable_id][:3] == (decision, reason, step)
 
 
 def test_the_caller_reads_why_a_message_was_held_back(night):
     batch, _ = night
-    reasons = duckdb.sql(f"select priority_reason from {table(batch, 'out_call_queue')} where episode_key = 'erp:refused'")
-    assert f"último e-mail não pôde ser enviado: {QUARANTINED}" in reasons.fetchall()[0][0]
+    reasons = duckdb.sql(
+        f"select priority_reason from {table(batch, 'out_call_queue')} where episode_key = "
+        "'erp:refused'"
+    )
+    assert f"último e-mail não pôde ser enviado: {QUARANTINED}" in priority_sentence(
+        reasons.fetchall()[0][0]
+    )
 
 
 def test_whoever_paid_today_is_not_in_the_plan(night):
@@ -235,41 +382,80 @@ def test_whoever_paid_today_is_not_in_the_plan(night):
 def test_every_open_receivable_has_one_decision_with_a_reason(busy_night):
     _, batch = busy_night
     receivables, decisions = table(batch, "fct_receivables"), table(batch, "fct_decisions")
-    query = "select currency, count(*), count(distinct receivable_key), sum(open_amount) from {} group by all order by all"
-    assert duckdb.sql(query.format(receivables)).fetchall() == duckdb.sql(query.format(decisions)).fetchall()
-    assert duckdb.sql(f"select count(*) from {decisions} where coalesce(trim(reason), '') = ''").fetchall() == [(0,)]
+    query = (
+        "select currency, count(*), count(distinct receivable_key), sum(open_amount) from {} "
+        "group by all order by all"
+    )
+    assert (
+        duckdb.sql(query.format(receivables)).fetchall()
+        == duckdb.sql(query.format(decisions)).fetchall()
+    )
+    assert duckdb.sql(
+        f"select count(*) from {decisions} where coalesce(trim(reason), '') = ''"
+    ).fetchall() == [(0,)]
     reasons = {row[0] for row in duckdb.sql(f"select distinct reason from {decisions}").fetchall()}
     assert len(reasons) > 12, "the busy night should meet most rules"
 
 
 def test_one_contact_a_payer_a_night_with_every_item_in_it_once(busy_night):
     _, batch = busy_night
-    reminders, queue, decisions = (table(batch, name) for name in ("out_reminders", "out_call_queue", "fct_decisions"))
-    assert duckdb.sql(f"select count(*), count(distinct receivable_key) from {reminders}").fetchall()[0][0] > 20
-    assert duckdb.sql(f"select receivable_key from {reminders} group by all having count(*) > 1").fetchall() == []
-    several = f"select customer_key from {reminders} group by all having count(distinct message_key) > 1"
+    reminders, queue, decisions = (
+        table(batch, name) for name in ("out_reminders", "out_call_queue", "fct_decisions")
+    )
+    assert (
+        duckdb.sql(f"select count(*), count(distinct receivable_key) from {reminders}").fetchall()[
+            0
+        ][0]
+        > 20
+    )
+    assert (
+        duckdb.sql(
+            f"select receivable_key from {reminders} group by all having count(*) > 1"
+        ).fetchall()
+        == []
+    )
+    several = (
+        f"select customer_key from {reminders} group by all having count(distinct message_key) > 1"
+    )
     assert duckdb.sql(several).fetchall() == []
-    assert duckdb.sql(f"select customer_key from {reminders} intersect select customer_key from {queue}").fetchall() == []
+    assert (
+        duckdb.sql(
+            f"select customer_key from {reminders} intersect select customer_key from {queue}"
+        ).fetchall()
+        == []
+    )
     selected = f"select receivable_key from {decisions} where decision = 'remind'"
     assert duckdb.sql(f"{selected} except select receivable_key from {reminders}").fetchall() == []
     called = f"select customer_key from {decisions} where decision = 'call'"
     assert duckdb.sql(f"{called} except select customer_key from {queue}").fetchall() == []
-    assert duckdb.sql(f"select agent_id, queue_position from {queue} group by all having count(*) > 1").fetchall() == []
+    assert (
+        duckdb.sql(
+            f"select agent_id, queue_position from {queue} group by all having count(*) > 1"
+        ).fetchall()
+        == []
+    )
 
 
 def test_no_forbidden_payer_is_contacted(busy_night):
-    """Nobody dead, in court, disputing or without consent on that channel; asked of the landing, not of the plan."""
-    settings, batch = busy_night
+    """No one dead, in court, disputing or without consent on that channel.
+
+    Read from the landing, not from the plan.
+    """
+    settings, _ = busy_night
     with duckdb.connect(settings.warehouse.removeprefix("duckdb:///")) as connection:
         forbidden = connection.execute(
             "select distinct d.customer_key, d.channel, d.receivable_key"
             " from marts.fct_decisions as d"
             " join staging.stg_landing__customers as c using (customer_key)"
             " join staging.stg_landing__receivables as r using (receivable_key)"
-            " where d.decision in ('remind', 'call') and (c.is_deceased or c.is_legal_hold or r.is_disputed"
-            " or (d.channel = 'email' and c.is_opted_out_email) or (d.channel = 'phone' and c.is_opted_out_phone))"
+            " where d.decision in ('remind', 'call') and (c.is_deceased or c.is_legal_hold or "
+            "r.is_disputed"
+            " or (d.channel = 'email' and c.is_opted_out_email) or (d.channel = 'phone' and "
+            "c.is_opted_out_phone))"
         ).fetchall()
-        contacted = connection.execute("select count(*) from marts.fct_decisions where decision in ('remind', 'call')").fetchone()
+        contacted = connection.execute(
+            "select count(*) from marts.fct_decisions where decision in ('remind', 'call')"
+        ).fetchone()
     assert forbidden == []
     assert contacted[0] > 50
 
@@ -282,7 +468,8 @@ def test_an_agent_may_go_as_far_as_both_the_agent_and_the_band_allow(busy_night)
     agents = {agent.agent_id: agent for agent in policy.agents}
     bands = [row for row in policy.negotiation if row.level == "*"]
     queue = duckdb.sql(
-        f"select agent_id, days_past_due, max_discount_rate, max_installments from {table(batch, 'out_call_queue')}"
+        "select agent_id, days_past_due, max_discount_rate, max_installments from "
+        f"{table(batch, 'out_call_queue')}"
     ).fetchall()
     assert len(queue) > 10
     for agent_id, days, discount, installments in queue:

@@ -3,21 +3,16 @@ with ranking as (
     where payer_class = 'pontual'
 ),
 
-customers as (
-    select * from {{ ref('int_customers__unified') }}
-),
+customers as (select * from {{ ref('int_customers__unified') }}),
 
-emails as (
-    select * from {{ ref('int_emails__chosen') }}
-),
+emails as (select * from {{ ref('int_customers__email_selected') }}),
 
 -- since the last late payment, or since the first invoice of a payer who never was late
 measured as (
     select
         *,
-        cast(
-            floor({{ days_between('coalesce(last_late_on, first_issued_on)', business_date()) }} / 30.0) as integer
-        ) as months_on_time
+        cast(floor({{ days_between('coalesce(last_late_on, first_issued_on)', business_date()) }} / 30.0) as integer)
+            as months_on_time
     from ranking
 )
 
@@ -37,6 +32,4 @@ where
     measured.months_on_time >= 6
     -- in any currency
     and measured.open_days_past_due = 0
-    and not customers.is_deceased
-    and not customers.is_legal_hold
-    and not customers.is_erased
+    and not (customers.is_deceased or customers.is_legal_hold or customers.is_erased)

@@ -1,16 +1,10 @@
-with decisions as (
-    select * from {{ ref('fct_decisions') }}
-),
+with decisions as (select * from {{ ref('fct_decisions') }}),
 
-customers as (
-    select * from {{ ref('int_customers__unified') }}
-),
+customers as (select * from {{ ref('int_customers__unified') }}),
 
-payers as (
-    select * from {{ ref('int_customers__decided') }}
-),
+payers as (select * from {{ ref('int_customers__decided') }}),
 
--- the régua has ended or was changed, it cannot go on because nobody can be reached, an agreement was broken, or
+-- the régua has ended or was changed, it cannot go on because no one can be reached, an agreement was broken, or
 -- more was given back than is known to have been paid
 cases as (
     select
@@ -20,7 +14,8 @@ cases as (
         decisions.open_amount,
         decisions.amount_due,
         decisions.days_past_due,
-        case when decisions.reason in ('agreement_broken', 'hold_reversal') then decisions.reason else payers.reason end as reason,
+        case when decisions.reason in ('agreement_broken', 'hold_reversal') then decisions.reason else payers.reason end
+            as reason,
         coalesce(payers.policy_version, decisions.policy_version) as policy_version
     from decisions
     left join payers on decisions.customer_key = payers.customer_key

@@ -3,13 +3,9 @@ with decisions as (
     where decision = 'remind'
 ),
 
-receivables as (
-    select * from {{ ref('fct_receivables') }}
-),
+receivables as (select * from {{ ref('fct_receivables') }}),
 
-terms as (
-    select * from {{ ref('int_receivables__balanced') }}
-),
+terms as (select * from {{ ref('int_receivables__balances_computed') }}),
 
 documents as (
     select
@@ -20,21 +16,13 @@ documents as (
     from {{ ref('stg_landing__receivables') }}
 ),
 
-charges as (
-    select * from {{ ref('int_charges__computed') }}
-),
+charges as (select * from {{ ref('int_charges__computed') }}),
 
-customers as (
-    select * from {{ ref('int_customers__unified') }}
-),
+customers as (select * from {{ ref('int_customers__unified') }}),
 
-emails as (
-    select * from {{ ref('int_emails__chosen') }}
-),
+emails as (select * from {{ ref('int_customers__email_selected') }}),
 
-payers as (
-    select * from {{ ref('int_customers__decided') }}
-)
+payers as (select * from {{ ref('int_customers__decided') }})
 
 select
     decisions.business_date,

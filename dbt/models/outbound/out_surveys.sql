@@ -1,13 +1,9 @@
 -- A payer is thanked or asked once in 90 days at most: about the debt settled in the last seven days after a contact, if none
 -- before it in those 90 days qualified already. Never while something is overdue, nor on a day with another contact, and within
 -- the same holds, wishes and limits as a reminder.
-with receivables as (
-    select * from {{ ref('int_receivables__balanced') }}
-    where
-        status = 'settled'
-        and settled_on > effective_due_date
-        and settled_on > {{ add_days(business_date(), -90) }}
-),
+with first_resolved as (select * from {{ ref('int_customers__first_resolved') }}),
+
+contacted as (select * from {{ ref('int_customers__contacts_counted') }}),
 
 ids as (
     select
@@ -15,50 +11,6 @@ ids as (
         receivable_id,
         receivable_key
     from {{ ref('stg_landing__receivables') }}
-),
-
-renamed as (
-    select * from {{ ref('int_payers__renamed') }}
-),
-
--- what was done under a key that changed since counts for everybody whom it was about
-events as (
-    select
-        coalesce(renamed.customer_key, made.recorded_key) as customer_key,
-        made.contacted_on as happened_on,
-        made.step_offset,
-        made.template,
-        made.is_done,
-        made.is_unsettled,
-        made.is_attempt
-    from {{ ref('int_contacts__made') }} as made
-    left join renamed on {{ is_renamed('made.recorded_key', 'made.contacted_on') }}
-),
-
--- the templates of cobranca.reminders.messages.COURTESIES
-contacted as (
-    select
-        customer_key,
-        min(case when is_done and step_offset > 0 and happened_on > {{ add_days(business_date(), -90) }} then happened_on end)
-            as first_contacted_on,
-        max(case when template in ('thank_you', 'survey') and (is_done or is_unsettled) then happened_on end) as last_asked_on,
-        {{ contact_counts() }}
-    from events
-    where customer_key in (select customer_key from receivables)
-    group by customer_key
-),
-
-first_resolved as (
-    select distinct on (receivables.customer_key)
-        receivables.customer_key,
-        receivables.receivable_key,
-        receivables.settled_on,
-        receivables.is_disputed
-    from receivables
-    inner join contacted
-        on receivables.customer_key = contacted.customer_key
-        and receivables.settled_on >= contacted.first_contacted_on
-    order by receivables.customer_key, receivables.settled_on, receivables.receivable_key
 ),
 
 overdue as (
@@ -73,17 +25,13 @@ contacted_tonight as (
     where decision in ('remind', 'call')
 ),
 
-customers as (
-    select * from {{ ref('int_customers__unified') }}
-),
+customers as (select * from {{ ref('int_customers__unified') }}),
 
-emails as (
-    select * from {{ ref('int_emails__chosen') }}
-),
+emails as (select * from {{ ref('int_customers__email_selected') }}),
 
-restrained as (
-    select * from {{ ref('int_customers__restrained') }}
-),
+holds as (select * from {{ ref('int_customers__holds') }}),
+
+blocks as (select * from {{ ref('int_customers__channel_block_reasons') }}),
 
 held_receivables as (
     select distinct {{ receivable_key('source', 'target_id') }} as receivable_key
@@ -91,13 +39,9 @@ held_receivables as (
     where scope = 'receivable'
 ),
 
-placed as (
-    select * from {{ ref('int_customers__placed') }}
-),
+placed as (select * from {{ ref('int_customers__calendar_resolved') }}),
 
-limits as (
-    select * from {{ ref('stg_policy__limits') }}
-)
+limits as (select * from {{ ref('stg_policy__limits') }})
 
 select
     {{ business_date() }} as business_date,
@@ -115,7 +59,8 @@ inner join ids on first_resolved.receivable_key = ids.receivable_key
 inner join contacted on first_resolved.customer_key = contacted.customer_key
 inner join customers on first_resolved.customer_key = customers.customer_key
 left join emails on first_resolved.customer_key = emails.customer_key
-inner join restrained on first_resolved.customer_key = restrained.customer_key
+inner join holds on first_resolved.customer_key = holds.customer_key
+inner join blocks on first_resolved.customer_key = blocks.customer_key
 inner join placed on first_resolved.customer_key = placed.customer_key
 cross join limits
 left join held_receivables on first_resolved.receivable_key = held_receivables.receivable_key
@@ -124,9 +69,9 @@ left join contacted_tonight on first_resolved.customer_key = contacted_tonight.c
 where
     first_resolved.settled_on > {{ add_days(business_date(), -7) }}
     and not first_resolved.is_disputed
-    and coalesce(contacted.last_asked_on <= {{ add_days(business_date(), -90) }}, true)
-    and restrained.hold_reason is null
-    and restrained.email_obstacle is null
+    and coalesce(first_resolved.last_asked_on <= {{ add_days(business_date(), -90) }}, true)
+    and holds.hold_reason is null
+    and blocks.email_block_reason is null
     and held_receivables.receivable_key is null
     and {{ contact_limit() }} is null
     and overdue.customer_key is null

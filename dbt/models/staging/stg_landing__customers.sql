@@ -1,6 +1,4 @@
-with source as (
-    select * from {{ source('raw', 'customers') }}
-),
+with source as (select * from {{ source('raw', 'customers') }}),
 
 policy as (
     select coalesce(bool_or(group_company_branches), false) as group_company_branches

@@ -1,6 +1,4 @@
-with source as (
-    select * from {{ source('raw', 'payments') }}
-),
+with source as (select * from {{ source('raw', 'payments') }}),
 
 -- a reversal gives back what an earlier payment took
 signed as (

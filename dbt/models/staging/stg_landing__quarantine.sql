@@ -1,6 +1,4 @@
-with source as (
-    select * from {{ source('raw', 'quarantine') }}
-)
+with source as (select * from {{ source('raw', 'quarantine') }})
 
 select
     source,

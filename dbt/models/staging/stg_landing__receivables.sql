@@ -1,6 +1,4 @@
-with source as (
-    select * from {{ source('raw', 'receivables') }}
-),
+with source as (select * from {{ source('raw', 'receivables') }}),
 
 -- what was issued after the business date is not known yet
 known as (

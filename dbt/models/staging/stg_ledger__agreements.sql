@@ -1,5 +1,3 @@
-with source as (
-    select * from {{ source('raw', 'agreements') }}
-)
+with source as (select * from {{ source('raw', 'agreements') }})
 
 select * from source

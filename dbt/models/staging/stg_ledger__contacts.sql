@@ -1,6 +1,4 @@
-with source as (
-    select * from {{ source('raw', 'contacts') }}
-)
+with source as (select * from {{ source('raw', 'contacts') }})
 
 select
     message_key,

@@ -1,6 +1,4 @@
-with source as (
-    select * from {{ source('raw', 'holdouts') }}
-)
+with source as (select * from {{ source('raw', 'holdouts') }})
 
 select
     business_date as held_out_on,

@@ -1,10 +1,6 @@
-with outcomes as (
-    select * from {{ source('raw', 'outcomes') }}
-),
+with outcomes as (select * from {{ source('raw', 'outcomes') }}),
 
-codes as (
-    select * from {{ source('raw', 'policy_outcome_codes') }}
-),
+codes as (select * from {{ source('raw', 'policy_outcome_codes') }}),
 
 explained as (
     select

@@ -1,5 +1,3 @@
-with source as (
-    select * from {{ source('raw', 'payer_accounts') }}
-)
+with source as (select * from {{ source('raw', 'payer_accounts') }})
 
 select * from source

@@ -1,5 +1,3 @@
-with source as (
-    select * from {{ source('raw', 'promises') }}
-)
+with source as (select * from {{ source('raw', 'promises') }})
 
 select * from source

@@ -1,6 +1,4 @@
-with source as (
-    select * from {{ source('raw', 'suppressions') }}
-),
+with source as (select * from {{ source('raw', 'suppressions') }}),
 
 listed as (
     select

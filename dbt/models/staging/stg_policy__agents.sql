@@ -1,5 +1,3 @@
-with source as (
-    select * from {{ source('raw', 'policy_agents') }}
-)
+with source as (select * from {{ source('raw', 'policy_agents') }})
 
 select * from source

@@ -1,8 +1,6 @@
 {{ config(materialized='table') }}
 
-with source as (
-    select * from {{ source('raw', 'policy_calendar') }}
-),
+with source as (select * from {{ source('raw', 'policy_calendar') }}),
 
 -- a landing of before places were known is national
 national as (

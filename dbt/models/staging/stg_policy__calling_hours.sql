@@ -1,5 +1,3 @@
-with source as (
-    select * from {{ source('raw', 'policy_calling_hours') }}
-)
+with source as (select * from {{ source('raw', 'policy_calling_hours') }})
 
 select * from source

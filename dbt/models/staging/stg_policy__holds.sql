@@ -1,6 +1,4 @@
-with source as (
-    select * from {{ source('raw', 'policy_holds') }}
-),
+with source as (select * from {{ source('raw', 'policy_holds') }}),
 
 -- a hold releases by itself on the night after its last day
 active as (

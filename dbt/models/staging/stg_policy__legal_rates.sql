@@ -1,5 +1,3 @@
-with source as (
-    select * from {{ source('raw', 'policy_legal_rates') }}
-)
+with source as (select * from {{ source('raw', 'policy_legal_rates') }})
 
 select * from source

@@ -1,5 +1,3 @@
-with source as (
-    select * from {{ source('raw', 'policy_limits') }}
-)
+with source as (select * from {{ source('raw', 'policy_limits') }})
 
 select * from source

@@ -1,6 +1,4 @@
-with source as (
-    select * from {{ source('raw', 'policy_calendar') }}
-),
+with source as (select * from {{ source('raw', 'policy_calendar') }}),
 
 local as (
     select

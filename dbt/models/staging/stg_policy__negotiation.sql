@@ -1,5 +1,3 @@
-with source as (
-    select * from {{ source('raw', 'policy_negotiation') }}
-)
+with source as (select * from {{ source('raw', 'policy_negotiation') }})
 
 select * from source

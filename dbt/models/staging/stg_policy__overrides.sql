@@ -1,6 +1,4 @@
-with source as (
-    select * from {{ source('raw', 'policy_overrides') }}
-),
+with source as (select * from {{ source('raw', 'policy_overrides') }}),
 
 -- an override ends by itself on the night after its last day
 active as (

@@ -1,5 +1,3 @@
-with source as (
-    select * from {{ source('raw', 'policy_steps') }}
-)
+with source as (select * from {{ source('raw', 'policy_steps') }})
 
 select * from source

@@ -1,5 +1,3 @@
-with source as (
-    select * from {{ source('raw', 'policy_waivers') }}
-)
+with source as (select * from {{ source('raw', 'policy_waivers') }})
 
 select * from source

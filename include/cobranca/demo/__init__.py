@@ -1,1 +1,4 @@
-"""A synthetic company for demonstrations, tests and benchmarks: no person, address or number in it exists on purpose."""
+"""A synthetic company for demonstrations, tests and benchmarks.
+
+No person, address or number in it exists on purpose.
+"""

@@ -1,1 +1,1 @@
-"""What comes back after a message was sent: reports of providers, wishes of payers, addresses that no longer work."""
+"""What comes back after a message was sent: reports, opt-outs, addresses that no longer work."""

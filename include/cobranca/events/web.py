@@ -1,7 +1,8 @@
-"""What the outside world may call: the provider's reports, and the page that stops our e-mails.
+"""The web application for providers' webhooks and for the unsubscribe page.
 
-Everybody can reach these addresses, so each request carries its own proof: a signature over its body, or a sealed token.
-Nothing here reads a cookie, shows personal data or says more than a stranger may know.
+These addresses are open to the internet, so each request carries its own proof: a signature over
+its body, or a sealed token. Nothing here reads a cookie, shows personal data or says more than a
+stranger may know.
 """
 
 import functools
@@ -10,19 +11,21 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import sqlalchemy as sa
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from cobranca.connections import get_connection
 from cobranca.errors import CobrancaError, ConfigError
-from cobranca.events import sendgrid, twilio
-from cobranca.events.event import Event
+from cobranca.events import sendgrid_events, twilio_events
 from cobranca.ledger import open_ledger
-from cobranca.ledger.contacts import ContactLedger
-from cobranca.ledger.events import record_consent, record_events
+from cobranca.ledger.contact_lookups import ContactLookups
+from cobranca.ledger.provider_event import Event
+from cobranca.ledger.provider_events import record_consent, record_events
 from cobranca.policy import load_policy
-from cobranca.reminders.unsubscribe import PARAMETER, InvalidToken, customer_of
+from cobranca.policy.creditor import Creditor
+from cobranca.reminders.render.unsubscribe import PARAMETER, InvalidToken, customer_of
 from cobranca.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,53 +34,67 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 2 * 1024 * 1024
 TEMPLATES = Path(__file__).parent / "templates"
 _PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
+    ),
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex",
 }
 
 
-class TooLarge(CobrancaError):
+class BodyTooLarge(CobrancaError):
     """The request's body is larger than any that a provider sends."""
 
 
-def create_app(settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FastAPI:
-    """The application; ``now`` (with a zone) is asked only whether a signature is fresh and when a wish was told."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    ledger = functools.cache(lambda: ContactLedger(open_ledger(settings.ledger, pool_pre_ping=True)))
+def create_app(
+    settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> FastAPI:
+    """The application.
 
-    async def heard(request: Request, read: Callable[[Request, bytes], list[Event]]) -> Response:
+    ``now`` (with a zone) is used only to see whether a signature is fresh and when an opt-out came.
+    """
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    ledger = functools.cache(lambda: open_ledger(settings.ledger, pool_pre_ping=True))
+
+    async def receive(request: Request, read: Callable[[Request, bytes], list[Event]]) -> Response:
         try:
             body = await _body(request)
             recorded = await run_in_threadpool(lambda: record_events(ledger(), read(request, body)))
-        except TooLarge:
+        except BodyTooLarge:
             return Response(status_code=413)
-        except sendgrid.Forged as why:
+        except sendgrid_events.InvalidSignature as why:
             log.warning("a report was refused: %s", why)
             return Response(status_code=403)
-        except sendgrid.Unreadable as why:
+        except sendgrid_events.UnreadableReport as why:
             log.warning("a signed report cannot be read: %s", why)
             return Response(status_code=400)
         except Exception as error:
-            # Anything else is ours to mend; the provider keeps its reports and sends them again.
-            log.error("reports could not be kept: %s", error if isinstance(error, CobrancaError) else type(error).__name__)
+            # Anything else is an error of ours; the provider keeps its reports and repeats them.
+            log.error(
+                "reports could not be kept: %s",
+                error if isinstance(error, CobrancaError) else type(error).__name__,
+            )
             return Response(status_code=503)
         log.info("reports: %s", recorded.as_dict())
         return Response(status_code=204)
 
     @app.post("/events/sendgrid")
     async def from_sendgrid(request: Request) -> Response:
-        return await heard(request, lambda request, body: _from_sendgrid(request, body, now()))
+        return await receive(request, lambda request, body: _from_sendgrid(request, body, now()))
 
     @app.post("/events/twilio")
     async def from_twilio(request: Request) -> Response:
-        return await heard(request, lambda request, body: _from_twilio(settings, request, body, now()))
+        return await receive(
+            request, lambda request, body: _from_twilio(settings, request, body, now())
+        )
 
     @app.get("/unsubscribe")
     async def ask(request: Request) -> Response:
         token = request.query_params.get(PARAMETER, "")
-        return await run_in_threadpool(_page, settings, now(), "ask" if _customer(token) else "unknown")
+        return await run_in_threadpool(
+            _page, settings, now(), "ask" if _customer(token) else "unknown"
+        )
 
     # Mail programs post "List-Unsubscribe=One-Click" here without showing anything (RFC 8058).
     @app.post("/unsubscribe")
@@ -101,30 +118,39 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY:
-            raise TooLarge("the body is too large")
+            raise BodyTooLarge("the body is too large")
     return bytes(body)
 
 
 def _from_sendgrid(request: Request, body: bytes, now: datetime) -> list[Event]:
-    verifier = _verifier(get_connection(sendgrid.CONNECTION).password or "")
-    verifier.verify(body, request.headers.get(sendgrid.SIGNATURE), request.headers.get(sendgrid.TIMESTAMP), now)
-    events, _ = sendgrid.read_events(body)
+    verifier = _verifier(get_connection(sendgrid_events.CONNECTION).password or "")
+    verifier.verify(
+        body,
+        request.headers.get(sendgrid_events.SIGNATURE),
+        request.headers.get(sendgrid_events.TIMESTAMP),
+        now,
+    )
+    events, _ = sendgrid_events.read_events(body)
     return events
 
 
 def _from_twilio(settings: Settings, request: Request, body: bytes, now: datetime) -> list[Event]:
     texts = load_policy(settings.config, now.date()).texts
     if not texts.connection or not texts.status_url:
-        raise ConfigError("a report of Twilio came, but texts.yml names no connection or no status_url.")
+        raise ConfigError(
+            "a report of Twilio came, but texts.yml names no connection or no status_url."
+        )
     # Behind a proxy only the configured address is the one that was signed.
     query, token = request.url.query, get_connection(texts.connection).password or ""
-    twilio.verify(texts.status_url, query, body, request.headers.get(twilio.SIGNATURE), token)
-    return twilio.read_events(query, body, now)
+    twilio_events.verify(
+        texts.status_url, query, body, request.headers.get(twilio_events.SIGNATURE), token
+    )
+    return twilio_events.read_events(query, body, now)
 
 
 @functools.lru_cache(maxsize=4)
-def _verifier(public_keys: str) -> sendgrid.Verifier:
-    return sendgrid.Verifier(public_keys.split())
+def _verifier(public_keys: str) -> sendgrid_events.SignatureVerifier:
+    return sendgrid_events.SignatureVerifier(public_keys.split())
 
 
 def _customer(token: str) -> str | None:
@@ -137,23 +163,27 @@ def _customer(token: str) -> str | None:
         return None
 
 
-def _stop(ledger: Callable[[], ContactLedger], customer_key: str, now: datetime) -> None:
-    # A link that is opened again and again must not fill a table that nobody may empty.
-    if (customer_key, "email") not in ledger().opted_out([customer_key]):
+def _stop(ledger: Callable[[], sa.Engine], customer_key: str, now: datetime) -> None:
+    # A link that is opened again and again must not fill a table whose rows stay for good.
+    if (customer_key, "email") not in ContactLookups(ledger()).opted_out([customer_key]):
         record_consent(ledger(), customer_key, "email", is_opted_in=False, origin="link", at=now)
 
 
 def _page(settings: Settings, now: datetime, situation: str) -> HTMLResponse:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )
     creditor = _creditor(settings, now.date())
-    html = environment.get_template("unsubscribe.html.j2").render(situation=situation, creditor=creditor)
+    html = environment.get_template("unsubscribe.html.j2").render(
+        situation=situation, creditor=creditor
+    )
     status = {"unknown": 404, "failed": 503}.get(situation, 200)
     return HTMLResponse(html, status_code=status, headers=_PAGE_HEADERS)
 
 
-def _creditor(settings: Settings, day: date):
+def _creditor(settings: Settings, day: date) -> Creditor | None:
     try:
         return load_policy(settings.config, day).creditor
     except ConfigError as error:

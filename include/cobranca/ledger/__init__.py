@@ -1,4 +1,7 @@
-"""The contact ledger: one small transactional database that remembers what was done to people."""
+"""The contact ledger: a transactional database of contacts, their states and the answers.
+
+Who may write which table is an import contract (``ledger-…`` in ``pyproject.toml``).
+"""
 
 from cobranca.ledger.engine import open_ledger
 

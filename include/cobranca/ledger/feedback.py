@@ -1,13 +1,15 @@
-"""What the ledger knew before a business date, handed to the night as one more source."""
+"""Land the ledger as feedback: its events before a business date, as one more source."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
-from cobranca.ledger.accounts import account_periods, limited
 from cobranca.ledger.engine import open_ledger
+from cobranca.ledger.payer_accounts import account_periods, with_limits
 from cobranca.ledger.tables import (
     agreements,
     consents,
@@ -20,14 +22,14 @@ from cobranca.ledger.tables import (
     promises,
     suppressions,
 )
-from cobranca.manifest import FileEntry, Manifest, draft_folder, publish
-from cobranca.privacy.turns import waits_for_erasures
+from cobranca.partitions.erasure_lock import waits_for_erasures
+from cobranca.partitions.manifest import FileEntry, Manifest, draft_folder, publish
 from cobranca.schema import FEEDBACK
 from cobranca.settings import Settings
 
 CHUNK = 20_000
-# The day on which each kind of event happened; only days before the business date are shown to its night.
-HAPPENED_ON = {
+# The column with the day of each kind of event. A night reads only days before its business date.
+EVENT_DATES = {
     "contacts": contacts.c.business_date,
     "contact_items": contacts.c.business_date,
     "outcomes": outcomes.c.contacted_on,
@@ -41,10 +43,10 @@ HAPPENED_ON = {
 
 @waits_for_erasures
 def publish_feedback(settings: Settings, business_date: date) -> Manifest:
-    """Write ``landing/<D>/feedback`` with one Parquet file per table of ``schema.FEEDBACK``.
+    """Publish ``landing/<D>/feedback`` with one Parquet file for each table of ``schema.FEEDBACK``.
 
-    All tables come from one transaction, hold only events dated before ``business_date`` and are empty, not absent,
-    where nothing happened. The same ledger content gives the same batch.
+    All tables are read in one transaction and hold only events dated before ``business_date``. A
+    table without events is an empty file. The same content of the ledger gives the same batch id.
 
     Raises:
         LedgerError: the ledger cannot be opened.
@@ -61,18 +63,18 @@ def publish_feedback(settings: Settings, business_date: date) -> Manifest:
 
 
 def _snapshot(engine: sa.Engine) -> sa.Connection:
-    """All tables as of one moment; SQLite's transactions are always that."""
+    """Open a connection that reads one snapshot; SQLite's transactions always do."""
     connection = engine.connect()
     if engine.dialect.name == "postgresql":
         connection = connection.execution_options(isolation_level="REPEATABLE READ")
     return connection
 
 
-def _write(connection: sa.Connection, draft, name: str, business_date: date) -> FileEntry:
+def _write(connection: sa.Connection, draft: Path, name: str, business_date: date) -> FileEntry:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows, totals = 0, {}
+    rows, totals = 0, dict[str, Decimal]()
     with pq.ParquetWriter(draft / f"{name}.parquet", FEEDBACK[name], compression="zstd") as writer:
         for chunk in _rows(connection, name, business_date):
             writer.write_table(pa.Table.from_pylist(chunk, schema=FEEDBACK[name]))
@@ -81,16 +83,22 @@ def _write(connection: sa.Connection, draft, name: str, business_date: date) -> 
                 if "amount" in row:
                     key = f"amount {row['currency']}"
                     totals[key] = totals.get(key, Decimal(0)) + row["amount"]
-    return FileEntry.of(draft, f"{name}.parquet", rows, {key: str(total) for key, total in sorted(totals.items())})
+    return FileEntry.of(
+        draft, f"{name}.parquet", rows, {key: str(total) for key, total in sorted(totals.items())}
+    )
 
 
-def _rows(connection: sa.Connection, name: str, business_date: date) -> Iterator[list[dict]]:
+def _rows(
+    connection: sa.Connection, name: str, business_date: date
+) -> Iterator[list[dict[str, Any]]]:
     table = metadata.tables[name]
+    as_landed: Callable[[sa.RowMapping], dict[str, Any]] = dict
     if table is payer_accounts:
-        query, as_landed = account_periods(business_date), limited
+        query, as_landed = account_periods(business_date), with_limits
     else:
-        query = sa.select(*(table.c[column] for column in FEEDBACK[name].names)).where(HAPPENED_ON[name] < business_date)
-        as_landed = dict
+        query = sa.select(*(table.c[column] for column in FEEDBACK[name].names)).where(
+            EVENT_DATES[name] < business_date
+        )
     if table is contact_items:
         query = query.join(contacts, contacts.c.message_key == contact_items.c.message_key)
     query = query.order_by(*table.primary_key.columns)

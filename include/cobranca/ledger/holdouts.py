@@ -1,21 +1,32 @@
-"""Hold-outs: who was left out of a step on purpose. Without them nobody could tell what a step is worth."""
+"""Record hold-outs: payers who are left out of a step on purpose, to measure its effect."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
-from cobranca.ledger.tables import counts_from, holdouts, insert_into
-from cobranca.manifest import Manifest
+from cobranca.ledger.column_types import insert_into
+from cobranca.ledger.tables import counts_from, holdouts
+from cobranca.partitions.manifest import Manifest
 
 _CHUNK = 1000
-_COLUMNS = ("business_date", "customer_key", "episode_key", "step", "step_offset", "channel", "policy_version")
+_COLUMNS = (
+    "business_date",
+    "customer_key",
+    "episode_key",
+    "step",
+    "step_offset",
+    "channel",
+    "policy_version",
+)
 
 
 def record_holdouts(engine: sa.Engine, batch: Manifest) -> int:
-    """Keep the hold-outs that an approved batch decided; returns how many are new.
+    """Record the hold-outs of an approved batch; returns how many are new.
 
-    One row for each debt, due date and step, the first time counts: a rerun adds nothing and nothing is ever changed.
+    Idempotent: the first row for each dunning case, due date and step stays, and a rerun adds
+    nothing.
     """
     import duckdb
 
@@ -32,7 +43,7 @@ def record_holdouts(engine: sa.Engine, batch: Manifest) -> int:
         return _count(ledger, batch.business_date) - before
 
 
-def _holdout(row: Sequence) -> dict:
+def _holdout(row: Sequence[Any]) -> dict[str, Any]:
     *values, days_past_due = row
     holdout = dict(zip(_COLUMNS, values, strict=True))
     effective_due_date = holdout["business_date"] - timedelta(days=days_past_due)
@@ -52,4 +63,4 @@ def _insert_new(connection: sa.Connection) -> sa.Insert:
 
 def _count(connection: sa.Connection, business_date: date) -> int:
     query = sa.select(sa.func.count()).where(holdouts.c.business_date == business_date)
-    return connection.scalar(query)
+    return connection.scalar(query) or 0

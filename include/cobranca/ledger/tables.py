@@ -1,157 +1,27 @@
-"""The ledger's tables: what was done to people, and what they answered.
+"""Tables of the ledger: contacts with their history, agents' records, reports and consents.
 
-Keys are opaque and no table holds a name, an address, a phone number or a tax id, so that the ledger can be kept
-when a customer's data are erased. Times are UTC by the database's clock.
+Keys are opaque. No table holds a name, an address, a phone number or a tax id, so the ledger can be
+kept when a customer's data are erased. Times are UTC by the database's clock.
 """
 
-import json
-from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
+from cobranca.ledger.column_types import Exact, utc_now
 from cobranca.ledger.states import CONTACT_STATES, ENGAGED_STATES
 
-# Before all days on which anybody was contacted.
-ALWAYS = date(1900, 1, 1)
-
-
-class Exact(sa.types.TypeDecorator):
-    """A decimal number that is never a float: ``numeric`` where the database has it, text on SQLite."""
-
-    impl = sa.Numeric
-    cache_ok = True
-
-    def __init__(self, precision: int, scale: int):
-        super().__init__(precision, scale)
-        self.precision, self.scale = precision, scale
-
-    def load_dialect_impl(self, dialect):
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(sa.String(self.precision + 2))
-        return dialect.type_descriptor(sa.Numeric(self.precision, self.scale))
-
-    def process_bind_param(self, value, dialect):
-        if value is None:
-            return None
-        if isinstance(value, float):
-            raise ValueError("money must not be a float")
-        value = Decimal(value).quantize(Decimal(1).scaleb(-self.scale))
-        return str(value) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value, dialect):
-        return None if value is None else Decimal(value)
-
-
-class utc_now(FunctionElement):  # noqa: N801 - reads as a SQL function
-    """The database's own clock in UTC, ``seconds`` from now; the only clock that leases are measured by."""
-
-    type = sa.DateTime()
-    # The seconds are a parameter, so that statements are compiled once.
-    inherit_cache = True
-
-    def __init__(self, seconds: float | sa.BindParameter | None = None):
-        super().__init__(*([] if seconds is None else [sa.cast(seconds, sa.Float)]))
-
-
-@compiles(utc_now, "sqlite")
-def _utc_now_sqlite(element, compiler, **kwargs):
-    later = compiler.process(element.clauses, **kwargs)
-    shift = f", ({later}) || ' seconds'" if later else ""
-    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now'{shift})"
-
-
-@compiles(utc_now, "postgresql")
-def _utc_now_postgresql(element, compiler, **kwargs):
-    later = compiler.process(element.clauses, **kwargs)
-    shift = f" + make_interval(secs => {later})" if later else ""
-    return f"(clock_timestamp() at time zone 'utc'{shift})"
-
-
-class Keys(sa.types.TypeDecorator):
-    """Any number of keys as one parameter, so that a statement stays the same whatever their number; see :func:`one_of`."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect):
-        return dialect.type_descriptor(sa.ARRAY(sa.Text) if dialect.name == "postgresql" else sa.Text())
-
-    def process_bind_param(self, value, dialect):
-        return list(value) if dialect.name == "postgresql" else json.dumps(list(value))
-
-
-class one_of(FunctionElement):  # noqa: N801 - reads as a SQL condition
-    """Whether a column is one of ``keys``."""
-
-    type = sa.Boolean()
-    inherit_cache = True
-
-    def __init__(self, column: sa.ColumnElement[str], keys: Iterable[str]):
-        super().__init__(column, sa.bindparam("keys", list(keys), type_=Keys(), unique=True))
-
-    def self_group(self, against=None):
-        # Else SQLite is asked whether the condition equals 1, and then it reads the whole table.
-        return self
-
-
-@compiles(one_of, "sqlite")
-def _one_of_sqlite(element, compiler, **kwargs):
-    column, keys = (compiler.process(part, **kwargs) for part in element.clauses)
-    return f"{column} in (select value from json_each({keys}))"
-
-
-@compiles(one_of, "postgresql")
-def _one_of_postgresql(element, compiler, **kwargs):
-    column, keys = (compiler.process(part, **kwargs) for part in element.clauses)
-    return f"{column} = any({keys})"
+# Before every contact.
+EARLIEST_DATE = date(1900, 1, 1)
 
 
 def counts_from(effective_due_date: date, step_offset: int) -> date:
-    """The first day on which a contact counts as a step of a debt that is due on a day.
+    """The first day on which a contact counts as a step of a debt with this due date.
 
-    What was said before it was about an earlier due date: an overdue step is taken after the due date, any other on its own
-    day at the soonest. int_episodes__contacted reads what was done by the same rule.
+    An earlier contact was about an earlier due date: an overdue step is taken after the due date,
+    any other step not before its own day. int_episodes__contacts_aggregated applies the same rule.
     """
     return effective_due_date + timedelta(days=1 if step_offset > 0 else step_offset)
-
-
-def insert_into(connection: sa.Connection, table: sa.Table):
-    """An insert that can say what happens when the key is there already; SQLAlchemy has it only per database."""
-    return {"postgresql": postgresql, "sqlite": sqlite}[connection.dialect.name].insert(table)
-
-
-def rows_of(dialect: str, parameter: str, columns: Sequence[sa.Column]) -> sa.Subquery:
-    """Rows for some columns that come as one parameter, see :func:`as_rows`: the statement stays the same whatever their
-    number, and the database is asked once.
-    """
-    rows = sa.bindparam(parameter, type_=sa.Text)
-    if dialect == "postgresql":
-        each = sa.func.jsonb_array_elements(sa.cast(rows, postgresql.JSONB)).table_valued("value")
-        cells = [_typed(each.c.value.op("->>", return_type=sa.Text)(place), column) for place, column in enumerate(columns)]
-    else:
-        each = sa.func.json_each(rows).table_valued("value")
-        cells = [sa.func.json_extract(each.c.value, f"$[{place}]") for place in range(len(columns))]
-    return sa.select(*(cell.label(column.name) for cell, column in zip(cells, columns, strict=True))).subquery(parameter)
-
-
-def _typed(cell: sa.ColumnElement, column: sa.Column) -> sa.ColumnElement:
-    # Text is not cast to its column's length, because that would cut it without a word.
-    return cell if isinstance(column.type, sa.String) else sa.cast(cell, column.type)
-
-
-def as_rows(dialect: sa.Dialect, columns: Sequence[sa.Column], rows: Iterable[Sequence]) -> str:
-    """The parameter of :func:`rows_of`: a JSON list of lists, money as exact text."""
-    exact = {place: column.type for place, column in enumerate(columns) if isinstance(column.type, Exact)}
-    written = [
-        [exact[place].process_bind_param(value, dialect) if place in exact else value for place, value in enumerate(row)]
-        for row in rows
-    ]
-    return json.dumps(written, default=str)
 
 
 metadata = sa.MetaData(
@@ -184,17 +54,21 @@ contacts = sa.Table(
     sa.Column("owner", sa.String(64)),
     sa.Column("lease_expires_at", sa.DateTime),
     sa.Column("provider_message_id", sa.String(200)),
-    # Only where messages are handed over beforehand: the provider's batch, and when it lets it leave.
+    # Only in scheduled delivery: the provider's batch and its time of sending.
     sa.Column("scheduled_batch", sa.String(100)),
     sa.Column("scheduled_for", sa.DateTime),
-    # The first day on which a contact counts as this step of the debt (:func:`counts_from`), so that a step may be taken once
-    # for each due date; the first of all days where no due date is known.
-    sa.Column("counts_from", sa.Date, nullable=False, server_default=str(ALWAYS)),
-    # Of the address that the message went to: enough to see that the payer's is another by now, see addresses.py.
+    # See :func:`counts_from`: it lets a step be taken once for each due date. EARLIEST_DATE if no
+    # due date is known.
+    sa.Column("counts_from", sa.Date, nullable=False, server_default=str(EARLIEST_DATE)),
+    # Mark of the address that the message went to, to see a changed address (address_digest.py).
     sa.Column("address_mark", sa.String(4)),
     sa.Column("created_at", sa.DateTime, nullable=False, server_default=utc_now()),
-    sa.Column("updated_at", sa.DateTime, nullable=False, server_default=utc_now(), onupdate=utc_now()),
-    sa.CheckConstraint("state in ({})".format(", ".join(f"'{s}'" for s in CONTACT_STATES)), name="state"),
+    sa.Column(
+        "updated_at", sa.DateTime, nullable=False, server_default=utc_now(), onupdate=utc_now()
+    ),
+    sa.CheckConstraint(
+        "state in ({})".format(", ".join(f"'{s}'" for s in CONTACT_STATES)), name="state"
+    ),
     sa.UniqueConstraint("business_date", "customer_key", "channel"),
     sa.Index("ix_contacts_business_date_state", "business_date", "state"),
 )
@@ -214,18 +88,26 @@ sa.Index(
 contact_items = sa.Table(
     "contact_items",
     metadata,
-    sa.Column("message_key", sa.String(64), sa.ForeignKey("contacts.message_key"), primary_key=True),
+    sa.Column(
+        "message_key", sa.String(64), sa.ForeignKey("contacts.message_key"), primary_key=True
+    ),
     sa.Column("receivable_key", sa.String(200), primary_key=True),
     sa.Column("currency", sa.String(3), nullable=False),
     sa.Column("open_amount", Exact(18, 2), nullable=False),
     sa.Column("amount_due", Exact(18, 2), nullable=False),
 )
 
-# Filled by triggers on contacts, so that no code path can forget it; updates and deletes are refused.
+# Append-only history, written by triggers on contacts so that no code path can omit it. Triggers
+# refuse updates and deletes.
 contact_history = sa.Table(
     "contact_history",
     metadata,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
     sa.Column("message_key", sa.String(64), nullable=False, index=True),
     sa.Column("at", sa.DateTime, nullable=False),
     sa.Column("from_state", sa.String(16)),
@@ -281,7 +163,8 @@ agreements = sa.Table(
     sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 
-# Steps left out on purpose, once for each debt, due date and step. Triggers refuse every change.
+# Hold-outs: steps left out on purpose, once for each dunning case, due date and step. Triggers
+# refuse every change.
 holdouts = sa.Table(
     "holdouts",
     metadata,
@@ -295,7 +178,7 @@ holdouts = sa.Table(
     sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 
-# What providers reported of messages, as it came; a report that comes twice is one row. Triggers refuse every change.
+# Reports of providers about messages, deduplicated by event_key. Triggers refuse every change.
 delivery_events = sa.Table(
     "delivery_events",
     metadata,
@@ -308,7 +191,7 @@ delivery_events = sa.Table(
     sa.Column("received_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 
-# What payers said about being written to, by channel; the newest row counts. Triggers refuse every change.
+# Consents and opt-outs of payers by channel; the newest row counts. Triggers refuse every change.
 consents = sa.Table(
     "consents",
     metadata,
@@ -322,8 +205,8 @@ consents = sa.Table(
     sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 
-# Addresses that a provider no longer writes to, as SHA-256 of the address in lower case: enough to recognise one that a
-# source still holds, and nothing to read.
+# Suppression lists of providers. An address is stored as a digest (SHA-256 of it in lower case),
+# which recognises the address in a source but cannot be read.
 suppressions = sa.Table(
     "suppressions",
     metadata,
@@ -336,8 +219,8 @@ suppressions = sa.Table(
     sa.Column("seen_at", sa.DateTime, nullable=False, server_default=utc_now(), onupdate=utc_now()),
 )
 
-# Whose personal data were erased: the payer's opaque key and its accounts at the sources, by which a row that a source still
-# holds is recognised. Triggers refuse every change.
+# Erased payers: the opaque key and the accounts at the sources, by which rows of a source are
+# recognised later. Triggers refuse every change.
 erasures = sa.Table(
     "erasures",
     metadata,
@@ -350,8 +233,8 @@ erasures = sa.Table(
     sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 
-# The accounts that a payer's key stood for when it was last planned to contact the payer: a set of rows for each plan that found
-# others than before. By them what was recorded under a key follows the payer to the next one. Triggers refuse every change.
+# Accounts behind a payer's key: a set of rows for each plan that found other accounts than before.
+# By them records follow a payer to a new key (payer_accounts.py). Triggers refuse every change.
 payer_accounts = sa.Table(
     "payer_accounts",
     metadata,
@@ -362,7 +245,7 @@ payer_accounts = sa.Table(
     sa.Index("ix_payer_accounts_customer_id", "customer_id"),
 )
 
-# Switches that act at once, without a deployment: ``paused`` stops all sending.
+# Switches that act at once in every process: ``paused`` stops all sending.
 switches = sa.Table(
     "switches",
     metadata,
@@ -370,10 +253,15 @@ switches = sa.Table(
     sa.Column("is_on", sa.Boolean, nullable=False),
     sa.Column("author", sa.String(100), nullable=False),
     sa.Column("reason", sa.String(200), nullable=False),
-    sa.Column("updated_at", sa.DateTime, nullable=False, server_default=utc_now(), onupdate=utc_now()),
+    sa.Column(
+        "updated_at", sa.DateTime, nullable=False, server_default=utc_now(), onupdate=utc_now()
+    ),
 )
 
-# One row for each finished run of the sender: its counts, as they were reported.
+# The stage of ``runs`` that marks an entered plan; committed together with its contacts.
+ENTERED = "entered"
+
+# Counts of each finished run, as they were reported.
 runs = sa.Table(
     "runs",
     metadata,

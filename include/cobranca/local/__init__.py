@@ -1,1 +1,1 @@
-"""What a single machine needs to run everything by itself: a private database server and a launcher."""
+"""Run everything on a single machine: a private database server and a launcher of Airflow."""

@@ -1,9 +1,11 @@
-"""Airflow on one machine: every component started, watched and ended by this process.
+"""Run Airflow on one machine: start, watch and end every component from this process.
 
-``LocalAirflow`` is a context manager. Whatever way it is left, by its end, an exception, Ctrl-C, SIGTERM or a closed
-terminal, no process of it stays; after a ``kill -9`` the next start on the same home removes what was left.
+``LocalAirflow`` is a context manager. No process of it stays, whether it is left by its end, an
+exception, Ctrl-C, SIGTERM or a closed terminal. After a ``kill -9`` the next start on the same home
+ends what was left.
 """
 
+import base64
 import contextlib
 import fcntl
 import json
@@ -15,26 +17,53 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
-from cobranca.local.api import AirflowApi, AirflowFailed
+from cobranca.local.airflow_api import AirflowApi, AirflowFailed
 from cobranca.local.postgres import HOST, free_port
+from cobranca.retry import wait_until
 from cobranca.settings import PROJECT_ROOT
 
+if TYPE_CHECKING:
+    import psutil
+
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
-# What must have reported itself alive before work is given out.
+# These must have reported themselves alive before a run is triggered.
 HEALTHY = ("metadatabase", "scheduler", "dag_processor")
 # Marks every process of ours, also those that leave their parent's group.
 MARK = "COBRANCA_LOCAL_AIRFLOW"
 USER = "admin"
 START_SECONDS = 180
 STOP_SECONDS = 10
+# Settings that are the same for every home.
+_SETTINGS = {
+    "AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME": str(24 * 3600),
+    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+    "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__PARALLELISM": "2",
+    # A changed file is read at once; the others need no second look.
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    # A task that ends between two looks of its supervisor is noticed after this many seconds.
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "DO_NOT_TRACK": "1",
+    "PYTHONUNBUFFERED": "1",
+    "SCARF_ANALYTICS": "false",
+    # Airflow's processes give themselves names; without this the name is written over the mark by
+    # which they are found.
+    "SPT_NOENV": "1",
+}
 
 
 class LocalAirflow:
-    """One private Airflow in ``home``; its metadata lives in the PostgreSQL database of ``metadata_url``.
+    """One private Airflow in ``home``, with its metadata in PostgreSQL at ``metadata_url``.
 
-    ``environment`` is what tasks see besides the caller's own: settings and ``AIRFLOW_CONN_*``. The log of each
-    component is ``home/logs/<component>.log``.
+    ``environment`` is added to what tasks see of the caller's own: settings and ``AIRFLOW_CONN_*``.
+    The log of each component is ``home/logs/<component>.log``.
     """
 
     def __init__(
@@ -45,23 +74,19 @@ class LocalAirflow:
         environment: Mapping[str, str] | None = None,
         dags: Path = PROJECT_ROOT / "dags",
         plugins: Path = PROJECT_ROOT / "plugins",
-        components: tuple[str, ...] = COMPONENTS,
-        parallelism: int = 2,
     ) -> None:
         self.home = Path(home).absolute()
         self.port = 0
         self._metadata_url = metadata_url
         self._given = dict(environment or {})
         self._dags, self._plugins = Path(dags).absolute(), Path(plugins).absolute()
-        self._components = components
-        self._parallelism = parallelism
-        self._processes: dict[str, subprocess.Popen] = {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._api: AirflowApi | None = None
 
     def __enter__(self) -> "LocalAirflow":
         return self.start()
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property
@@ -78,14 +103,14 @@ class LocalAirflow:
     @property
     def password(self) -> str:
         """The password of the user ``admin``, made once for this home."""
-        return self._secrets()["password"]
+        return _secrets_of(self.home)["password"]
 
     @property
     def logs(self) -> Path:
         return self.home / "logs"
 
     def start(self) -> "LocalAirflow":
-        """Start every component and return when all report themselves healthy and every DAG file was read.
+        """Start every component; return when all are healthy and every DAG file was read.
 
         Raises:
             AirflowFailed: one does not come up; the message names its log.
@@ -104,13 +129,16 @@ class LocalAirflow:
         return self
 
     def stop(self) -> None:
-        """End every process of this Airflow; safe to call twice and not to be interrupted."""
-        with _undisturbed():
+        """End every process of this Airflow. Safe to call twice; a signal does not interrupt it."""
+        with _signals_ignored():
             if self._api is not None:
                 self._api.close()
             for name in reversed(self._processes):
-                # Asked kindly, a triggerer waits for a child that has gone; what is deferred stands in the database.
-                _signal(self._processes[name], signal.SIGKILL if name == "triggerer" else signal.SIGTERM)
+                # After SIGTERM a triggerer waits for a child that has gone; deferred tasks are kept
+                # in the database.
+                _signal(
+                    self._processes[name], signal.SIGKILL if name == "triggerer" else signal.SIGTERM
+                )
             deadline = time.monotonic() + STOP_SECONDS
             for process in self._processes.values():
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -122,10 +150,15 @@ class LocalAirflow:
 
     def environment(self) -> dict[str, str]:
         """The environment of every component and, through them, of every task."""
-        known = self._secrets()
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW__") and k != "PYTHONDONTWRITEBYTECODE"}
+        known = _secrets_of(self.home)
+        inherited = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith("AIRFLOW__") and k != "PYTHONDONTWRITEBYTECODE"
+        }
         return {
             **inherited,
+            **_SETTINGS,
             MARK: str(self.home),
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__API__BASE_URL": self.url,
@@ -133,72 +166,53 @@ class LocalAirflow:
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__SECRET_KEY": known["api_secret"],
             "AIRFLOW__API_AUTH__JWT_SECRET": known["jwt_secret"],
-            "AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME": str(24 * 3600),
-            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(self._dags),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__FERNET_KEY": known["fernet_key"],
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__PARALLELISM": str(self._parallelism),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(self._plugins),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
-            # A changed file is read at once; the others need no second look.
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
-            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._metadata_url.replace("postgresql://", "postgresql+psycopg2://", 1),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._metadata_url.replace(
+                "postgresql://", "postgresql+psycopg2://", 1
+            ),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs / "tasks"),
-            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
-            # A task that ends between two looks of its supervisor is noticed after this many seconds.
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            "DO_NOT_TRACK": "1",
-            "PYTHONUNBUFFERED": "1",
-            "SCARF_ANALYTICS": "false",
-            # Airflow's processes give themselves names; without this the name is written over the mark by which they are found.
-            "SPT_NOENV": "1",
             **self._given,
         }
 
-    def _secrets(self) -> dict[str, str]:
-        """Keys and the password of this home, made once and readable by its owner alone."""
-        path = self.home / "secrets.json"
-        if not path.exists():
-            import base64
-
-            self.home.mkdir(parents=True, exist_ok=True)
-            made = {
-                "api_secret": secrets.token_hex(32),
-                "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-                "jwt_secret": secrets.token_hex(64),
-                "password": secrets.token_urlsafe(12),
-            }
-            _write_private(path, json.dumps(made))
-        return json.loads(path.read_text())
-
     def _migrate(self) -> None:
-        """Bring the metadata database to this Airflow's form; skipped when it is known to be there."""
+        """Migrate the metadata database; skipped when it is known to be up to date."""
         from importlib.metadata import version
 
         note, wanted = self.home / "migrated.json", version("apache-airflow-core")
         known = json.loads(note.read_text()) if note.exists() else {}
-        if known.get("airflow") == wanted and known.get("revision") and known["revision"] == self._revision():
+        if (
+            known.get("airflow") == wanted
+            and known.get("revision")
+            and known["revision"] == self._revision()
+        ):
             return
         log = self.logs / "migrate.log"
         with log.open("wb") as handle:
             done = subprocess.run(
-                self._command("db", "migrate"), env=self.environment(), stdout=handle, stderr=handle, stdin=subprocess.DEVNULL
+                self._command("db", "migrate"),
+                env=self.environment(),
+                stdout=handle,
+                stderr=handle,
+                stdin=subprocess.DEVNULL,
+                check=False,
             )
         if done.returncode != 0:
-            raise AirflowFailed(f"Airflow's metadata database could not be prepared: {_last_line(log)} (log: {log}).")
+            raise AirflowFailed(
+                f"Airflow's metadata database could not be prepared: {_last_line(log)} (log: "
+                f"{log})."
+            )
         note.write_text(json.dumps({"airflow": wanted, "revision": self._revision()}))
 
     def _revision(self) -> str | None:
         import psycopg
 
         with psycopg.connect(self._metadata_url) as connection:
-            if connection.execute("select to_regclass('alembic_version')").fetchone()[0] is None:
+            if connection.execute("select to_regclass('alembic_version')").fetchone() == (None,):
                 return None
             row = connection.execute("select version_num from alembic_version").fetchone()
             return row[0] if row else None
@@ -208,8 +222,10 @@ class LocalAirflow:
         _write_private(self.home / "passwords.json", json.dumps({USER: self.password}))
         environment = self.environment()
         data = Path(environment.get("COBRANCA_DATA") or PROJECT_ROOT / "var" / "data")
-        self._api = AirflowApi(self.url, USER, self.password, data=data, logs=self.logs, check=self.check_alive)
-        for name in self._components:
+        self._api = AirflowApi(
+            self.url, USER, self.password, data=data, logs=self.logs, check=self.check_alive
+        )
+        for name in COMPONENTS:
             extra = ("--skip-serve-logs",) if name in ("scheduler", "triggerer") else ()
             with (self.logs / f"{name}.log").open("wb") as log:
                 self._processes[name] = subprocess.Popen(
@@ -223,21 +239,23 @@ class LocalAirflow:
                 )
 
     def _command(self, *arguments: str) -> list[str]:
-        module = "cobranca.local.warm" if arguments[0] == "scheduler" else "airflow"
+        module = "cobranca.local.preload" if arguments[0] == "scheduler" else "airflow"
         return [sys.executable, "-m", module, *arguments]
 
     def _wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        ill = list(HEALTHY)
-        while time.monotonic() < deadline:
-            self.check_alive()
-            health = self.api.health()
-            ill = [name for name in HEALTHY if health.get(name) != "healthy"]
-            # Only our own server knows our password.
-            if not ill and self.api.log_in():
-                return
-            time.sleep(0.25)
-        raise AirflowFailed(f"not healthy after {START_SECONDS} s: {', '.join(ill) or 'login'}. Logs: {self.logs}.")
+        if not wait_until(lambda: not self._not_ready(), seconds=START_SECONDS, pause=0.25):
+            ill = ", ".join(self._not_ready())
+            raise AirflowFailed(f"not healthy after {START_SECONDS} s: {ill}. Logs: {self.logs}.")
+
+    def _not_ready(self) -> list[str]:
+        """The components that are not healthy, or the login that does not work yet.
+
+        The login is tried last: only our own server knows our password.
+        """
+        self.check_alive()
+        health = self.api.health()
+        ill = [name for name in HEALTHY if health.get(name) != "healthy"]
+        return ill or ([] if self.api.log_in() else ["login"])
 
     def _make_pools(self) -> None:
         from cobranca.orchestration.pools import POOLS
@@ -252,37 +270,41 @@ class LocalAirflow:
         Raises:
             AirflowFailed: a file cannot be imported, or none appears.
         """
-        wanted = {path.stem for path in self._dags.glob("*.py")}
-        deadline = time.monotonic() + START_SECONDS
-        missing = wanted
-        while time.monotonic() < deadline:
-            self.check_alive()
-            broken = self.api.call("GET", "/api/v2/importErrors")["import_errors"]
-            if broken:
-                last = broken[0]["stack_trace"].strip().splitlines()[-1]
-                raise AirflowFailed(f"{broken[0]['filename']} cannot be imported: {last}")
-            known = {dag["dag_id"]: dag for dag in self.api.call("GET", "/api/v2/dags?limit=100")["dags"]}
-            missing = wanted - {name for name, dag in known.items() if not dag["is_stale"]}
-            if not missing:
-                return
-            time.sleep(0.5)
-        raise AirflowFailed(f"Airflow did not find the DAGs {', '.join(sorted(missing))} in {self._dags}; see {self.logs}.")
+        if not wait_until(lambda: not self._missing_dags(), seconds=START_SECONDS, pause=0.5):
+            missing = ", ".join(sorted(self._missing_dags()))
+            raise AirflowFailed(
+                f"Airflow did not find the DAGs {missing} in {self._dags}; see {self.logs}."
+            )
+
+    def _missing_dags(self) -> set[str]:
+        self.check_alive()
+        broken = self.api.call("GET", "/api/v2/importErrors")["import_errors"]
+        if broken:
+            last = broken[0]["stack_trace"].strip().splitlines()[-1]
+            raise AirflowFailed(f"{broken[0]['filename']} cannot be imported: {last}")
+        known = self.api.call("GET", "/api/v2/dags?limit=100")["dags"]
+        return {path.stem for path in self._dags.glob("*.py")} - {
+            dag["dag_id"] for dag in known if not dag["is_stale"]
+        }
 
     def check_alive(self) -> None:
-        """Notice a component that ended.
+        """Check that every component still runs.
 
         Raises:
-            AirflowFailed: names it and its last words.
+            AirflowFailed: one ended; names it and the last line of its log.
         """
         for name, process in self._processes.items():
             if process.poll() is not None:
                 log = self.logs / f"{name}.log"
-                raise AirflowFailed(f"Airflow's {name} ended with code {process.returncode}: {_last_line(log)} (log: {log}).")
+                raise AirflowFailed(
+                    f"Airflow's {name} ended with code {process.returncode}: {_last_line(log)} "
+                    f"(log: {log})."
+                )
 
 
 @contextlib.contextmanager
-def alone(home: Path) -> Iterator[None]:
-    """Hold a home for this process only; the hold ends with the process, however it ends.
+def exclusive_home(home: Path) -> Iterator[None]:
+    """Lock a home for this process; the lock ends with the process, also when it is killed.
 
     Raises:
         AirflowFailed: another process holds it.
@@ -294,7 +316,8 @@ def alone(home: Path) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             raise AirflowFailed(
-                f"process {lock.read().strip() or '?'} is already running in {home}; stop it first (Ctrl-C in its terminal)."
+                f"process {lock.read().strip() or '?'} is already running in {home}; stop it "
+                "first (Ctrl-C in its terminal)."
             ) from None
         lock.seek(0)
         lock.truncate()
@@ -304,10 +327,10 @@ def alone(home: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal leave through the same door as Ctrl-C, so that everything is stopped."""
+def exit_on_signals() -> Iterator[None]:
+    """Make SIGTERM and a closed terminal raise ``SystemExit``, so that everything is stopped."""
 
-    def leave(number, frame):
+    def leave(number: int, _frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
 
     before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
@@ -318,8 +341,8 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def processes_of(home: Path) -> list:
-    """Every living process that carries the mark of this home, as ``psutil.Process``."""
+def processes_of(home: Path) -> "list[psutil.Process]":
+    """Every living process that carries the mark of this home."""
     import psutil
 
     mark, found = str(Path(home).absolute()), []
@@ -331,7 +354,7 @@ def processes_of(home: Path) -> list:
 
 
 def end_leftovers(home: Path) -> None:
-    """End every process that carries the mark of this home: first asked, then killed."""
+    """End every process that carries the mark of this home, with SIGTERM and then SIGKILL."""
     import psutil
 
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL):
@@ -347,14 +370,17 @@ def end_leftovers(home: Path) -> None:
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Hold back Ctrl-C and SIGTERM for the few seconds that stopping takes."""
+def _signals_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C and SIGTERM for the few seconds that stopping takes."""
     import threading
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:
@@ -362,10 +388,26 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _signal(process: subprocess.Popen, number: int) -> None:
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(number)
+
+
+def _secrets_of(home: Path) -> dict[str, str]:
+    """Keys and the password of a home, made once and readable by its owner alone."""
+    path = home / "secrets.json"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        made = {
+            "api_secret": secrets.token_hex(32),
+            "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "jwt_secret": secrets.token_hex(64),
+            "password": secrets.token_urlsafe(12),
+        }
+        _write_private(path, json.dumps(made))
+    known: dict[str, str] = json.loads(path.read_text())
+    return known
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""``make demo``: one whole night of a made-up company under the real scheduler, and what came out of it."""
+"""``make demo``: run one night of a made-up company under the real scheduler."""
 
 import sys
 import time
@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from cobranca.errors import CobrancaError
-from cobranca.local.api import TaskEvent
-from cobranca.local.company import HOME, PAYERS, demo_company
+from cobranca.local.airflow_api import TaskEvent
 from cobranca.local.summary import messages_sent, summarise
+from cobranca.local.workspace import HOME, PAYERS, demo_company
 from cobranca.settings import parse_business_date
 
-WORDS = {
+STATE_NAMES = {
     "running": "started",
     "success": "done",
     "skipped": "skipped",
@@ -25,8 +25,8 @@ WORDS = {
 }
 
 
-class Teller:
-    """Prints what happens with the seconds since the start."""
+class ProgressPrinter:
+    """Print what happens, with the seconds since the start."""
 
     def __init__(self, say: Callable[[str], None] = click.echo) -> None:
         self._start = time.monotonic()
@@ -42,28 +42,47 @@ class Teller:
     def task(self, event: TaskEvent) -> None:
         spent = f" in {event.seconds:.1f} s" if event.seconds and event.state == "success" else ""
         said = f": {event.message}" if event.message else ""
-        self.step(event.dag, f"{event.task:<22} {WORDS.get(event.state, event.state)}{spent}{said}")
+        self.step(
+            event.dag, f"{event.task:<22} {STATE_NAMES.get(event.state, event.state)}{spent}{said}"
+        )
 
 
-def run_demo(business_date: date, home: Path = HOME, payers: int = PAYERS, say: Callable[[str], None] = click.echo) -> None:
-    """Run the night of a date from the filling of the sources to the report, and print what came out and where.
+def run_demo(
+    business_date: date,
+    home: Path = HOME,
+    payers: int = PAYERS,
+    say: Callable[[str], None] = click.echo,
+) -> None:
+    """Run the night of a date, from filling the sources to the report, and print a summary.
 
     Raises:
         CobrancaError: something could not start, a DAG failed, or the counts do not tie.
     """
-    from cobranca.demo.agents import return_workbooks
+    from cobranca.demo.agent_answers import return_workbooks
 
-    tell = Teller(say)
-    say(f"One night of a made-up company: {business_date:%A}, {business_date}. Everything stays in {home}.")
+    tell = ProgressPrinter(say)
+    say(
+        f"One night of a made-up company: {business_date:%A}, {business_date}. Everything stays "
+        f"in {home}."
+    )
     with demo_company(home) as company:
         tell.step("postgres", f"ready on port {company.server.port}")
         returned = return_workbooks(company.settings, business_date)
         if returned:
-            tell.step("agents", f"returned {len(returned)} workbooks of the previous night, partly answered")
+            tell.step(
+                "agents",
+                f"returned {len(returned)} workbooks of the previous night, partly answered",
+            )
         before = messages_sent(company.settings, business_date)
         with company.airflow() as airflow:
-            tell.step("airflow", f"ready at {airflow.url}, user admin, password {airflow.password}, until this command ends")
-            airflow.api.run("generate_demo_sources", business_date, conf={"payers": payers}, progress=tell.task)
+            tell.step(
+                "airflow",
+                f"ready at {airflow.url}, user admin, password {airflow.password}, until this "
+                "command ends",
+            )
+            airflow.api.run(
+                "generate_demo_sources", business_date, conf={"payers": payers}, progress=tell.task
+            )
             company.note_filled(business_date)
             airflow.api.run_night(business_date, progress=tell.task)
         lines, ties = summarise(company.settings, business_date, before)
@@ -77,7 +96,13 @@ def run_demo(business_date: date, home: Path = HOME, payers: int = PAYERS, say: 
 
 @click.command(help=__doc__)
 @click.option("--date", "text", default="2026-11-18", show_default=True, help="The business date.")
-@click.option("--home", type=click.Path(path_type=Path), default=HOME, show_default="var/demo", help="Where everything is kept.")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    default=HOME,
+    show_default="var/demo",
+    help="Where everything is kept.",
+)
 @click.option("--payers", default=PAYERS, show_default=True, help="The size of the company.")
 def main(text: str, home: Path, payers: int) -> None:
     try:
@@ -86,7 +111,10 @@ def main(text: str, home: Path, payers: int) -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        click.echo("\nstopped on request; nothing runs on. The same command takes the night up again.", err=True)
+        click.echo(
+            "\nstopped on request; nothing runs on. The same command continues the night.",
+            err=True,
+        )
         sys.exit(130)
 
 

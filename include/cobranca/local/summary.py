@@ -1,11 +1,13 @@
-"""What one night brought forth, where it lies, and whether its counts tie to each other."""
+"""Summary of one night: what was made, where it lies, and whether its counts tie to each other."""
 
 from collections import Counter
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from cobranca.manifest import Manifest, read_manifest
-from cobranca.outbound import read_batch
+from cobranca.partitions.manifest import FileEntry, Manifest, read_manifest
+from cobranca.partitions.outbound_partition import read_batch
 from cobranca.settings import Settings
 
 SENT = ("sent", "delivered", "undelivered", "bounced")
@@ -26,13 +28,19 @@ def summarise(settings: Settings, business_date: date, sent_before: int) -> tupl
     """
     night = _Night(settings, business_date)
     lines = [f"The night of {business_date}, plan {night.batch.batch_id}:", ""]
-    lines += night.decisions() + night.messages(sent_before) + night.queues() + night.report() + night.since_last()
+    lines += (
+        night.decisions()
+        + night.messages(sent_before)
+        + night.queues()
+        + night.report()
+        + night.since_last()
+    )
     lines += ["", "Open:", *night.places()]
     return lines, night.ties
 
 
 class _Night:
-    """One night's files, read with DuckDB; nothing here touches the warehouse."""
+    """One night's files, read with DuckDB without the warehouse."""
 
     def __init__(self, settings: Settings, business_date: date) -> None:
         import duckdb
@@ -47,10 +55,15 @@ class _Night:
         decisions, decided = self._totals("fct_decisions")
         tie = self._tie((receivables, amount) == (decisions, decided))
         kinds = self._rows(
-            f"select decision, count(*) from {self._table('fct_decisions')} group by 1 order by 2 desc, 1",
+            f"select decision, count(*) from {self._table('fct_decisions')} group by 1 order by 2 "
+            "desc, 1",
         )
         lines = [
-            _line("Receivables", f"{receivables:,} open = {decisions:,} decisions; {_money(amount)} = {_money(decided)} {tie}"),
+            _line(
+                "Receivables",
+                f"{receivables:,} open = {decisions:,} decisions; {_money(amount)} = "
+                f"{_money(decided)} {tie}",
+            ),
             _line("Decisions", " · ".join(f"{count:,} {kind}" for kind, count in kinds)),
         ]
         reasons = self._rows(
@@ -62,7 +75,12 @@ class _Night:
         return [*lines, *[_line("", f"{count:,} none: {reason}") for reason, count in reasons]]
 
     def messages(self, sent_before: int) -> list[str]:
-        plan = {key for (key,) in self._rows(f"select distinct message_key from {self._table('out_reminders')}")}
+        plan = {
+            key
+            for (key,) in self._rows(
+                f"select distinct message_key from {self._table('out_reminders')}"
+            )
+        }
         contacts = _contacts(self.settings, self.day)
         states = Counter(state for key, state in contacts.items() if key in plan)
         left = sum(state in SENT for state in contacts.values())
@@ -71,47 +89,78 @@ class _Night:
         files = len(list(folder.glob("*.eml"))) if self.settings.delivery == "outbox" else left
         tie = self._tie(len(plan) == states.total() and files == left)
         parts = " + ".join(f"{count:,} {state}" for state, count in sorted(states.items())) or "0"
-        lines = [_line("Messages", f"{len(plan):,} planned = {parts} in the ledger; {files:,} letters in the outbox {tie}")]
+        lines = [
+            _line(
+                "Messages",
+                f"{len(plan):,} planned = {parts} in the ledger; {files:,} letters in the outbox "
+                f"{tie}",
+            )
+        ]
         if earlier := len(contacts) - states.total():
-            lines.append(_line("", f"{earlier:,} more contacts belong to an earlier plan of this date"))
+            lines.append(
+                _line("", f"{earlier:,} more contacts belong to an earlier plan of this date")
+            )
         new = left - sent_before
         if not left:
-            told = "0 new messages: nobody is contacted on this date"
+            text = "0 new messages: no one is contacted on this date"
         elif not new:
-            told = f"0 new messages: all {left:,} of this date were already sent"
+            text = f"0 new messages: all {left:,} of this date were already sent"
         else:
-            told = f"{new:,} new messages"
-        return [*lines, _line("", told)]
+            text = f"{new:,} new messages"
+        return [*lines, _line("", text)]
 
     def queues(self) -> list[str]:
         payers = self._one(f"select count(*) from {self._table('out_call_queue')}")
         books = self._books()
         rows = sum(entry.rows for entry in books)
         tie = self._tie(payers == rows)
-        return [_line("Call queues", f"{payers:,} payers to call = {rows:,} rows in {len(books)} workbooks {tie}")]
+        return [
+            _line(
+                "Call queues",
+                f"{payers:,} payers to call = {rows:,} rows in {len(books)} workbooks {tie}",
+            )
+        ]
 
     def report(self) -> list[str]:
         rows = f"{self._table('rpt_aging')} where currency = 'BRL' and basis = 'effective'"
         reported = self._one(f"select coalesce(sum(open_amount), 0) from {rows}")
-        marts = self._one(f"select coalesce(sum(open_amount), 0) from {self._table('fct_receivables')} where currency = 'BRL'")
+        marts = self._one(
+            f"select coalesce(sum(open_amount), 0) from {self._table('fct_receivables')} where "
+            "currency = 'BRL'"
+        )
         tie = self._tie(reported == marts)
-        return [_line("Finance report", f"{_money(reported)} open in the report = {_money(marts)} in the receivables {tie}")]
+        return [
+            _line(
+                "Finance report",
+                f"{_money(reported)} open in the report = {_money(marts)} in the receivables {tie}",
+            )
+        ]
 
     def since_last(self) -> list[str]:
-        """How last night's contacts and answers changed tonight's decisions; nothing on the first night."""
+        """How last night's contacts and answers changed tonight's decisions.
+
+        Empty on the first night.
+        """
         earlier = self._previous_batch()
         if earlier is None:
             return []
         landed = read_manifest(self.settings.folder("landing", self.day, "feedback"))
-        count = {name: landed.entry(f"{name}.parquet").rows for name in ("contacts", "outcomes", "promises", "agreements")}
+        count = {
+            name: landed.entry(f"{name}.parquet").rows
+            for name in ("contacts", "outcomes", "promises", "agreements")
+        }
         contacted, paid, other = self._rows(
             f"""
             select
                 count(*),
                 count(*) filter (where tonight.receivable_key is null),
-                count(*) filter (where tonight.decision is distinct from before.decision and tonight.receivable_key is not null)
+                count(*) filter (
+                    where tonight.decision is distinct from before.decision
+                    and tonight.receivable_key is not null
+                )
             from read_parquet('{earlier.path("fct_decisions.parquet")}') as before
-            left join {self._table("fct_decisions")} as tonight on tonight.receivable_key = before.receivable_key
+            left join {self._table("fct_decisions")} as tonight
+                on tonight.receivable_key = before.receivable_key
             where before.decision in ('remind', 'call')
             """
         )[0]
@@ -120,8 +169,8 @@ class _Night:
             _line("The loop", f"known from earlier nights: {known}"),
             _line(
                 "",
-                f"of {contacted:,} receivables contacted on {earlier.business_date}, {paid:,} are no longer open and "
-                f"{other:,} have another decision tonight",
+                f"of {contacted:,} receivables contacted on {earlier.business_date}, {paid:,} are "
+                f"no longer open and {other:,} have another decision tonight",
             ),
         ]
 
@@ -130,37 +179,58 @@ class _Night:
         letters = sorted(path for path in outbox.glob("*.html") if path.name != "index.html")
         lines = []
         if letters:
-            lines += [_line("a message", _uri(letters[0])), _line("all messages", _uri(outbox / "index.html"))]
+            lines += [
+                _line("a message", _uri(letters[0])),
+                _line("all messages", _uri(outbox / "index.html")),
+            ]
         books = self._queues().folder
-        lines += [_line(f"queue, {entry.rows} payers", _uri(books / entry.name)) for entry in self._books()]
-        lines.append(_line("finance report", _uri(self.settings.folder("reports", self.day) / "financeiro.html")))
-        lines.append(_line("quality page", _uri(self.settings.folder("quality", self.day) / "index.html")))
+        lines += [
+            _line(f"queue, {entry.rows} payers", _uri(books / entry.name))
+            for entry in self._books()
+        ]
+        lines.append(
+            _line(
+                "finance report",
+                _uri(self.settings.folder("reports", self.day) / "financeiro.html"),
+            )
+        )
+        lines.append(
+            _line("quality page", _uri(self.settings.folder("quality", self.day) / "index.html"))
+        )
         return lines
 
     def _queues(self) -> Manifest:
         return read_manifest(self.settings.folder("queues", self.day))
 
-    def _books(self) -> list:
+    def _books(self) -> list[FileEntry]:
         return [entry for entry in self._queues().files if entry.name.endswith(".xlsx")]
 
     def _previous_batch(self) -> Manifest | None:
         folders = (path.name for path in (self.settings.data / "outbound").iterdir())
         earlier = [name for name in folders if name < self.day.isoformat()]
-        known = [name for name in earlier if (self.settings.data / "outbound" / name / "manifest.json").exists()]
+        known = [
+            name
+            for name in earlier
+            if (self.settings.data / "outbound" / name / "manifest.json").exists()
+        ]
         return read_manifest(self.settings.data / "outbound" / max(known)) if known else None
 
-    def _totals(self, table: str) -> tuple:
+    def _totals(self, table: str) -> tuple[int, Decimal]:
         """Rows, and the open amount in BRL: amounts of different currencies are never added."""
-        query = f"select count(*), coalesce(sum(open_amount) filter (where currency = 'BRL'), 0) from {self._table(table)}"
-        return self._rows(query)[0]
+        query = (
+            "select count(*), coalesce(sum(open_amount) filter (where currency = 'BRL'), 0) "
+            f"from {self._table(table)}"
+        )
+        [(rows, amount)] = self._rows(query)
+        return rows, amount
 
     def _table(self, name: str) -> str:
         return f"read_parquet('{self.batch.path(f'{name}.parquet')}')"
 
-    def _rows(self, query: str) -> list[tuple]:
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
         return self._database.execute(query).fetchall()
 
-    def _one(self, query: str):
+    def _one(self, query: str) -> Any:
         return self._rows(query)[0][0]
 
     def _tie(self, equal: bool) -> str:
@@ -178,7 +248,9 @@ def _contacts(settings: Settings, business_date: date) -> dict[str, str]:
     engine = open_ledger(settings.ledger)
     try:
         with engine.connect() as ledger:
-            query = sa.select(contacts.c.message_key, contacts.c.state).where(contacts.c.business_date == business_date)
+            query = sa.select(contacts.c.message_key, contacts.c.state).where(
+                contacts.c.business_date == business_date
+            )
             return dict(ledger.execute(query).all())
     finally:
         engine.dispose()
@@ -188,7 +260,7 @@ def _line(name: str, what: str) -> str:
     return f"  {name:<18} {what}"
 
 
-def _money(amount) -> str:
+def _money(amount: Decimal) -> str:
     from cobranca.money import format_number
 
     return f"R$ {format_number(amount)}"

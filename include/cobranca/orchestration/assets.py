@@ -1,7 +1,8 @@
-"""The assets of one night, in the order in which they appear; each carries the business date as its partition key.
+"""The assets of one night, in the order in which they appear.
 
-They are the only tie between DAGs. The outlet sits on the task that checks the result, never on the one that
-makes it and never on a mapped task: a failed check wakes nobody.
+Each carries the business date as its partition key. Assets are the only tie between DAGs. The
+outlet belongs to the task that checks the result, never to the one that makes it and never to a
+mapped task: after a failed check no other DAG starts.
 """
 
 from airflow.sdk import Asset
@@ -15,4 +16,11 @@ reminders_sent = Asset(name="reminders_sent", group=GROUP)
 queues_written = Asset(name="queues_written", group=GROUP)
 reports_published = Asset(name="reports_published", group=GROUP)
 
-IN_ORDER = (feedback_landed, receivables_landed, plan_approved, reminders_sent, queues_written, reports_published)
+IN_ORDER = (
+    feedback_landed,
+    receivables_landed,
+    plan_approved,
+    reminders_sent,
+    queues_written,
+    reports_published,
+)

@@ -1,4 +1,7 @@
-"""Airflow's pools with their slots, free of Airflow itself: the launcher and the containers create them from here."""
+"""Airflow's pools with their slots. The launcher and the containers create them from here.
+
+Imports nothing of Airflow, so that a DAG file costs nothing to parse.
+"""
 
 WAREHOUSE, SOURCES, SENDGRID = "warehouse", "sources", "sendgrid"
 

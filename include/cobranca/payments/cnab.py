@@ -1,43 +1,28 @@
-"""Bank return files (CNAB 240 and 400): what a bank tells about boletos, line by line, or a refusal of the whole file.
+"""Read bank return files (CNAB 240 and 400): what a bank reports about boletos, line by line.
 
-The positions of each layout are data (``layouts/*.yml``), and so is what an occurrence code means (one CSV for each bank,
-see :func:`read_codes`). A file is believed whole or not at all: wrong length, numbering, count or total, a missing header
-or trailer, half a pair of segments, a bad digit or date stop it with the line. Texts of errors name lines and fields and
-never hold what stands there, which is about a person.
+A file is believed whole or not at all: wrong length, numbering, count or total, a missing header or
+trailer, half a pair of segments, a bad digit or date stop it with the line. Texts of errors name
+lines and fields and never hold what stands there, which is about a person. The positions of each
+layout are data, see :mod:`cobranca.payments.cnab_layout`.
 
 Sources: FEBRABAN, "Layout Padrão Febraban 240 posições"; the manuals named in each layout.
 """
 
-import csv
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
-from typing import Annotated, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict
-
-from cobranca.errors import ConfigError
-
-LAYOUTS = Path(__file__).parent / "layouts"
-KINDS = ("payment", "credit_note", "discount", "write_off", "reversal")
-IGNORED = "ignored"
-CODE_COLUMNS = ("format", "code", "meaning", "kind", "source", "reviewed_on")
-# Fields that a detail must have, with how each is read.
-TEXTS = ("code", "our_number", "document_number", "company_use")
-CENTS = ("nominal", "interest", "discount", "rebate", "paid")
-DATES = ("occurred_on", "credited_on")
-_PLACE = re.compile(r"([HTUD]) (\d+)-(\d+)")
-_CODE = re.compile(r"[0-9A-Z]{2}")
+from cobranca.payments.cnab_layout import CENTS, CODE, DATES, PLACE, TEXTS, Layout, TrailerTotal
 
 
 class DamagedFile(Exception):
-    """A return file that cannot be believed. ``line`` counts from 1 and is ``None`` where the whole file is meant."""
+    """A return file that cannot be believed.
+
+    ``line`` counts from 1 and is ``None`` where the whole file is meant.
+    """
 
     def __init__(self, problem: str, line: int | None = None):
         super().__init__(problem if line is None else f"line {line}: {problem}")
@@ -46,10 +31,11 @@ class DamagedFile(Exception):
 
 @dataclass(frozen=True)
 class Occurrence:
-    """One thing a bank tells about one boleto. Amounts are whole cents; texts are trimmed.
+    """One thing that a bank reports about one boleto. Amounts are whole cents; texts are trimmed.
 
-    ``occurrence`` is the bank's code as it stands; ``same`` counts equal ones inside one file from 1, so that a boleto paid
-    twice on one day stays two payments while a file that was sent twice does not. ``account`` is the branch and account.
+    ``occurrence`` is the bank's code as it stands; ``same`` counts equal ones inside one file from
+    1, so that a boleto paid twice on one day stays two payments while a file that was sent twice
+    does not. ``account`` is the branch and account.
     """
 
     bank: str
@@ -69,106 +55,14 @@ class Occurrence:
     line: int
 
 
-def _place(text: str) -> str:
-    match = _PLACE.fullmatch(text)
-    if not match or not 1 <= int(match[2]) <= int(match[3]) <= 400:
-        raise ValueError("write a place as 'D 109-110': the record and its first and last position")
-    return text
+def read_return_file(
+    content: bytes, layout: Layout, bank: str, *, check_totals: bool = True
+) -> list[Occurrence]:
+    """Everything that a return file reports, in its order.
 
-
-Place = Annotated[str, AfterValidator(_place)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Total(_Strict):
-    """What a CNAB 400 trailer says of its details; ``codes`` names the occurrences meant, none for all of them."""
-
-    codes: tuple[str, ...] = ()
-    count: tuple[int, int] | None = None
-    amount: tuple[int, int] | None = None
-
-
-class Layout(_Strict):
-    """Positions of one bank's return file, from 1 and inclusive, as manuals count.
-
-    A field's place names the record that holds it: H the file's header, T and U the segments of CNAB 240, D the detail of
-    CNAB 400. ``details`` are the record types of CNAB 400 that hold a boleto; others are numbered and passed over.
-    """
-
-    name: str
-    length: Literal[240, 400]
-    bank: str | None
-    manual: str
-    checked: str
-    account: tuple[Place, ...]
-    fields: Mapping[str, Place]
-    details: tuple[str, ...] = ()
-    totals: tuple[Total, ...] = ()
-
-
-def layout_names() -> list[str]:
-    return sorted(path.stem for path in LAYOUTS.glob("*.yml"))
-
-
-@lru_cache(maxsize=16)
-def read_layout(name: str) -> Layout:
-    """One layout of the package.
-
-    Raises:
-        ConfigError: there is none of that name.
-    """
-    path = LAYOUTS / f"{name}.yml"
-    if name not in layout_names():
-        raise ConfigError(f"there is no CNAB layout '{name}'; use one of: {', '.join(layout_names())}.")
-    layout = Layout(name=name, **yaml.safe_load(path.read_text(encoding="utf-8")))
-    missing = {*TEXTS, *CENTS, *DATES} - set(layout.fields)
-    if missing:
-        raise ConfigError(f"{path}: the layout lacks {', '.join(sorted(missing))}.")
-    return layout
-
-
-def read_codes(path: Path, length: int) -> dict[str, str]:
-    """Occurrence code → kind of payment or ``ignored``, for one bank and one format (240 or 400).
-
-    A code that the file does not name is nobody's decision yet: its payments go to quarantine.
-
-    Raises:
-        ConfigError: the file is missing or wrong, with the line.
-    """
-    cure = f"write it with the columns {','.join(CODE_COLUMNS)}; see the files beside it"
-    try:
-        with path.open(encoding="utf-8", newline="") as handle:
-            rows = list(csv.DictReader(handle))
-    except OSError:
-        raise ConfigError(f"{path} does not exist: nothing says what that bank's occurrence codes mean; {cure}.") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise ConfigError(f"{path} is no CSV in UTF-8; {cure}.") from None
-    codes: dict[str, str] = {}
-    for number, row in enumerate(rows, start=2):
-        where = f"{path}:{number}:"
-        if tuple(row) != CODE_COLUMNS or None in row.values():
-            raise ConfigError(f"{where} the columns must be {','.join(CODE_COLUMNS)}.")
-        if row["format"] not in ("240", "400") or not _CODE.fullmatch(row["code"]):
-            raise ConfigError(f"{where} format must be 240 or 400 and code two digits or capital letters.")
-        if row["kind"] not in (*KINDS, IGNORED):
-            raise ConfigError(f"{where} kind '{row['kind']}' is unknown; use one of: {', '.join((*KINDS, IGNORED))}.")
-        if not row["source"].strip() or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", row["reviewed_on"]):
-            raise ConfigError(f"{where} give the source of the meaning, and reviewed_on as YYYY-MM-DD.")
-        if row["format"] == str(length):
-            if row["code"] in codes:
-                raise ConfigError(f"{where} code {row['code']} stands there twice for CNAB {length}; keep one.")
-            codes[row["code"]] = row["kind"]
-    return codes
-
-
-def read_return_file(content: bytes, layout: Layout, bank: str, *, check_totals: bool = True) -> list[Occurrence]:
-    """Everything a return file tells, in its order.
-
-    Lines may end with CRLF or LF, and the file with the old end mark 0x1A. ``check_totals`` holds the trailers' counts and
-    sums of boletos against the details wherever the bank filled them in; numbers of lines are always checked.
+    Lines may end with CRLF or LF, and the file with the old end mark 0x1A. ``check_totals`` holds
+    the trailers' counts and sums of boletos against the details wherever the bank filled them in;
+    numbers of lines are always checked.
 
     Raises:
         DamagedFile: the file cannot be believed, with the line.
@@ -182,8 +76,9 @@ def read_return_file(content: bytes, layout: Layout, bank: str, *, check_totals:
 
 
 def _lines(content: bytes, layout: Layout) -> list[str]:
-    # Latin-1 gives every byte one character, so that positions stay positions whatever a name holds. Some gateways turn it
-    # into UTF-8 on the way; then it is the characters of that which are as many as the layout asks for.
+    # Latin-1 gives every byte one character, so that positions stay positions whatever a name
+    # holds. Some gateways turn it into UTF-8 on the way; then it is the characters of that which
+    # are as many as the layout asks for.
     lines = _split(content.decode("latin-1"))
     if any(len(line) != layout.length for line in lines):
         with suppress(UnicodeDecodeError):
@@ -202,21 +97,18 @@ def _split(text: str) -> list[str]:
     return [line.removesuffix("\r") for line in text.split("\n")] if text else []
 
 
-def _read_240(lines: Sequence[str], layout: Layout, bank: str, check_totals: bool) -> Iterator[Occurrence]:
-    header = lines[0]
-    if header[7] != "0":
-        raise DamagedFile("the file does not begin with its header (record 0)", 1)
-    if header[142] != "2":
-        raise DamagedFile("the header does not say that this is a return file (position 143 is not 2)", 1)
-    if len(lines) < 2 or lines[-1][7] != "9":
-        raise DamagedFile("the file does not end with its trailer (record 9): it is cut off", len(lines))
+def _read_240(
+    lines: Sequence[str], layout: Layout, bank: str, check_totals: bool
+) -> Iterator[Occurrence]:
+    _check_240_frame(lines)
+    header, last = lines[0], len(lines)
     numbers: set[str] = set()
     cutter, batch = _Cutter(layout, bank), None
     for number, line in enumerate(lines, start=1):
         if line[:3] != bank:
             raise DamagedFile(f"it is not of bank {bank}", number)
         kind = line[7]
-        if number in (1, len(lines)):
+        if number in (1, last):
             continue
         if kind == "1" and batch is None:
             batch = _Batch(line)
@@ -231,30 +123,56 @@ def _read_240(lines: Sequence[str], layout: Layout, bank: str, check_totals: boo
         else:
             raise DamagedFile(f"record {kind!r} has no place here", number)
     if batch is not None:
-        raise DamagedFile("the last batch has no trailer (record 5)", len(lines))
-    told = (
-        _whole(lines[-1], (18, 23), len(lines), "number of batches"),
-        _whole(lines[-1], (24, 29), len(lines), "number of records"),
-    )
-    if told != (len(numbers), len(lines)):
+        raise DamagedFile("the last batch has no trailer (record 5)", last)
+    _check_240_counts(lines[-1], last, len(numbers))
+
+
+def _check_240_frame(lines: Sequence[str]) -> None:
+    """The file begins with the header of a return file and ends with its trailer."""
+    if lines[0][7] != "0":
+        raise DamagedFile("the file does not begin with its header (record 0)", 1)
+    if lines[0][142] != "2":
         raise DamagedFile(
-            f"the trailer counts {told[0]} batches and {told[1]} records, the file has {len(numbers)} and {len(lines)}",
-            len(lines),
+            "the header does not say that this is a return file (position 143 is not 2)", 1
+        )
+    if len(lines) < 2 or lines[-1][7] != "9":
+        raise DamagedFile(
+            "the file does not end with its trailer (record 9): it is cut off", len(lines)
+        )
+
+
+def _check_240_counts(trailer: str, records: int, batches: int) -> None:
+    counted = (
+        _whole(trailer, (18, 23), records, "number of batches"),
+        _whole(trailer, (24, 29), records, "number of records"),
+    )
+    if counted != (batches, records):
+        raise DamagedFile(
+            f"the trailer counts {counted[0]} batches and {counted[1]} records, the file has "
+            f"{batches} and {records}",
+            records,
         )
 
 
 class _Batch:
-    """One batch of CNAB 240 while it is read: numbering, pairs of segments, and its trailer's counts."""
+    """One batch of CNAB 240 while it is read: numbering, pairs of segments, trailer's counts."""
 
     # Count and value of the four kinds of portfolio (notes C070 and C071).
-    PORTFOLIOS = (((24, 29), (30, 46)), ((47, 52), (53, 69)), ((70, 75), (76, 92)), ((93, 98), (99, 115)))
+    PORTFOLIOS = (
+        ((24, 29), (30, 46)),
+        ((47, 52), (53, 69)),
+        ((70, 75), (76, 92)),
+        ((93, 98), (99, 115)),
+    )
 
     def __init__(self, header: str):
         self.number, self.records, self.details = header[3:7], 1, 0
         self.waiting: tuple[str, int] | None = None
         self.titles = self.nominal = 0
 
-    def detail(self, line: str, number: int, header: str, cutter: "_Cutter") -> Iterator[Occurrence]:
+    def detail(
+        self, line: str, number: int, header: str, cutter: "_Cutter"
+    ) -> Iterator[Occurrence]:
         self.records += 1
         if line[3:7] != self.number:
             raise DamagedFile("it belongs to another batch", number)
@@ -262,7 +180,11 @@ class _Batch:
             return
         self.details += 1
         if _whole(line, (9, 13), number, "number in the batch") != self.details:
-            raise DamagedFile(f"it should be record {self.details} of its batch: a line is missing or comes twice", number)
+            raise DamagedFile(
+                f"it should be record {self.details} of its batch: a line is missing or comes "
+                "twice",
+                number,
+            )
         segment = line[13]
         if segment == "T":
             if self.waiting is not None:
@@ -274,7 +196,9 @@ class _Batch:
             (first, at), self.waiting = self.waiting, None
             if first[15:17] != line[15:17]:
                 raise DamagedFile("segments T and U tell of different occurrences", number)
-            found = cutter.occurrence({"H": header, "T": first, "U": line}, {"H": 1, "T": at, "U": number})
+            found = cutter.occurrence(
+                {"H": header, "T": first, "U": line}, {"H": 1, "T": at, "U": number}
+            )
             self.titles, self.nominal = self.titles + 1, self.nominal + found.nominal
             yield found
 
@@ -282,34 +206,56 @@ class _Batch:
         self.records += 1
         if self.waiting is not None:
             raise DamagedFile("segment T has no segment U", self.waiting[1])
-        told = _whole(line, (18, 23), number, "number of records")
-        if told != self.records:
-            raise DamagedFile(f"the batch's trailer counts {told} records, the batch has {self.records}", number)
+        counted = _whole(line, (18, 23), number, "number of records")
+        if counted != self.records:
+            raise DamagedFile(
+                f"the batch's trailer counts {counted} records, the batch has {self.records}",
+                number,
+            )
         if not check_totals:
             return
-        titles = sum(_whole(line, count, number, "number of boletos") for count, _ in self.PORTFOLIOS)
-        nominal = sum(_whole(line, amount, number, "sum of boletos") for _, amount in self.PORTFOLIOS)
+        titles = sum(
+            _whole(line, count, number, "number of boletos") for count, _ in self.PORTFOLIOS
+        )
+        nominal = sum(
+            _whole(line, amount, number, "sum of boletos") for _, amount in self.PORTFOLIOS
+        )
         if titles and titles != self.titles:
-            raise DamagedFile(f"the batch's trailer counts {titles} boletos, the batch has {self.titles}", number)
+            raise DamagedFile(
+                f"the batch's trailer counts {titles} boletos, the batch has {self.titles}", number
+            )
         if nominal and nominal != self.nominal:
-            raise DamagedFile(f"the batch's trailer adds up to {_money(nominal)}, its boletos to {_money(self.nominal)}", number)
+            raise DamagedFile(
+                f"the batch's trailer adds up to {_money(nominal)}, its boletos to "
+                f"{_money(self.nominal)}",
+                number,
+            )
 
 
-def _read_400(lines: Sequence[str], layout: Layout, bank: str, check_totals: bool) -> Iterator[Occurrence]:
+def _read_400(
+    lines: Sequence[str], layout: Layout, bank: str, check_totals: bool
+) -> Iterator[Occurrence]:
     header = lines[0]
     if header[0] != "0":
         raise DamagedFile("the file does not begin with its header (record 0)", 1)
     if header[1] != "2":
-        raise DamagedFile("the header does not say that this is a return file (position 2 is not 2)", 1)
+        raise DamagedFile(
+            "the header does not say that this is a return file (position 2 is not 2)", 1
+        )
     if header[76:79] != bank:
         raise DamagedFile(f"it is not of bank {bank}", 1)
     if len(lines) < 2 or lines[-1][0] != "9":
-        raise DamagedFile("the file does not end with its trailer (record 9): it is cut off", len(lines))
+        raise DamagedFile(
+            "the file does not end with its trailer (record 9): it is cut off", len(lines)
+        )
     cutter = _Cutter(layout, bank)
     found: list[Occurrence] = []
     for number, line in enumerate(lines, start=1):
         if _whole(line, (395, 400), number, "number in the file") != number:
-            raise DamagedFile(f"it should be record {number} of the file: a line is missing or comes twice", number)
+            raise DamagedFile(
+                f"it should be record {number} of the file: a line is missing or comes twice",
+                number,
+            )
         if line[0] in layout.details:
             found.append(cutter.occurrence({"H": header, "D": line}, {"H": 1, "D": number}))
         elif line[0] in "09" and number not in (1, len(lines)):
@@ -320,20 +266,26 @@ def _read_400(lines: Sequence[str], layout: Layout, bank: str, check_totals: boo
     yield from found
 
 
-def _check_total(total: Total, trailer: str, number: int, found: Sequence[Occurrence]) -> None:
+def _check_total(
+    total: TrailerTotal, trailer: str, number: int, found: Sequence[Occurrence]
+) -> None:
     meant = [one for one in found if not total.codes or one.code in total.codes]
     what = f"boletos of occurrence {', '.join(total.codes)}" if total.codes else "boletos"
     if total.count is not None:
-        told = _whole(trailer, total.count, number, "number of boletos")
-        if told and told != len(meant):
-            raise DamagedFile(f"the trailer counts {told} {what}, the file has {len(meant)}", number)
+        stated = _whole(trailer, total.count, number, "number of boletos")
+        if stated and stated != len(meant):
+            raise DamagedFile(
+                f"the trailer counts {stated} {what}, the file has {len(meant)}", number
+            )
     if total.amount is not None:
-        told = _whole(trailer, total.amount, number, "sum of boletos")
+        stated = _whole(trailer, total.amount, number, "sum of boletos")
         # Manuals do not say whether the sum is of what was due or of what was paid.
         sums = {sum(one.nominal for one in meant), sum(one.paid for one in meant)}
-        if told and told not in sums:
+        if stated and stated not in sums:
             added = " or ".join(_money(value) for value in sorted(sums))
-            raise DamagedFile(f"the trailer adds {what} up to {_money(told)}, the file to {added}", number)
+            raise DamagedFile(
+                f"the trailer adds {what} up to {_money(stated)}, the file to {added}", number
+            )
 
 
 class _Cutter:
@@ -342,32 +294,52 @@ class _Cutter:
     def __init__(self, layout: Layout, bank: str):
         self._bank = bank
         self._texts, self._cents, self._dates = (
-            [(name, *_position(layout.fields[name])) for name in names] for names in (TEXTS, CENTS, DATES)
+            [(name, *_position(layout.fields[name])) for name in names]
+            for names in (TEXTS, CENTS, DATES)
         )
         self._account = [_position(place) for place in layout.account]
         self._code_in = _position(layout.fields["code"])[0]
 
     def occurrence(self, records: Mapping[str, str], numbers: Mapping[str, int]) -> Occurrence:
-        values: dict = {name: records[record][place].strip() for name, record, place in self._texts}
-        for name, record, place in self._cents:
-            values[name] = _digits(records[record][place], numbers[record], f"amount '{name}'")
-        for name, record, place in self._dates:
-            values[name] = _date(records[record][place], numbers[record], f"date '{name}'")
-        if not _CODE.fullmatch(values["code"]):
+        texts = {name: records[record][place].strip() for name, record, place in self._texts}
+        cents = {
+            name: _digits(records[record][place], numbers[record], f"amount '{name}'")
+            for name, record, place in self._cents
+        }
+        dates = {
+            name: _date(records[record][place], numbers[record], f"date '{name}'")
+            for name, record, place in self._dates
+        }
+        if not CODE.fullmatch(texts["code"]):
             raise DamagedFile("the occurrence code is not two digits", numbers[self._code_in])
         account = "".join(records[record][place].strip() for record, place in self._account)
-        return Occurrence(bank=self._bank, account=account, same=1, line=max(numbers.values()), **values)
+        return Occurrence(
+            bank=self._bank,
+            account=account,
+            same=1,
+            line=max(numbers.values()),
+            code=texts["code"],
+            our_number=texts["our_number"],
+            document_number=texts["document_number"],
+            company_use=texts["company_use"],
+            occurred_on=dates["occurred_on"],
+            credited_on=dates["credited_on"],
+            nominal=cents["nominal"],
+            interest=cents["interest"],
+            discount=cents["discount"],
+            rebate=cents["rebate"],
+            paid=cents["paid"],
+        )
 
 
 def _position(place: str) -> tuple[str, slice]:
-    record, first, last = _PLACE.fullmatch(place).groups()
+    """The record of a place, and where the field stands in it."""
+    ((record, first, last),) = PLACE.findall(place)
     return record, slice(int(first) - 1, int(last))
 
 
 def _numbered(found: Sequence[Occurrence]) -> list[Occurrence]:
     """Number equal occurrences of one file."""
-    from dataclasses import replace
-
     seen: dict[str, int] = {}
     numbered = []
     for one in found:
@@ -378,8 +350,12 @@ def _numbered(found: Sequence[Occurrence]) -> list[Occurrence]:
 
 
 def payment_key(one: Occurrence) -> str:
-    """A name for what happened that is the same in every file that tells it: bank, account, boleto, code, day, amount."""
-    number = one.our_number.strip("0 ") and one.our_number or one.document_number or one.company_use
+    """The key of an occurrence, which is the same in every file that reports it.
+
+    It is joined from bank, account, boleto, code, day and amount.
+    """
+    has_number = bool(one.our_number.strip("0 "))
+    number = one.our_number if has_number else one.document_number or one.company_use
     day = one.occurred_on.isoformat().replace("-", "") if one.occurred_on else "0"
     key = "-".join((one.bank, one.account, number.replace(" ", ""), one.code, day, str(one.paid)))
     return key if one.same == 1 else f"{key}-{one.same}"
@@ -407,7 +383,10 @@ def _date(text: str, number: int, what: str) -> date | None:
 
 @lru_cache(maxsize=4096)
 def _day(text: str) -> date | None:
-    """``DDMMYY`` or ``DDMMYYYY``; zeros or blanks are no date. Two-digit years are of this century."""
+    """The date of ``DDMMYY`` or ``DDMMYYYY``; zeros or blanks are none.
+
+    Two-digit years are of this century.
+    """
     if not text.strip(" 0"):
         return None
     if not (text.isascii() and text.isdigit()):

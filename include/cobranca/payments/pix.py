@@ -1,7 +1,8 @@
-"""Pix BR Codes ("copia e cola"): EMV tag-length-value text with a checksum. Validated, decoded and built.
+"""Validate, decode and build Pix BR Codes ("copia e cola").
 
-A static code (with a key) has no due date, fine or interest; a dynamic one (with an address) asks the payee's bank for
-them. Prefer the code that the source provides.
+They are EMV tag-length-value text with a checksum. A static code (with a key) has no due date, fine
+or interest; a dynamic one (with an address) asks the payee's bank for them. Prefer the code that
+the source provides.
 """
 
 import binascii
@@ -23,75 +24,68 @@ class InvalidPix(CobrancaError, ValueError):
     """The text is no Pix code, or its checksum is wrong. The text itself is not repeated."""
 
 
-class TooLong(InvalidPix):
+class PixTooLong(InvalidPix):
     """The text is longer than any Pix code may be."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PixCode:
-    """What one code says. Either ``key`` (static) or ``url`` (dynamic, without ``https://``) is set.
+    """What one code says.
 
-    Without an ``amount`` the payer types it, or the payee's bank tells it.
+    Either ``key`` (static) or ``url`` (dynamic, without ``https://``) is set. ``info`` is a free
+    text of a static code. Without an ``amount`` (in reais) the payer types it, or the payee's bank
+    gives it. ``name`` and ``city`` are the payee's.
     """
 
-    key: str | None
-    url: str | None
-    info: str | None
-    amount: Decimal | None
     name: str
     city: str
-    txid: str | None
+    key: str | None = None
+    url: str | None = None
+    info: str | None = None
+    amount: Decimal | None = None
+    txid: str | None = None
 
     @property
     def is_dynamic(self) -> bool:
         return self.url is not None
 
 
-def build(
-    *,
-    name: str,
-    city: str,
-    key: str | None = None,
-    url: str | None = None,
-    amount: Decimal | None = None,
-    txid: str | None = None,
-    info: str | None = None,
-) -> str:
+def build(pix: PixCode) -> str:
     """Compose a code; name and city are shortened and written without accents.
 
-    Args:
-        name: the payee, cut to 25 characters.
-        city: the payee's city, cut to 15.
-        key: Pix key of a static code: CPF/CNPJ, e-mail, ``+55…`` phone or random key.
-        url: address of a dynamic code's payload, without ``https://``.
-        amount: reais, at most two places; without it the payer types one.
-        txid: up to 25 letters and digits, found again on the bank statement.
-        info: free text for the payer, static codes only.
+    The name is cut to 25 characters, the city to 15. The key of a static code is a CPF or CNPJ, an
+    e-mail address, a ``+55…`` phone or a random key. The amount has at most two places. The txid
+    has up to 25 letters and digits, which are found again on the bank statement.
 
     Raises:
         InvalidPix: a part does not fit.
     """
-    if (key is None) == (url is None):
-        raise InvalidPix("a Pix code needs either a key (static) or an address (dynamic).")
-    if url is not None and info is not None:
-        raise InvalidPix("only a static Pix code carries a free text.")
-    if txid is not None and not re.fullmatch(rf"[A-Za-z0-9]{{1,{TXID_LENGTH}}}", txid):
-        raise InvalidPix("a Pix txid has 1 to 25 letters and digits, without accents or signs.")
-    if not _plain(name).strip() or not _plain(city).strip():
-        raise InvalidPix("a Pix code needs the payee's name and city.")
-    account = _field("00", GUI) + (_field("01", key) if key is not None else _field("25", url))
-    if info is not None:
-        account += _field("02", _plain(info))
+    _check_parts(pix)
+    account = _field("00", GUI)
+    account += _field("01", pix.key) if pix.key is not None else _field("25", pix.url or "")
+    if pix.info is not None:
+        account += _field("02", _plain(pix.info))
     code = _field("00", "01")
-    if url is not None:
+    if pix.is_dynamic:
         code += _field("01", "12")
     code += _field("26", account) + _field("52", "0000") + _field("53", "986")
-    if amount is not None:
-        code += _field("54", _amount_text(amount))
-    code += _field("58", "BR") + _field("59", _plain(name)[:NAME_LENGTH].strip())
-    code += _field("60", _plain(city)[:CITY_LENGTH].strip())
-    code += _field("62", _field("05", txid or NO_TXID)) + "6304"
+    if pix.amount is not None:
+        code += _field("54", _amount_text(pix.amount))
+    code += _field("58", "BR") + _field("59", _plain(pix.name)[:NAME_LENGTH].strip())
+    code += _field("60", _plain(pix.city)[:CITY_LENGTH].strip())
+    code += _field("62", _field("05", pix.txid or NO_TXID)) + "6304"
     return code + crc16(code)
+
+
+def _check_parts(pix: PixCode) -> None:
+    if (pix.key is None) == (pix.url is None):
+        raise InvalidPix("a Pix code needs either a key (static) or an address (dynamic).")
+    if pix.is_dynamic and pix.info is not None:
+        raise InvalidPix("only a static Pix code carries a free text.")
+    if pix.txid is not None and not re.fullmatch(rf"[A-Za-z0-9]{{1,{TXID_LENGTH}}}", pix.txid):
+        raise InvalidPix("a Pix txid has 1 to 25 letters and digits, without accents or signs.")
+    if not _plain(pix.name).strip() or not _plain(pix.city).strip():
+        raise InvalidPix("a Pix code needs the payee's name and city.")
 
 
 def parse(code: str) -> PixCode:
@@ -102,7 +96,7 @@ def parse(code: str) -> PixCode:
     """
     code = code.strip()
     if len(code) > LONGEST:
-        raise TooLong(f"a Pix code has at most {LONGEST} characters.")
+        raise PixTooLong(f"a Pix code has at most {LONGEST} characters.")
     if not code.isascii():
         raise InvalidPix("a Pix code has only characters without accents.")
     if len(code) < 8 or code[-8:-4] != "6304" or crc16(code[:-4]) != code[-4:].upper():
@@ -152,7 +146,9 @@ def _pix_account(fields: dict[str, str]) -> dict[str, str]:
 
 def _field(tag: str, value: str) -> str:
     if not value or len(value) > 99 or not value.isascii() or not value.isprintable():
-        raise InvalidPix(f"field {tag} of a Pix code needs 1 to 99 printable characters without accents.")
+        raise InvalidPix(
+            f"field {tag} of a Pix code needs 1 to 99 printable characters without accents."
+        )
     return f"{tag}{len(value):02d}{value}"
 
 

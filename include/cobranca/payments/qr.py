@@ -1,9 +1,11 @@
-"""QR codes of Pix texts as PNG pictures, fast enough for every letter of a night (a fraction of a millisecond each).
+"""QR codes of Pix texts as PNG pictures, fast enough for every letter of a night.
 
-Once version, error correction and mask are chosen, every module of a QR code is a sum, modulo 2, of bits of its text
-(Reed-Solomon codes are linear). So each version's pattern for every single bit is computed once, and a code is
-the fixed frame plus the patterns of the bits that are set. Byte mode, level M (15 % may be unreadable), mask 0: readers
-accept any mask, and choosing the prettiest of eight is what makes other encoders slow. ISO/IEC 18004:2015.
+One takes a fraction of a millisecond. Once version, error correction and mask are chosen, every
+module of a QR code is a sum, modulo 2, of bits of its text (Reed-Solomon codes are linear). So each
+version's pattern for every single bit is computed once, and a code is the fixed frame plus the
+patterns of the bits that are set. Byte mode, level M (15 % may be unreadable), mask 0: readers
+accept any mask, and choosing the prettiest of eight is what makes other encoders slow. ISO/IEC
+18004:2015.
 """
 
 import struct
@@ -15,18 +17,20 @@ import numpy as np
 from cobranca.errors import CobrancaError
 
 SCALE, QUIET = 4, 4  # pixels a module, and modules of white around the code
-# Level M, by version from 1: error-correction bytes a block, then (number of blocks, data bytes in each).
+# Level M, by version from 1: error-correction bytes a block, then (number of blocks, data bytes in
+# each).
 _BLOCKS = (
-    (10, (1, 16)), (16, (1, 28)), (26, (1, 44)), (18, (2, 32)), (24, (2, 43)), (16, (4, 27)), (18, (4, 31)),
-    (22, (2, 38), (2, 39)), (22, (3, 36), (2, 37)), (26, (4, 43), (1, 44)), (30, (1, 50), (4, 51)),
-    (22, (6, 36), (2, 37)), (22, (8, 37), (1, 38)), (24, (4, 40), (5, 41)), (24, (5, 41), (5, 42)),
-    (28, (7, 45), (3, 46)), (28, (10, 46), (1, 47)), (26, (9, 43), (4, 44)), (26, (3, 44), (11, 45)),
+    (10, (1, 16)), (16, (1, 28)), (26, (1, 44)), (18, (2, 32)), (24, (2, 43)), (16, (4, 27)),
+    (18, (4, 31)), (22, (2, 38), (2, 39)), (22, (3, 36), (2, 37)), (26, (4, 43), (1, 44)),
+    (30, (1, 50), (4, 51)), (22, (6, 36), (2, 37)), (22, (8, 37), (1, 38)),
+    (24, (4, 40), (5, 41)), (24, (5, 41), (5, 42)), (28, (7, 45), (3, 46)),
+    (28, (10, 46), (1, 47)), (26, (9, 43), (4, 44)), (26, (3, 44), (11, 45)),
     (26, (3, 41), (13, 42)),
 )  # fmt: skip
 _FORMAT_M0 = 0b101010000010010  # level M, mask 0, with its own check bits
 
 
-class TooLong(CobrancaError, ValueError):
+class QrTooLong(CobrancaError, ValueError):
     """The text does not fit into the largest version that is offered (20: 666 bytes)."""
 
 
@@ -34,21 +38,23 @@ def png(text: str) -> bytes:
     """A black-and-white picture of the text's QR code with its white margin.
 
     Raises:
-        TooLong: more than 666 bytes of UTF-8.
+        QrTooLong: more than 666 bytes of UTF-8.
     """
     code = matrix(text)
     light = np.ones([len(code) + 2 * QUIET] * 2, np.uint8)
     light[QUIET:-QUIET, QUIET:-QUIET] -= code
     line = np.packbits(np.repeat(light, SCALE, axis=1), axis=1)
-    # A row begins with its filter. 0 is none; 2 counts from the row above, so that a repeated row is all zeros.
+    # A row begins with its filter. 0 is none; 2 counts from the row above, so that a repeated row
+    # is all zeros.
     rows = np.zeros((len(line), SCALE, 1 + line.shape[1]), np.uint8)
     rows[:, 0, 1:], rows[:, 1:, 0] = line, 2
     header = struct.pack(">IIBBBBB", SCALE * len(light), SCALE * len(light), 1, 0, 0, 0, 0)
-    # Level 3: a fifth larger than the smallest, five times as fast; a window of 4 KiB, because a larger one takes longer to
-    # set up than to use.
+    # Level 3: a fifth larger than the smallest, five times as fast; a window of 4 KiB, because a
+    # larger one takes longer to set up than to use.
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 3, 12)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
     )
 
 
@@ -56,7 +62,7 @@ def matrix(text: str) -> np.ndarray:
     """The code's modules, row by row: 1 is dark.
 
     Raises:
-        TooLong: more than 666 bytes of UTF-8.
+        QrTooLong: more than 666 bytes of UTF-8.
     """
     content = text.encode()
     version = _smallest_version(len(content))
@@ -78,9 +84,13 @@ def _length_bits(version: int) -> int:
 
 def _smallest_version(length: int) -> int:
     for version in range(1, len(_BLOCKS) + 1):
-        if 4 + _length_bits(version) + 8 * length <= 8 * _capacity(version) and length < 2 ** _length_bits(version):
+        if 4 + _length_bits(version) + 8 * length <= 8 * _capacity(
+            version
+        ) and length < 2 ** _length_bits(version):
             return version
-    raise TooLong(f"a text of {length} bytes is too long for a QR code of this size; at most 666 fit.")
+    raise QrTooLong(
+        f"a text of {length} bytes is too long for a QR code of this size; at most 666 fit."
+    )
 
 
 def _data_bytes(content: bytes, version: int) -> np.ndarray:
@@ -96,7 +106,10 @@ def _data_bytes(content: bytes, version: int) -> np.ndarray:
 
 @lru_cache(maxsize=len(_BLOCKS))
 def _patterns(version: int) -> tuple[np.ndarray, np.ndarray]:
-    """The frame with the mask already in it, and for each data bit the modules that it turns; packed into 64-bit words."""
+    """The frame with the mask already in it, and for each data bit the modules that it turns.
+
+    Both are packed into 64-bit words.
+    """
     size = 17 + 4 * version
     frame, is_reserved = _frame(version)
     path = _path(is_reserved)
@@ -111,7 +124,9 @@ def _patterns(version: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _packed(modules: np.ndarray) -> np.ndarray:
     width = -(-modules.shape[1] // 64) * 64
-    return np.packbits(np.pad(modules, ((0, 0), (0, width - modules.shape[1]))), axis=1).view(np.uint64)
+    return np.packbits(np.pad(modules, ((0, 0), (0, width - modules.shape[1]))), axis=1).view(
+        np.uint64
+    )
 
 
 def _frame(version: int) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +166,9 @@ def _rings(size: int, dark: tuple[int, ...]) -> np.ndarray:
 
 def _put_format(frame: np.ndarray, is_reserved: np.ndarray) -> None:
     size = len(frame)
-    first = [(8, column) for column in (0, 1, 2, 3, 4, 5, 7, 8)] + [(row, 8) for row in (7, 5, 4, 3, 2, 1, 0)]
+    first = [(8, column) for column in (0, 1, 2, 3, 4, 5, 7, 8)] + [
+        (row, 8) for row in (7, 5, 4, 3, 2, 1, 0)
+    ]
     second = [(size - 1 - i, 8) for i in range(7)] + [(8, size - 8 + i) for i in range(8)]
     for places in (first, second):
         for i, place in enumerate(places):
@@ -179,25 +196,39 @@ def _alignment_centres(version: int) -> list[int]:
 
 
 def _path(is_reserved: np.ndarray) -> np.ndarray:
-    """The free modules in the order in which they are filled: two columns at a time, up and down, from the right."""
+    """The free modules in the order in which they are filled.
+
+    That is two columns at a time, up and down, from the right.
+    """
     size = len(is_reserved)
     order = []
     right_columns = [column for column in range(size - 1, 0, -2) if column > 6] + [5, 3, 1]
     for turn, right in enumerate(right_columns):
         rows = range(size) if turn % 2 else range(size - 1, -1, -1)
-        order += [row * size + column for row in rows for column in (right, right - 1) if not is_reserved[row, column]]
+        order += [
+            row * size + column
+            for row in rows
+            for column in (right, right - 1)
+            if not is_reserved[row, column]
+        ]
     return np.array(order)
 
 
 def _codewords(version: int) -> np.ndarray:
-    """For each single data bit the bytes of the whole message, blocks interleaved and error correction appended."""
+    """For each single data bit the bytes of the whole message.
+
+    Blocks are interleaved and error correction is appended.
+    """
     correction, *groups = _BLOCKS[version - 1]
     lengths = [data for number, data in groups for _ in range(number)]
     starts = [sum(lengths[:i]) for i in range(len(lengths))]
     capacity = sum(lengths)
     # Where byte i of block b stands in the message: first all first bytes, then all second ones …
     places = {
-        place: i for i, place in enumerate((block, i) for i in range(max(lengths)) for block, n in enumerate(lengths) if i < n)
+        place: i
+        for i, place in enumerate(
+            (block, i) for i in range(max(lengths)) for block, n in enumerate(lengths) if i < n
+        )
     }
     rows = np.zeros((8 * capacity, capacity + correction * len(lengths)), np.uint8)
     for block, length in enumerate(lengths):
@@ -211,7 +242,10 @@ def _codewords(version: int) -> np.ndarray:
 
 
 def _remainders(length: int, correction: int) -> list[list[int]]:
-    """For each place of a block the error correction of a 1 there (``x`` to a power, modulo the generator)."""
+    """For each place of a block the error correction of a 1 there.
+
+    That is ``x`` to a power, modulo the generator.
+    """
     generator = [1]
     root = 1
     for _ in range(correction):

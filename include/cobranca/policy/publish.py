@@ -1,4 +1,7 @@
-"""The policy of one night as tables: what SQL reads is exactly what was checked, frozen beside the landing."""
+"""Write the policy of one night as tables: SQL reads exactly what was checked.
+
+They are frozen next to the night's landing.
+"""
 
 from datetime import date
 from decimal import Decimal
@@ -7,15 +10,22 @@ from functools import lru_cache
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cobranca import calendar, manifest
-from cobranca.policy.load import load_policy
-from cobranca.policy.model import ExtraHoliday, Policy, Regua, Step, step_offset
+from cobranca import calendar
+from cobranca.partitions import manifest
+from cobranca.policy.bands import Bands, band_rows
+from cobranca.policy.extra_holidays import ExtraHoliday
+from cobranca.policy.policy import Policy, load_policy
+from cobranca.policy.ranking import Ranking, ranking_rows
+from cobranca.policy.regua import Regua, Step, step_offset
+from cobranca.policy.types import Row
 from cobranca.schema import POLICY
 from cobranca.settings import Settings
 
 
 def publish_policy(settings: Settings, business_date: date) -> manifest.Manifest:
-    """Write every table of ``schema.POLICY`` to ``landing/<date>/policy``; the same files give the same batch id.
+    """Write every table of ``schema.POLICY`` to ``landing/<date>/policy``.
+
+    The same files give the same batch id.
 
     Raises:
         ConfigError: a policy file is wrong; nothing is replaced.
@@ -38,21 +48,28 @@ def publish_policy(settings: Settings, business_date: date) -> manifest.Manifest
     )
 
 
-def policy_tables(policy: Policy) -> dict[str, list[dict]]:
+def policy_tables(policy: Policy) -> dict[str, list[Row]]:
     """The rows of every table of ``schema.POLICY``.
 
-    Lists become text joined by commas (``viciado,novo``; ``SP,RJ``), nothing becomes null. A hold or an override that is
-    not in force on the business date is left out. Steps of a segment replace those of ``*`` for that segment.
+    Lists become text joined by commas (``viciado,novo``; ``SP,RJ``), nothing becomes null. A hold
+    or an override that is not in force on the business date is left out. Steps of a segment replace
+    those of ``*`` for that segment.
     """
     limits = policy.limits.model_dump()
     return {
         "policy_steps": step_rows(policy.regua, policy.limits.holdout_share),
         "policy_limits": [
-            {"policy_version": policy.version} | {name: limits[name] for name in POLICY["policy_limits"].names[1:]}
+            {"policy_version": policy.version}
+            | {name: limits[name] for name in POLICY["policy_limits"].names[1:]}
         ],
-        "policy_agents": [{**agent.model_dump(), "states": ",".join(agent.states) or None} for agent in policy.agents],
+        "policy_agents": [
+            {**agent.model_dump(), "states": ",".join(agent.states) or None}
+            for agent in policy.agents
+        ],
         "policy_negotiation": [row.model_dump() for row in policy.negotiation],
-        "policy_holds": [hold.model_dump() for hold in policy.holds if hold.holds_on(policy.business_date)],
+        "policy_holds": [
+            hold.model_dump() for hold in policy.holds if hold.holds_on(policy.business_date)
+        ],
         "policy_overrides": [
             {
                 **override.model_dump(exclude={"last_step", "goes_on_after"}),
@@ -63,24 +80,46 @@ def policy_tables(policy: Policy) -> dict[str, list[dict]]:
             if override.applies_on(policy.business_date)
         ],
         "policy_calling_hours": [
-            {**row.model_dump(), "starts_at": f"{row.starts_at:%H:%M}", "ends_at": f"{row.ends_at:%H:%M}"}
+            {
+                **row.model_dump(),
+                "starts_at": f"{row.starts_at:%H:%M}",
+                "ends_at": f"{row.ends_at:%H:%M}",
+            }
             for row in policy.calling_hours
         ],
         "policy_outcome_codes": [row.model_dump() for row in policy.outcome_codes],
-        "policy_legal_rates": [row.model_dump(exclude={"reviewed_on"}) for row in policy.legal_rates],
+        "policy_legal_rates": [
+            row.model_dump(exclude={"reviewed_on"}) for row in policy.legal_rates
+        ],
         "policy_calendar": list(_calendar_of(policy.extra_holidays)),
-        "policy_waivers": [row.model_dump() for row in policy.waivers if row.starts_on <= policy.business_date],
+        "policy_waivers": [
+            row.model_dump() for row in policy.waivers if row.starts_on <= policy.business_date
+        ],
+        "policy_bands": band_rows(policy.bands),
+        "policy_ranking": ranking_rows(policy.ranking),
     }
 
 
+def default_tables() -> dict[str, pa.Table]:
+    """The tables that a policy frozen before they existed lacks, as that night followed them."""
+    rows = {"policy_bands": band_rows(Bands()), "policy_ranking": ranking_rows(Ranking())}
+    return {name: pa.Table.from_pylist(rows[name], schema=POLICY[name]) for name in rows}
+
+
 @lru_cache(maxsize=1)
-def _calendar_of(days_off: tuple[ExtraHoliday, ...]) -> tuple[dict, ...]:
-    """Seventy-nine years of days, the same for every date that one process publishes while nobody's days off change."""
+def _calendar_of(days_off: tuple[ExtraHoliday, ...]) -> tuple[Row, ...]:
+    """The calendar: 79 years of days.
+
+    Kept because it is the same for every date that one process publishes while the days off stay.
+    """
     return tuple(calendar.calendar_table(days_off))
 
 
-def step_rows(regua: Regua, holdout_share: Decimal) -> list[dict]:
-    """The rows of ``policy_steps``. A step without a hold-out share of its own has ``holdout_share``, a legal notice none."""
+def step_rows(regua: Regua, holdout_share: Decimal) -> list[Row]:
+    """The rows of ``policy_steps``.
+
+    A step without a hold-out share of its own has ``holdout_share``; a legal notice has none.
+    """
     return [
         {
             "policy_version": regua.version,

@@ -1,1 +1,4 @@
-"""What a person may ask for under LGPD (Law 13.709/2018, art. 18): to see what is held about them, and to have it erased."""
+"""Requests of a person under LGPD (Law 13.709/2018, art. 18), and retention.
+
+A person may ask to see what is held about them, and to have it erased.
+"""

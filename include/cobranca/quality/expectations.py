@@ -1,25 +1,47 @@
-"""The project's own kinds of expectation: named classes that measure with one SQL statement and read back numbers only.
+"""The project's kinds of expectation: each measures with one SQL statement.
 
-Imports Great Expectations, so import this module only inside functions.
+Only numbers leave the database. This module imports Great Expectations, so import it only inside
+functions.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from string import Template
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import great_expectations.expectations as gxe
+from great_expectations.execution_engine.execution_engine import ExecutionEngine
+from great_expectations.expectations.core.expect_column_values_to_be_in_set import (
+    ExpectColumnValuesToBeInSet,
+)
+from great_expectations.expectations.core.expect_column_values_to_be_unique import (
+    ExpectColumnValuesToBeUnique,
+)
+from great_expectations.expectations.core.expect_column_values_to_not_be_null import (
+    ExpectColumnValuesToNotBeNull,
+)
+from great_expectations.expectations.core.expect_table_row_count_to_be_between import (
+    ExpectTableRowCountToBeBetween,
+)
+from great_expectations.expectations.core.unexpected_rows_expectation import (
+    UnexpectedRowsExpectation,
+)
+from great_expectations.expectations.expectation import Expectation
+from great_expectations.expectations.metadata_types import FailureSeverity
 
 from cobranca.money import format_number
 
+__all__ = ["Expectation", "Measured", "NoOffenders", "filled", "one_of", "some_rows", "unique"]
 
-class Measured(gxe.UnexpectedRowsExpectation):
-    """A check whose SQL returns one row: ``offenders`` (0 passes) and the figures that ``observed`` shows.
 
-    Subclasses give the plain meaning (``title``), what should be seen (``expected``) and how to see it (``measure``),
-    all with ``$parameters``. Great Expectations puts the table in place of ``{batch}`` and, unless the statement holds
-    the word ``join``, gives it an alias of its own: name it (``{batch} as reminder``) in joins, and only there.
+class Measured(UnexpectedRowsExpectation):
+    """A check whose SQL returns one row: ``offenders`` (0 passes), and figures to show.
+
+    Subclasses give the plain meaning (``title``), what should be seen (``expected``) and how to see
+    it (``measure``), all with ``$parameters``. Great Expectations puts the table in place of
+    ``{batch}`` and, unless the statement holds the word ``join``, gives it an alias of its own:
+    name it (``{batch} as reminder``) in joins, and only there.
     """
 
     metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.table",)
@@ -30,33 +52,64 @@ class Measured(gxe.UnexpectedRowsExpectation):
     needs: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def on(cls, table: str, *, subject: str = "", severity: str = "critical", needs: tuple = (), **values) -> "Measured":
+    def on(
+        cls,
+        table: str,
+        *,
+        subject: str = "",
+        severity: str = "critical",
+        needs: tuple[str, ...] = (),
+        **values: object,
+    ) -> "Measured":
         """The check of one table; ``values`` fill the ``$parameters`` of the SQL and of the texts.
 
         ``needs`` names the other tables that the SQL reads, where the class cannot know them.
         """
         shown = {name: for_people(value) for name, value in values.items()}
         return cls(
-            unexpected_rows_query=Template(cls.sql()).substitute({name: _literal(value) for name, value in values.items()}),
-            severity=severity,
-            meta=described(check_name(cls), table, subject, cls.title, cls.expected, (*cls.needs, *needs), shown),
+            unexpected_rows_query=Template(cls.sql()).substitute(
+                {name: _literal(value) for name, value in values.items()}
+            ),
+            severity=FailureSeverity(severity),
+            meta=described(
+                check_name(cls),
+                table,
+                subject,
+                Template(cls.title).substitute(shown),
+                Template(cls.expected).substitute(shown),
+                (*cls.needs, *needs),
+            ),
         )
 
     @classmethod
     def sql(cls) -> str:
+        """The statement, with its ``$parameters``."""
         return cls.measure
 
-    def _validate(self, metrics, runtime_configuration=None, execution_engine=None):
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: ExecutionEngine[Any] | None = None,
+    ) -> dict[str, Any]:
         (row,) = metrics["unexpected_rows_query.table"]
         offenders = row["offenders"]
         if offenders is None:
             raise ValueError("the measure gave no number")
-        figures = {name: for_people(value) for name, value in row.items()} | {"lines": _lines(offenders)}
-        return {"success": offenders == 0, "result": {"observed_value": Template(self.observed).substitute(figures)}}
+        figures = {name: for_people(value) for name, value in row.items()} | {
+            "lines": _lines(offenders)
+        }
+        return {
+            "success": offenders == 0,
+            "result": {"observed_value": Template(self.observed).substitute(figures)},
+        }
 
 
 class NoOffenders(Measured):
-    """A check whose SQL (``offending``) selects the rows that break the rule; only their number leaves the database."""
+    """A check whose SQL (``offending``) selects the rows that break the rule.
+
+    Only their number leaves the database.
+    """
 
     expected: ClassVar[str] = "nenhuma linha"
     offending: ClassVar[str] = ""
@@ -66,41 +119,81 @@ class NoOffenders(Measured):
         return f"select count(*) as offenders from ({cls.offending}) as offending"
 
 
-def described(check: str, table: str, subject: str, title: str, expected: str, needs=(), shown=None) -> dict:
-    """What an expectation carries beside its rule, so that its result can be told to people."""
-    shown = shown or {}
+def described(
+    check: str, table: str, subject: str, title: str, expected: str, needs: Iterable[str] = ()
+) -> dict[str, Any]:
+    """What an expectation carries besides its rule, so that people can read its result."""
     return {
         "check": check,
         "table": table,
         "subject": subject or table,
-        "title": Template(title).substitute(shown),
-        "expected": Template(expected).substitute(shown),
+        "title": title,
+        "expected": expected,
         "needs": sorted({table, *needs}),
     }
 
 
-def filled(table: str, column: str, *, subject: str = "", severity: str = "critical"):
+def filled(
+    table: str, column: str, *, subject: str = "", severity: str = "critical"
+) -> Expectation:
     """No value of the column is missing."""
-    meta = described("filled", table, subject, f"{column}: preenchido em todas as linhas", "nenhuma linha vazia")
-    return gxe.ExpectColumnValuesToNotBeNull(column=column, severity=severity, meta=meta)
+    meta = described(
+        "filled", table, subject, f"{column}: preenchido em todas as linhas", "nenhuma linha vazia"
+    )
+    return ExpectColumnValuesToNotBeNull(
+        column=column, severity=FailureSeverity(severity), meta=meta
+    )
 
 
-def unique(table: str, column: str, title: str, *, check: str = "unique", subject: str = "", severity: str = "critical"):
+def unique(
+    table: str,
+    column: str,
+    title: str,
+    *,
+    check: str = "unique",
+    subject: str = "",
+    severity: str = "critical",
+) -> Expectation:
     """No value of the column occurs twice."""
     meta = described(check, table, subject, title, "nenhuma linha repetida")
-    return gxe.ExpectColumnValuesToBeUnique(column=column, severity=severity, meta=meta)
+    return ExpectColumnValuesToBeUnique(
+        column=column, severity=FailureSeverity(severity), meta=meta
+    )
 
 
-def one_of(table: str, column: str, values: tuple[str, ...], title: str, *, check: str, subject: str = ""):
+def one_of(
+    table: str, column: str, values: tuple[str, ...], title: str, *, check: str, subject: str = ""
+) -> Expectation:
     """Every value of the column is one of a few."""
     meta = described(check, table, subject, title, "somente: " + ", ".join(values))
-    return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(values), severity="critical", meta=meta)
+    return ExpectColumnValuesToBeInSet(
+        column=column,
+        value_set=list(values),
+        severity=FailureSeverity.CRITICAL,
+        meta=meta,
+    )
 
 
-def some_rows(table: str, title: str, *, minimum: int = 1, check: str = "rows_present", subject: str = "", severity="critical"):
+def some_rows(
+    table: str,
+    title: str,
+    *,
+    minimum: int = 1,
+    check: str = "rows_present",
+    subject: str = "",
+    severity: str = "critical",
+) -> Expectation:
     """An explicit floor: an empty table passes every other expectation."""
-    meta = described(check, table, subject, title, f"pelo menos {for_people(minimum)} {'linha' if minimum == 1 else 'linhas'}")
-    return gxe.ExpectTableRowCountToBeBetween(min_value=minimum, severity=severity, meta=meta)
+    meta = described(
+        check,
+        table,
+        subject,
+        title,
+        f"pelo menos {for_people(minimum)} {'linha' if minimum == 1 else 'linhas'}",
+    )
+    return ExpectTableRowCountToBeBetween(
+        min_value=minimum, severity=FailureSeverity(severity), meta=meta
+    )
 
 
 def check_name(kind: type) -> str:
@@ -108,7 +201,7 @@ def check_name(kind: type) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__.removeprefix("Expect")).lower()
 
 
-def for_people(value) -> str:
+def for_people(value: object) -> str:
     """A figure as pt-BR text."""
     match value:
         case None:
@@ -128,5 +221,5 @@ def _lines(count: int) -> str:
     return {0: "nenhuma linha", 1: "1 linha"}.get(count, f"{for_people(count)} linhas")
 
 
-def _literal(value) -> str:
+def _literal(value: object) -> str:
     return f"date '{value.isoformat()}'" if isinstance(value, date) else str(value)

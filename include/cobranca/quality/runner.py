@@ -1,18 +1,26 @@
-"""Runs expectations over Parquet files: views in an in-memory DuckDB, checked by Great Expectations, told as checks.
+"""Run expectations over Parquet files: views in an in-memory DuckDB, checked by Great Expectations.
 
-Files and not the warehouse, so that what is judged is what the next step will read, on every engine.
+It reads files and not the warehouse, so that what is judged is what the next step will read, on
+every engine.
 """
 
 import logging
 import re
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from cobranca.quality.verdict import Check
+from cobranca.partitions.verdict import Check
+
+if TYPE_CHECKING:
+    import duckdb
+    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
+    from great_expectations.expectations.expectation import Expectation
 
 MEMORY_LIMIT = "1500MB"
 LONGEST_MESSAGE = 200
@@ -20,15 +28,19 @@ LONGEST_MESSAGE = 200
 
 @dataclass
 class Files:
-    """Parquet files as views of one in-memory database; ``connection`` is for figures, ``database`` for expectations."""
+    """Parquet files as views of one in-memory database.
 
-    connection: object
+    ``connection`` is for figures, ``database`` for expectations.
+    """
+
+    connection: "duckdb.DuckDBPyConnection"
     database: str
     tables: frozenset[str]
 
-    def rows(self, query: str) -> list[dict]:
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query; each query knows its own columns."""
         cursor = self.connection.execute(query)
-        names = [column[0] for column in cursor.description]
+        names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def columns(self, table: str) -> dict[str, str]:
@@ -51,19 +63,24 @@ def open_files(paths: Mapping[str, list[Path]]) -> Iterator[Files]:
         yield Files(connection, database, frozenset(tables))
 
 
-def run(files: Files, expectations: list) -> list[Check]:
+def run(files: Files, expectations: "Sequence[Expectation]") -> list[Check]:
     """Check every expectation; the answers keep the order of the questions.
 
-    A check that raises, or that lacks a table, is *broken*: not passed, and told apart from bad data.
+    A check that raises, or that lacks a table, is *broken*: not passed, and not taken for bad data.
     """
     answers: dict[int, Check] = {}
     by_table: dict[str, list[int]] = {}
     for index, expectation in enumerate(expectations):
-        missing = [table for table in expectation.meta["needs"] if table not in files.tables]
+        missing = [table for table in _meta(expectation)["needs"] if table not in files.tables]
         if missing:
-            answers[index] = _check(expectation, False, f"arquivo ausente ou ilegível: {', '.join(missing)}", broken=True)
+            answers[index] = _check(
+                expectation,
+                False,
+                f"arquivo ausente ou ilegível: {', '.join(missing)}",
+                broken=True,
+            )
         else:
-            by_table.setdefault(expectation.meta["table"], []).append(index)
+            by_table.setdefault(_meta(expectation)["table"], []).append(index)
     with _context(files.database) as datasource:
         for table, indexes in by_table.items():
             asked = {index: expectations[index] for index in indexes}
@@ -71,7 +88,7 @@ def run(files: Files, expectations: list) -> list[Check]:
     return [answers[index] for index in range(len(expectations))]
 
 
-def _view(connection, name: str, files: list[Path]) -> bool:
+def _view(connection: "duckdb.DuckDBPyConnection", name: str, files: list[Path]) -> bool:
     import duckdb
 
     present = [str(path) for path in files if path.is_file()]
@@ -79,14 +96,16 @@ def _view(connection, name: str, files: list[Path]) -> bool:
         return False
     listed = ", ".join("'" + path.replace("'", "''") + "'" for path in present)
     try:
-        connection.execute(f"create view {name} as select * from read_parquet([{listed}], union_by_name = true)")
+        connection.execute(
+            f"create view {name} as select * from read_parquet([{listed}], union_by_name = true)"
+        )
     except duckdb.Error:
         return False
     return True
 
 
 @contextmanager
-def _context(database: str):
+def _context(database: str) -> "Iterator[SQLDatasource]":
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -94,7 +113,7 @@ def _context(database: str):
         ProgressBarsConfig,
     )
 
-    from cobranca.quality.dialect import register
+    from cobranca.quality.duckdb_dialect import register
 
     register()
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
@@ -106,30 +125,46 @@ def _context(database: str):
             progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
         ),
     )
-    datasource = context.data_sources.add_sql(name="files", connection_string=f"duckdb+files:///{database}")
+    datasource = context.data_sources.add_sql(
+        name="files", connection_string=f"duckdb+files:///{database}"
+    )
     try:
         yield datasource
     finally:
         datasource.get_engine().dispose()
 
 
-def _ask(datasource, table: str, asked: dict[int, object]) -> dict[int, Check]:
+def _ask(
+    datasource: "SQLDatasource", table: str, asked: "dict[int, Expectation]"
+) -> dict[int, Check]:
     import great_expectations as gx
 
     for index, expectation in asked.items():
-        expectation.meta["index"] = index
+        _meta(expectation)["index"] = index
     try:
         asset = datasource.add_table_asset(name=table, table_name=table)
         batch = asset.add_batch_definition_whole_table(table).get_batch()
         suite = gx.ExpectationSuite(name=table, expectations=list(asked.values()))
-        result = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
-    except Exception as error:  # whatever breaks here breaks the checks, and a broken check must be told, not hidden
-        return {index: _check(asked[index], False, _without_values(error), broken=True) for index in asked}
-    answers = {answer.expectation_config.meta["index"]: answer for answer in result.results}
-    return {index: _told(expectation, answers.get(index)) for index, expectation in asked.items()}
+        result = batch.validate(
+            suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0}
+        )
+    # an error here breaks the checks, and a broken check must be reported, not hidden
+    except Exception as error:
+        return {
+            index: _check(asked[index], False, _without_values(error), broken=True)
+            for index in asked
+        }
+    answers = {
+        answer.expectation_config.meta["index"]: answer
+        for answer in result.results
+        if answer.expectation_config is not None
+    }
+    return {
+        index: _answered(expectation, answers.get(index)) for index, expectation in asked.items()
+    }
 
 
-def _told(expectation, answer) -> Check:
+def _answered(expectation: "Expectation", answer: "ExpectationValidationResult | None") -> Check:
     if answer is None:
         return _check(expectation, False, "sem resposta", broken=True)
     message = _raised(answer.exception_info or {})
@@ -138,20 +173,26 @@ def _told(expectation, answer) -> Check:
     return _check(expectation, bool(answer.success), _observed(answer.result))
 
 
-def _check(expectation, passed: bool, observed: str, broken: bool = False) -> Check:
+def _check(expectation: "Expectation", passed: bool, observed: str, broken: bool = False) -> Check:
+    meta = _meta(expectation)
     return Check(
-        name=expectation.meta["check"],
-        subject=expectation.meta["subject"],
-        severity=expectation.severity.value if hasattr(expectation.severity, "value") else expectation.severity,
+        name=meta["check"],
+        subject=meta["subject"],
+        severity=str(getattr(expectation.severity, "value", expectation.severity)),
         passed=passed,
         observed=observed,
-        expected=expectation.meta["expected"],
+        expected=meta["expected"],
         broken=broken,
-        title=expectation.meta["title"],
+        title=meta["title"],
     )
 
 
-def _observed(result: Mapping) -> str:
+def _meta(expectation: "Expectation") -> dict[str, Any]:
+    """What :func:`cobranca.quality.expectations.described` gave the expectation."""
+    return expectation.meta or {}
+
+
+def _observed(result: Mapping[str, Any]) -> str:
     from cobranca.quality.expectations import for_people
 
     if "observed_value" in result:
@@ -161,8 +202,11 @@ def _observed(result: Mapping) -> str:
     return f"{for_people(offenders)} de {for_people(rows)} linhas" if offenders else "nenhuma linha"
 
 
-def _raised(info: Mapping) -> str | None:
-    """The message of the exception, if there was one; Great Expectations keeps it flat or one level down, by metric."""
+def _raised(info: Mapping[str, Any]) -> str | None:
+    """The message of the exception, if there was one.
+
+    Great Expectations keeps it flat or one level down, by metric.
+    """
     for entry in [info, *(value for value in info.values() if isinstance(value, Mapping))]:
         if entry.get("raised_exception"):
             return entry.get("exception_message") or "exception without a message"
@@ -170,8 +214,13 @@ def _raised(info: Mapping) -> str | None:
 
 
 def _without_values(error: object) -> str:
-    """The first line of a message, without what could be data: quoted text, addresses and long numbers."""
-    line = next((line for line in str(error).splitlines() if line.strip()), "") or type(error).__name__
+    """The first line of a message, without what could be data.
+
+    That is quoted text, addresses and long numbers.
+    """
+    line = (
+        next((line for line in str(error).splitlines() if line.strip()), "") or type(error).__name__
+    )
     line = re.sub(r"'[^']*'?", "'…'", line)
     line = re.sub(r"\S*@\S*", "…", line)
     return re.sub(r"\d[\d.\-/]{6,}\d", "…", line)[:LONGEST_MESSAGE]

@@ -1,6 +1,6 @@
-"""The people who call: their workbooks go out in the morning, what they heard comes back at night."""
+"""Call queues: workbooks for the agents in the morning, their answers back at night."""
 
-from cobranca.queues.outcomes import read_outcomes
-from cobranca.queues.write import write_queues
+from cobranca.queues.import_outcomes import read_outcomes
+from cobranca.queues.write_queues import write_queues
 
 __all__ = ["read_outcomes", "write_queues"]

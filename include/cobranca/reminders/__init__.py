@@ -1,7 +1,7 @@
-"""Reminders: the approved plan's messages, entered in the ledger once and delivered at most once."""
+"""Reminders: the approved plan's messages, entered once and delivered at most once."""
 
-from cobranca.reminders.counts import Counts
-from cobranca.reminders.delivery import deliver
-from cobranca.reminders.planning import plan
+from cobranca.reminders.delivery.deliver import deliver
+from cobranca.reminders.plan.counts import Counts
+from cobranca.reminders.plan.enter_plan import plan
 
 __all__ = ["Counts", "deliver", "plan"]

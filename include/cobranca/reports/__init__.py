@@ -1,5 +1,8 @@
-"""The finance pack of a night: one offline page and one workbook, made from the approved batch alone."""
+"""The finance pack of a night: one offline page and one workbook.
 
-from cobranca.reports.write import write_reports
+It is made from the approved batch alone.
+"""
+
+from cobranca.reports.write_reports import write_reports
 
 __all__ = ["write_reports"]

@@ -1,16 +1,26 @@
-"""Every figure of the finance pack, read once from the approved batch, and the proof that they tie to each other."""
+"""Read every figure of the finance pack from the approved batch, and prove that they tie."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any, Literal, TypeVar, cast
 
+from cobranca.aging import NOT_DUE, band_names, in_order
 from cobranca.errors import CobrancaError
-from cobranca.manifest import Manifest
+from cobranca.partitions.manifest import Manifest
+from cobranca.policy.bands import Bands
+from cobranca.reports.report_rows import AgingRow, CountedRow, CurrencyRow, ReportTables
 
 TOP_DEBTORS = 20
 ZERO = Decimal("0.00")
-Row = dict[str, object]
+Report = TypeVar("Report", bound=CurrencyRow)
+
+_MEASURES: tuple[Literal["receivables", "open_amount", "amount_due"], ...] = (
+    "receivables",
+    "open_amount",
+    "amount_due",
+)
 
 # Small tables that are shown as the warehouse made them, each in its reading order.
 _REPORTS = {
@@ -32,15 +42,18 @@ _RANKING = """
         receivables.currency,
         ranking.payer_class,
         count(distinct receivables.customer_key) as customers,
-        count(distinct receivables.customer_key) filter (receivables.days_past_due > 0) as overdue_customers,
+        count(distinct receivables.customer_key) filter (receivables.days_past_due > 0)
+            as overdue_customers,
         count(*) as receivables,
         cast(sum(receivables.open_amount) as decimal(18, 2)) as open_amount,
-        cast(coalesce(sum(receivables.open_amount) filter (receivables.days_past_due > 0), 0) as decimal(18, 2)) as overdue_amount
+        cast(coalesce(sum(receivables.open_amount) filter (receivables.days_past_due > 0), 0)
+            as decimal(18, 2)) as overdue_amount
     from read_parquet('{fct_receivables}') as receivables
     left join read_parquet('{dim_payer_ranking}') as ranking using (customer_key)
     group by receivables.currency, payer_class
     order by currency, case payer_class
-        when 'pontual' then 1 when 'viciado' then 2 when 'irregular' then 3 when 'critico' then 4 else 5 end
+        when 'pontual' then 1 when 'viciado' then 2 when 'irregular' then 3
+        when 'critico' then 4 else 5 end
 """
 
 _DEBTORS = """
@@ -60,7 +73,8 @@ _DEBTORS = """
         overdue.*,
         ranking.customer_name,
         ranking.payer_class,
-        cast(row_number() over (partition by currency order by open_amount desc, customer_key) as integer) as position,
+        cast(row_number() over (partition by currency order by open_amount desc, customer_key)
+            as integer) as position,
         cast(sum(open_amount) over (partition by currency) as decimal(18, 2)) as overdue_total
     from overdue
     left join read_parquet('{dim_payer_ranking}') as ranking using (customer_key)
@@ -86,14 +100,21 @@ _DECISIONS = """
         reason
 """
 
-# The same portfolio as told by each table: (place, file, condition, counts receivables itself, has amounts due).
-_TELLERS = (
+# The same portfolio as each table counts it: (place, file, condition, how it counts receivables,
+# has amounts due).
+_COUNTS = (
     ("Títulos em aberto", "fct_receivables", "true", "count(*)", True),
     ("Aging por cliente", "fct_aging", "true", "sum(receivables)", True),
     ("Decisões da noite", "fct_decisions", "true", "count(*)", True),
     ("Aging, vencimento efetivo", "rpt_aging", "basis = 'effective'", "sum(receivables)", True),
     ("Aging, vencimento original", "rpt_aging", "basis = 'original'", "sum(receivables)", True),
-    ("Evolução, data de referência", "rpt_aging_trend", "is_business_date", "sum(receivables)", False),
+    (
+        "Evolução, data de referência",
+        "rpt_aging_trend",
+        "is_business_date",
+        "sum(receivables)",
+        False,
+    ),
     ("PDD, base de cálculo", "rpt_allowance", "is_business_date", None, False),
 )
 
@@ -105,17 +126,23 @@ class Pack:
     business_date: date
     batch_id: str
     currencies: tuple[str, ...]
-    tables: dict[str, list[Row]] = field(default_factory=dict)
+    tables: ReportTables
     messages: int = 0
     calls: int = 0
 
-    def rows(self, table: str, currency: str, **where: object) -> list[Row]:
-        """The rows of one report in one currency that hold these values."""
-        return [
-            row
-            for row in self.tables[table]
-            if row["currency"] == currency and all(row[name] == value for name, value in where.items())
-        ]
+    @property
+    def bands(self) -> list[str]:
+        """The aging bands of the night in their order.
+
+        They are those of the defaults where nothing was ever invoiced.
+        """
+        found = {row["aging_band"] for row in self.tables["trend"]}
+        return in_order(found or band_names(Bands().last_days))
+
+
+def of_currency(rows: Iterable[Report], currency: str) -> list[Report]:
+    """The rows of one report in one currency."""
+    return [row for row in rows if row["currency"] == currency]
 
 
 def read_pack(manifest: Manifest) -> Pack:
@@ -129,9 +156,9 @@ def read_pack(manifest: Manifest) -> Pack:
 
     with duckdb.connect() as connection:
 
-        def query(sql: str) -> list[Row]:
+        def query(sql: str) -> list[dict[str, Any]]:
             cursor = connection.execute(sql)
-            names = [column[0] for column in cursor.description]
+            names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
         def place(table: str) -> str:
@@ -141,27 +168,38 @@ def read_pack(manifest: Manifest) -> Pack:
             name: query(f"select * from read_parquet('{place(table)}') order by currency, {order}")
             for name, (table, order) in _REPORTS.items()
         }
-        marts = {table: place(table) for table in ("fct_receivables", "dim_payer_ranking", "fct_decisions")}
+        marts = {
+            table: place(table)
+            for table in ("fct_receivables", "dim_payer_ranking", "fct_decisions")
+        }
         tables["ranking"] = query(_RANKING.format(**marts))
         tables["debtors"] = query(_DEBTORS.format(**marts, top=TOP_DEBTORS))
         tables["decisions"] = query(_DECISIONS.format(**marts))
         tables["reconciliation"] = [
             row | {"place": label}
-            for label, table, condition, counted, has_due in _TELLERS
+            for label, table, condition, counted, has_due in _COUNTS
             for row in query(
-                f"select currency, {f'cast({counted} as bigint)' if counted else 'null'} as receivables, "
+                f"select currency, {f'cast({counted} as bigint)' if counted else 'null'} as "
+                "receivables, "
                 "cast(coalesce(sum(open_amount), 0) as decimal(18, 2)) as open_amount, "
-                f"{'cast(coalesce(sum(amount_due), 0) as decimal(18, 2))' if has_due else 'null'} as amount_due "
-                f"from read_parquet('{place(table)}') where {condition} group by currency order by currency"
+                f"{'cast(coalesce(sum(amount_due), 0) as decimal(18, 2))' if has_due else 'null'} "
+                "as amount_due "
+                f"from read_parquet('{place(table)}') where {condition} group by currency order "
+                "by currency"
             )
         ]
-        messages = query(f"select count(distinct message_key) as n from read_parquet('{place('out_reminders')}')")[0]["n"]
-        calls = query(f"select count(*) as n from read_parquet('{place('out_call_queue')}')")[0]["n"]
+        messages = query(
+            f"select count(distinct message_key) as n from read_parquet('{place('out_reminders')}')"
+        )[0]["n"]
+        calls = query(f"select count(*) as n from read_parquet('{place('out_call_queue')}')")[0][
+            "n"
+        ]
     pack = Pack(
         business_date=manifest.business_date,
         batch_id=manifest.batch_id,
-        currencies=_currencies(tables),
-        tables=tables,
+        currencies=_currencies(tables["reconciliation"]),
+        # DuckDB does not type its rows; the models' contracts do.
+        tables=cast("ReportTables", tables),
         messages=messages,
         calls=calls,
     )
@@ -170,52 +208,93 @@ def read_pack(manifest: Manifest) -> Pack:
 
 
 def check_ties(pack: Pack) -> None:
-    """Hold every teller of the portfolio against the open receivables, to the cent.
+    """Hold every count of the portfolio against the open receivables, to the cent.
 
     Raises:
-        CobrancaError: two tables of the batch tell different totals; it names them, the currency and the difference.
+        CobrancaError: two tables of the batch have different totals; it names them, the currency
+            and the difference.
     """
-    differences = []
-    for currency in pack.currencies:
-        rows = {row["place"]: row for row in pack.rows("reconciliation", currency)}
-        truth = rows.get(_TELLERS[0][0]) or {"receivables": 0, "open_amount": ZERO, "amount_due": ZERO}
-        for place, table, *_ in _TELLERS[1:]:
-            told = rows.get(place) or {"receivables": 0, "open_amount": ZERO, "amount_due": ZERO}
-            for measure in ("receivables", "open_amount", "amount_due"):
-                if told[measure] is not None and told[measure] != truth[measure]:
-                    differences.append(f"{table} ({place}), {currency} {measure}: {told[measure]} instead of {truth[measure]}")
-        for table in ("ranking", "decisions"):
-            if (total := sum_of(pack.rows(table, currency), "open_amount")) != truth["open_amount"]:
-                differences.append(f"{table} table, {currency} open_amount: {total} instead of {truth['open_amount']}")
+    differences = [
+        difference
+        for currency in pack.currencies
+        for difference in (*_differing_counts(pack, currency), *_differing_sums(pack, currency))
+    ]
     if differences:
         raise CobrancaError(
-            f"the finance report of {pack.business_date} was not published, since batch {pack.batch_id} does not tie to its "
-            f"open receivables: {'; '.join(differences[:5])}. Build that date again; the previous report stays."
+            f"the finance report of {pack.business_date} was not published, since batch "
+            f"{pack.batch_id} does not tie to its "
+            f"open receivables: {'; '.join(differences[:5])}. Build that date again; the previous "
+            "report stays."
         )
 
 
-def sum_of(rows: Iterable[Row], column: str) -> Decimal:
-    return sum((row[column] for row in rows if row[column] is not None), ZERO)
+def _counted(pack: Pack, currency: str, place: str) -> CountedRow:
+    """The portfolio as one place counts it; nothing where the place has no rows."""
+    for row in of_currency(pack.tables["reconciliation"], currency):
+        if row["place"] == place:
+            return row
+    return CountedRow(
+        currency=currency, place=place, receivables=0, open_amount=ZERO, amount_due=ZERO
+    )
+
+
+def _differing_counts(pack: Pack, currency: str) -> Iterator[str]:
+    truth = _counted(pack, currency, _COUNTS[0][0])
+    for place, table, *_ in _COUNTS[1:]:
+        found = _counted(pack, currency, place)
+        for measure in _MEASURES:
+            if found[measure] is not None and found[measure] != truth[measure]:
+                yield (
+                    f"{table} ({place}), {currency} {measure}: {found[measure]} instead of "
+                    f"{truth[measure]}"
+                )
+
+
+def _differing_sums(pack: Pack, currency: str) -> Iterator[str]:
+    truth = _counted(pack, currency, _COUNTS[0][0])["open_amount"]
+    classes = of_currency(pack.tables["ranking"], currency)
+    decisions = of_currency(pack.tables["decisions"], currency)
+    for table, total in (
+        ("ranking", sum_amounts(row["open_amount"] for row in classes)),
+        ("decisions", sum_amounts(row["open_amount"] for row in decisions)),
+    ):
+        if total != truth:
+            yield f"{table} table, {currency} open_amount: {total} instead of {truth}"
+
+
+def sum_amounts(amounts: Iterable[Decimal | None]) -> Decimal:
+    """The sum of amounts of one currency; what is not known counts nothing."""
+    return sum((amount for amount in amounts if amount is not None), ZERO)
 
 
 def totals(pack: Pack) -> dict[str, dict[str, str]]:
     """The portfolio per currency as text: what a caller may print, log or compare."""
-    told = {}
+    found = {}
     for currency in pack.currencies:
-        rows = pack.rows("aging", currency, basis="effective")
-        told[currency] = {
+        rows = effective_aging(pack, currency)
+        overdue = (row["open_amount"] for row in rows if row["aging_band"] != NOT_DUE)
+        found[currency] = {
             "receivables": str(sum(row["receivables"] for row in rows)),
-            "open_amount": str(sum_of(rows, "open_amount")),
-            "overdue_amount": str(sum_of((row for row in rows if row["aging_band"] != "not_due"), "open_amount")),
-            "amount_due": str(sum_of(rows, "amount_due")),
+            "open_amount": str(sum_amounts(row["open_amount"] for row in rows)),
+            "overdue_amount": str(sum_amounts(overdue)),
+            "amount_due": str(sum_amounts(row["amount_due"] for row in rows)),
         }
-    return told
+    return found
 
 
-def _currencies(tables: dict[str, list[Row]]) -> tuple[str, ...]:
-    """The largest first, by number of receivables: amounts of different currencies have no common order."""
+def effective_aging(pack: Pack, currency: str) -> list[AgingRow]:
+    """The aging by days from the effective due date."""
+    rows = of_currency(pack.tables["aging"], currency)
+    return [row for row in rows if row["basis"] == "effective"]
+
+
+def _currencies(counted: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The currencies, the largest first by number of receivables.
+
+    Amounts of different currencies have no common order.
+    """
     sizes: dict[str, int] = {}
-    for row in tables["reconciliation"]:
+    for row in counted:
         sizes.setdefault(row["currency"], 0)
         sizes[row["currency"]] += row["receivables"] or 0
     return tuple(sorted(sizes, key=lambda currency: (-sizes[currency], currency)))

@@ -1,66 +1,131 @@
-"""The few figures that a finance director reads first, each beside its value at the end of the month before."""
+"""The few figures that a finance director reads first, each with its value a month earlier."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING, TypeVar
 
-from cobranca.reports.figures import ZERO, Pack, Row, sum_of
-from cobranca.reports.tables import EVOLUTION, is_whole_month, newest, rows_of, share
+from cobranca.reports.figures import ZERO, Pack, effective_aging, of_currency, sum_amounts
+from cobranca.reports.report_rows import AllowanceRow, PositionRow
+from cobranca.reports.table_rows import Position, is_whole_month, newest, positions, share
+
+if TYPE_CHECKING:
+    from datetime import date
+
+Dated = TypeVar("Dated", bound=PositionRow)
 
 
 @dataclass(frozen=True)
 class Indicator:
-    """``kind`` as in a table's column; ``better`` says which way is good: "up", "down" or none."""
+    """One figure; what cannot be known yet is ``None``.
+
+    ``kind`` is as in a table's column. ``before`` is the value at the end of the month before.
+    ``better`` says which way is good: "up", "down" or none.
+    """
 
     name: str
     label: str
     kind: str
-    value: object
-    before: object
+    value: Decimal | None
+    before: Decimal | None
     better: str = ""
     hint: str = ""
 
 
 def indicators(pack: Pack, currency: str) -> list[Indicator]:
-    """The indicators of one currency; a value that cannot be known yet is None."""
-    portfolio = rows_of(pack, EVOLUTION, currency)
-    now, before = _split(portfolio)
-    dso, dso_before = _split(pack.rows("dso", currency))
-    effectiveness = [row for row in pack.rows("cei", currency) if is_whole_month(row)]
-    cei = effectiveness[-1] if effectiveness else {}
-    cei_before = effectiveness[-2] if len(effectiveness) > 1 else {}
-    allowance, allowance_before = pdd(pack, currency)
-    due = sum_of(pack.rows("aging", currency, basis="effective"), "amount_due")
-    days, days_before = dso.get("dso_countback"), dso_before.get("dso_countback")
+    """The indicators of one currency."""
+    now, before = _position_and_before(positions(pack, currency))
+    dso, dso_before = _row_and_before(of_currency(pack.tables["dso"], currency))
+    months = [
+        row["cei"] for row in of_currency(pack.tables["cei"], currency) if is_whole_month(row)
+    ]
+    cei_before, cei = [None, None, *months][-2:]
+    allowance, allowance_before = allowances(pack, currency)
+    due = sum_amounts(row["amount_due"] for row in effective_aging(pack, currency))
     return [
-        Indicator("open", "A receber (saldo)", "money", now.get("open_amount", ZERO), before.get("open_amount")),
+        Indicator(
+            "open",
+            "A receber (saldo)",
+            "money",
+            now.open_amount if now else ZERO,
+            before.open_amount if before else None,
+        ),
         Indicator("due", "Devido com multa e juros", "money", due, None),
-        Indicator("overdue", "Vencido", "money", now.get("overdue_amount", ZERO), before.get("overdue_amount"), "down"),
-        Indicator("overdue_share", "% vencido", "share", now.get("overdue_share"), before.get("overdue_share"), "down"),
-        Indicator("dso", "DSO", "days", days, days_before, "down", "contagem regressiva, dias"),
-        Indicator("cei", "CEI", "percent", cei.get("cei"), cei_before.get("cei"), "up", "último mês completo, máximo 100"),
-        Indicator("allowance", "PDD", "money", allowance, allowance_before, "down", "matriz de provisão"),
-        Indicator("coverage", "PDD sobre o saldo", "share", _share(allowance, now), _share(allowance_before, before), "down"),
-    ]  # fmt: skip
+        Indicator(
+            "overdue",
+            "Vencido",
+            "money",
+            now.overdue_amount if now else ZERO,
+            before.overdue_amount if before else None,
+            "down",
+        ),
+        Indicator(
+            "overdue_share",
+            "% vencido",
+            "share",
+            now.overdue_share if now else None,
+            before.overdue_share if before else None,
+            "down",
+        ),
+        Indicator(
+            "dso",
+            "DSO",
+            "days",
+            dso["dso_countback"] if dso else None,
+            dso_before["dso_countback"] if dso_before else None,
+            "down",
+            "contagem regressiva, dias",
+        ),
+        Indicator(
+            "cei", "CEI", "percent", cei, cei_before, "up", "último mês completo, máximo 100"
+        ),
+        Indicator(
+            "allowance", "PDD", "money", allowance, allowance_before, "down", "matriz de provisão"
+        ),
+        Indicator(
+            "coverage",
+            "PDD sobre o saldo",
+            "share",
+            _coverage(allowance, now),
+            _coverage(allowance_before, before),
+            "down",
+        ),
+    ]
 
 
-def pdd(pack: Pack, currency: str) -> tuple[Decimal | None, Decimal | None]:
-    """The allowance on the business date and at the end of the month before; None without enough history."""
-    dates: dict[object, list[Row]] = {}
-    for row in pack.rows("allowance", currency):
+def allowances(pack: Pack, currency: str) -> tuple[Decimal | None, Decimal | None]:
+    """The allowance on the business date and at the end of the month before.
+
+    It is ``None`` without enough history.
+    """
+    dates: dict[date, list[AllowanceRow]] = {}
+    for row in of_currency(pack.tables["allowance"], currency):
         dates.setdefault(row["as_of_date"], []).append(row)
     values = [
-        None if any(row["allowance"] is None for row in dates[as_of]) else sum_of(dates[as_of], "allowance")
+        None
+        if any(row["allowance"] is None for row in dates[as_of])
+        else sum_amounts(row["allowance"] for row in dates[as_of])
         for as_of in sorted(dates)[-2:]
     ]
     return (values[-1] if values else None, values[-2] if len(values) > 1 else None)
 
 
-def _share(part: Decimal | None, portfolio: Row) -> Decimal | None:
-    return None if part is None or not portfolio else share(part, portfolio["open_amount"])
+def _coverage(allowance: Decimal | None, position: Position | None) -> Decimal | None:
+    if allowance is None or position is None:
+        return None
+    return share(allowance, position.open_amount)
 
 
-def _split(rows: list[Row]) -> tuple[Row, Row]:
+def _position_and_before(found: Sequence[Position]) -> tuple[Position | None, Position | None]:
+    """The position on the business date and at the newest month end before it."""
+    now = next((one for one in found if one.is_business_date), None)
+    earlier = [one for one in found if not one.is_business_date]
+    return now, max(earlier, key=lambda one: one.as_of_date, default=None)
+
+
+def _row_and_before(rows: Iterable[Dated]) -> tuple[Dated | None, Dated | None]:
     """The row of the business date and that of the newest month end before it."""
-    now = next((row for row in rows if row["is_business_date"]), {})
-    earlier = newest(row for row in rows if not row["is_business_date"])
-    return now, (earlier[0] if earlier else {})
+    found = list(rows)
+    now = next((row for row in found if row["is_business_date"]), None)
+    earlier = newest(row for row in found if not row["is_business_date"])
+    return now, (earlier[0] if earlier else None)

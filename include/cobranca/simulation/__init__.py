@@ -1,4 +1,4 @@
-"""Nights that never happened: the same decisions, in memory, contacting nobody."""
+"""Simulate a proposed régua over past nights, in memory; no one is contacted."""
 
 from cobranca.simulation.compare import Comparison, simulate
 

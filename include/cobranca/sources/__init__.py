@@ -1,16 +1,6 @@
-"""Reading a source database into landing.
+"""What a source is and how it is read: its mapping, its drivers, cleaning, bank return files.
 
-``mapping`` reads the YAML file that is a source, ``engine`` opens one read-only snapshot of its database,
-``clean`` turns rows into the canonical columns, and :mod:`cobranca.landing` puts the files in place.
+``mapping`` is the YAML file of a source, ``open_snapshot`` opens one moment of it through
+``drivers``, ``cleaning`` turns rows into the canonical columns. :mod:`cobranca.landing` makes
+partitions of them.
 """
-
-from datetime import date
-
-from cobranca.settings import Settings
-
-
-def check(settings: Settings, business_date: date | None = None) -> list:
-    """Reach every source and try every query; see :func:`cobranca.sources.probe.check`."""
-    from cobranca.sources.probe import check as run
-
-    return run(settings, business_date)

@@ -1,32 +1,51 @@
-"""Running dbt in this process: one invocation per layer, tests included, and readable failures."""
+"""Run dbt in this process: one invocation per layer, tests included, with readable failures."""
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 from cobranca.errors import BuildFailed
+from cobranca.policy.bands import Bands
 from cobranca.settings import PROJECT_ROOT
 
 PROJECT = PROJECT_ROOT / "dbt"
 
 
-def run_dbt(*arguments: str, environment: Mapping[str, str], business_date: date, work: Path) -> None:
+DEFAULT_BAND_DAYS = Bands().last_days
+
+
+def run_dbt(
+    *arguments: str,
+    environment: Mapping[str, str],
+    business_date: date,
+    work: Path,
+    band_days: Sequence[int] = DEFAULT_BAND_DAYS,
+) -> None:
     """Invoke dbt on the project.
 
     Args:
-        arguments: the command and its selection, for example ``"build", "--select", "path:models/staging"``.
+        arguments: the command and its selection, for example ``"build", "--select",
+            "path:models/staging"``.
         environment: variables of the profile; set only while dbt runs, and never written to disk.
-        work: folder for dbt's ``target`` and logs, kept between runs so that parsing is incremental.
+        business_date: the night, which SQL reads as ``var('business_date')``.
+        work: folder for dbt's ``target`` and logs, kept between runs so that parsing is
+            incremental.
+        band_days: the last day past due of each aging band but the oldest, for
+            ``dbt/macros/bands.sql``.
 
     Raises:
-        BuildFailed: a model, a test or a contract failed; each is named with what dbt said of it.
+        BuildFailed: a model, a test or a contract failed; each is named with the message of dbt.
     """
     from dbt.cli.main import dbtRunner
 
-    with _environment({**environment, "COBRANCA_BUSINESS_DATE": business_date.isoformat()}):
+    night = {
+        "COBRANCA_BUSINESS_DATE": business_date.isoformat(),
+        "COBRANCA_BAND_DAYS": ",".join(str(day) for day in band_days),
+    }
+    with _environment({**environment, **night}):
         result = dbtRunner().invoke(
             [
                 *arguments,
@@ -44,24 +63,27 @@ def run_dbt(*arguments: str, environment: Mapping[str, str], business_date: date
         # dbt keeps the file open, and locked, until its process ends.
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-        DuckDBConnectionManager.close_all_connections()
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     if result.success:
         return
-    problems = []
-    for node in getattr(result.result, "results", None) or []:
-        if str(node.status) in ("error", "fail", "runtime error"):
-            problems.append(f"{node.node.resource_type} {node.node.name}: {_told(node.message)}")
+    problems = [
+        f"{node.node.resource_type} {node.node.name}: {_cause(node.message)}"
+        for node in getattr(result.result, "results", None) or []
+        if str(node.status) in ("error", "fail", "runtime error")
+    ]
     if not problems:
         problems.append(str(result.exception or "dbt stopped without a message").splitlines()[0])
     raise BuildFailed(
-        f"the warehouse build failed for {business_date}; the last approved outputs stay.\n  " + "\n  ".join(problems)
+        f"the warehouse build failed for {business_date}; the last approved outputs stay.\n  "
+        + "\n  ".join(problems)
     )
 
 
 def model_keys(work: Path) -> dict[str, tuple[str, list[str]]]:
-    """Published tables by name: ``{table: (relation, key columns)}``, from the manifest of the last run.
+    """Published tables by name: ``{table: (relation, key columns)}``.
 
-    Every model of the schemas that other parts read declares ``meta: {key: [...]}``, its grain.
+    Read from the manifest of dbt's last run. Every model of the schemas that other parts read
+    declares ``meta: {key: [...]}``, its grain.
 
     Raises:
         BuildFailed: a published model declares no key.
@@ -72,16 +94,19 @@ def model_keys(work: Path) -> dict[str, tuple[str, list[str]]]:
         if node["resource_type"] == "model" and node["schema"] in ("marts", "finance", "outbound"):
             key = node["config"]["meta"].get("key")
             if not key:
-                raise BuildFailed(f"model {node['name']} declares no key; add 'config: {{meta: {{key: [...]}}}}' to its yml.")
+                raise BuildFailed(
+                    f"model {node['name']} declares no key; add 'config: {{meta: {{key: "
+                    f"[...]}}}}' to its yml."
+                )
             tables[node["name"]] = (f"{node['schema']}.{node['alias']}", key)
     return dict(sorted(tables.items()))
 
 
-def _told(message: str | None) -> str:
+def _cause(message: str | None) -> str:
     """The line that says what is wrong; dbt's first line often only repeats the node's name."""
     lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
-    told = [line for line in lines if " Error in " not in line]
-    return (told or lines or ["no message"])[0]
+    causes = [line for line in lines if " Error in " not in line]
+    return (causes or lines or ["no message"])[0]
 
 
 @contextmanager

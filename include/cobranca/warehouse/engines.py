@@ -1,4 +1,4 @@
-"""One adapter per engine: how landed Parquet becomes ``raw`` tables, and how finished tables become Parquet again.
+"""Adapters of the warehouse engines: load Parquet as ``raw`` tables, export tables as Parquet.
 
 Everything between the two is dbt's, the same SQL on each engine.
 """
@@ -8,20 +8,29 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from cobranca.errors import BuildFailed, ConfigError
 from cobranca.schema import RAW
 from cobranca.settings import PROJECT_ROOT
 
+if TYPE_CHECKING:
+    import duckdb
+    import psycopg
+
 RAW_SCHEMA = "raw"
 SCHEMAS = (RAW_SCHEMA, "staging", "intermediate", "marts", "finance", "outbound")
 MODELS = PROJECT_ROOT / "dbt" / "models"
-_SQL_TYPES = {pa.string(): "text", pa.date32(): "date", pa.bool_(): "boolean", pa.int32(): "integer"}
+_SQL_TYPES = {
+    pa.string(): "text",
+    pa.date32(): "date",
+    pa.bool_(): "boolean",
+    pa.int32(): "integer",
+}
 _PARQUET = "(format parquet, compression zstd)"
 
 
@@ -32,13 +41,16 @@ class Warehouse(Protocol):
         """The variables that ``dbt/profiles.yml`` reads."""
 
     def load(self, tables: Mapping[str, Sequence[Path]]) -> None:
-        """Replace ``raw.<table>`` by the rows of these Parquet files; no files make an empty table."""
+        """Replace ``raw.<table>`` by the rows of these Parquet files; none make it empty."""
 
     def export(self, relation: str, key: Sequence[str], path: Path) -> int:
-        """Write ``schema.table``, sorted by its key, to a Parquet file; return the number of rows."""
+        """Write ``schema.table``, sorted by its key, to a Parquet file; return how many rows."""
 
     def empty(self) -> None:
-        """Give back to the disk all that nights have put there, deleted rows included; the next build makes it again."""
+        """Remove all tables of the nights and free their disk space, deleted rows included.
+
+        The next build makes them again.
+        """
 
 
 def open_warehouse(url: str) -> Warehouse:
@@ -50,7 +62,8 @@ def open_warehouse(url: str) -> Warehouse:
     parsed = make_url(url)
     if not parsed.database:
         raise ConfigError(
-            "COBRANCA_WAREHOUSE names no database; write duckdb:///path or postgresql://user:password@host:port/database."
+            "COBRANCA_WAREHOUSE names no database; write duckdb:///path or "
+            "postgresql://user:password@host:port/database."
         )
     if parsed.drivername == "duckdb":
         return DuckDBWarehouse(Path(parsed.database))
@@ -67,59 +80,73 @@ def sql_type(kind: pa.DataType) -> str:
 
 
 def quoted(path: Path) -> str:
+    """A path as an SQL literal."""
     return "'" + str(path).replace("'", "''") + "'"
 
 
 def empty_table(table: str) -> str:
     """A select of no rows with the table's columns."""
-    columns = ", ".join(f"cast(null as {sql_type(field.type)}) as {field.name}" for field in RAW[table])
+    columns = ", ".join(
+        f"cast(null as {sql_type(field.type)}) as {field.name}" for field in RAW[table]
+    )
     return f"select {columns} where false"
 
 
 def from_parquet(table: str, files: Sequence[Path]) -> str:
     """A DuckDB select over landed files, with exactly the columns of the contract.
 
-    A column that did not exist yet when a past night landed is empty, so that the night can still be rebuilt.
+    A column that did not exist yet when a past night landed is empty, so that the night can still
+    be rebuilt.
     """
     if not files:
         return empty_table(table)
     present = {name for file in files for name in pq.read_schema(file).names}
     columns = ", ".join(
-        f"cast({field.name if field.name in present else 'null'} as {sql_type(field.type)}) as {field.name}"
+        f"cast({field.name if field.name in present else 'null'} as {sql_type(field.type)}) as "
+        f"{field.name}"
         for field in RAW[table]
     )
-    return f"select {columns} from read_parquet([{', '.join(quoted(file) for file in files)}], union_by_name = true)"
+    return (
+        f"select {columns} from read_parquet([{', '.join(quoted(file) for file in files)}], "
+        "union_by_name = true)"
+    )
 
 
 class DuckDBWarehouse:
     """One file, one writing process. Landed files are read in place through views."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def dbt_environment(self) -> dict[str, str]:
         scratch = self.path.with_suffix(".tmp")
         scratch.mkdir(exist_ok=True)
-        return {"COBRANCA_DBT_TARGET": "duckdb", "COBRANCA_DBT_PATH": str(self.path), "COBRANCA_DBT_TEMP": str(scratch)}
+        return {
+            "COBRANCA_DBT_TARGET": "duckdb",
+            "COBRANCA_DBT_PATH": str(self.path),
+            "COBRANCA_DBT_TEMP": str(scratch),
+        }
 
     def load(self, tables: Mapping[str, Sequence[Path]]) -> None:
         with self._connect() as connection:
             connection.execute(f"create schema if not exists {RAW_SCHEMA}")
             for table, files in tables.items():
-                connection.execute(f"create or replace view {RAW_SCHEMA}.{table} as {from_parquet(table, files)}")
+                connection.execute(
+                    f"create or replace view {RAW_SCHEMA}.{table} as {from_parquet(table, files)}"
+                )
 
     def export(self, relation: str, key: Sequence[str], path: Path) -> int:
         with self._connect() as connection:
             select = f"select * from {relation} order by {', '.join(key)}"
-            return connection.execute(f"copy ({select}) to {quoted(path)} {_PARQUET}").fetchone()[0]
+            return _copy_rows(connection, f"copy ({select}) to {quoted(path)} {_PARQUET}")
 
     def empty(self) -> None:
         shutil.rmtree(self.path.with_suffix(".tmp"), ignore_errors=True)
         for path in (self.path, self.path.with_name(f"{self.path.name}.wal")):
             path.unlink(missing_ok=True)
 
-    def _connect(self):
+    def _connect(self) -> "duckdb.DuckDBPyConnection":
         import duckdb
 
         connection = duckdb.connect(str(self.path))
@@ -130,9 +157,9 @@ class DuckDBWarehouse:
 
 
 class PostgresWarehouse:
-    """A database on a server; files travel through COPY, so that no value passes through a float."""
+    """A database on a server. Rows travel through COPY, so that no value passes through a float."""
 
-    def __init__(self, url):
+    def __init__(self, url: URL) -> None:
         self.url = url.set(drivername="postgresql")
 
     def dbt_environment(self) -> dict[str, str]:
@@ -142,11 +169,15 @@ class PostgresWarehouse:
             "COBRANCA_DBT_PORT": str(self.url.port or 5432),
             "COBRANCA_DBT_USER": self.url.username or "",
             "COBRANCA_DBT_PASSWORD": self.url.password or "",
-            "COBRANCA_DBT_DATABASE": self.url.database,
+            "COBRANCA_DBT_DATABASE": self.url.database or "",
         }
 
     def load(self, tables: Mapping[str, Sequence[Path]]) -> None:
-        with tempfile.TemporaryDirectory() as scratch, self._connect() as connection, connection.cursor() as cursor:
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            self._connect() as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute(f"create schema if not exists {RAW_SCHEMA}")
             for table, files in tables.items():
                 columns = ", ".join(f"{field.name} {sql_type(field.type)}" for field in RAW[table])
@@ -155,7 +186,10 @@ class PostgresWarehouse:
                 cursor.execute(f"create table {RAW_SCHEMA}.{table} ({columns})")
                 if files:
                     csv = Path(scratch) / f"{table}.csv"
-                    _in_duckdb(f"copy ({from_parquet(table, files)}) to {quoted(csv)} (format csv, header false, nullstr '\\N')")
+                    _in_duckdb(
+                        f"copy ({from_parquet(table, files)}) to {quoted(csv)} (format csv, "
+                        "header false, nullstr '\\N')"
+                    )
                     copying = f"copy {RAW_SCHEMA}.{table} from stdin (format csv, null '\\N')"
                     with cursor.copy(copying) as copy, csv.open("rb") as file:
                         while block := file.read(1 << 20):
@@ -165,55 +199,92 @@ class PostgresWarehouse:
 
     def export(self, relation: str, key: Sequence[str], path: Path) -> int:
         schema, table = relation.split(".")
-        with tempfile.TemporaryDirectory() as scratch, self._connect() as connection, connection.cursor() as cursor:
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            self._connect() as connection,
+            connection.cursor() as cursor,
+        ):
             columns = cursor.execute(
-                "select column_name, data_type, numeric_precision, numeric_scale from information_schema.columns"
-                " where table_schema = %s and table_name = %s order by ordinal_position",
+                """
+                select column_name, data_type, numeric_precision, numeric_scale
+                from information_schema.columns
+                where table_schema = %s and table_name = %s
+                order by ordinal_position
+                """,
                 (schema, table),
             ).fetchall()
             texts = {name for name, kind, *_ in columns if kind in ("text", "character varying")}
             order = ", ".join(f'{name} collate "C"' if name in texts else name for name in key)
-            vague = [name for name, kind, precision, _ in columns if kind == "numeric" and precision is None]
+            vague = [
+                name
+                for name, kind, precision, _ in columns
+                if kind == "numeric" and precision is None
+            ]
             if vague:
                 # It would be exported with a guessed scale.
                 raise BuildFailed(
-                    f"{relation} has amounts of no declared scale: {', '.join(vague)}; cast them to decimal(p, s) in the model."
+                    f"{relation} has amounts of no declared scale: {', '.join(vague)}; cast them "
+                    "to decimal(p, s) in the model."
                 )
             csv = Path(scratch) / "table.csv"
             with (
-                cursor.copy(f"copy (select * from {relation} order by {order}) to stdout (format csv, null '\\N')") as copy,
+                cursor.copy(
+                    f"copy (select * from {relation} order by {order}) to stdout (format csv, "
+                    "null '\\N')"
+                ) as copy,
                 csv.open("wb") as file,
             ):
                 for block in copy:
                     file.write(block)
-            types = ", ".join(f"'{name}': '{_duckdb_type(kind, precision, scale)}'" for name, kind, precision, scale in columns)
+            types = ", ".join(
+                f"'{name}': '{_duckdb_type(kind, precision, scale)}'"
+                for name, kind, precision, scale in columns
+            )
             return _in_duckdb(
-                f"copy (select * from read_csv({quoted(csv)}, header = false, nullstr = '\\N', auto_detect = false, quote = '\"',"
-                f" escape = '\"', delim = ',', columns = {{{types}}})) to {quoted(path)} {_PARQUET}"
+                f"""
+                copy (
+                    select * from read_csv(
+                        {quoted(csv)}, auto_detect = false, header = false, nullstr = '\\N',
+                        delim = ',', quote = '"', escape = '"', columns = {{{types}}}
+                    )
+                ) to {quoted(path)} {_PARQUET}
+                """
             )
 
     def empty(self) -> None:
-        # Dropping a table frees its file; rows deleted would stay in it. Others may have tables of their own beside these.
+        # Dropping a table frees its file; rows deleted would stay in it. The database may also hold
+        # tables of others, which stay.
         ours = {*RAW, *(path.stem for path in MODELS.rglob("*.sql"))}
-        there = "select table_schema, table_name, table_type from information_schema.tables where table_schema = any(%s)"
+        there = (
+            "select table_schema, table_name, table_type from information_schema.tables where "
+            "table_schema = any(%s)"
+        )
         with self._connect() as connection:
             for schema, name, kind in connection.execute(there, [list(SCHEMAS)]).fetchall():
                 if name in ours:
-                    connection.execute(f"drop {'view' if kind == 'VIEW' else 'table'} if exists {schema}.{name} cascade")
+                    connection.execute(
+                        f"drop {'view' if kind == 'VIEW' else 'table'} if exists {schema}.{name} "
+                        "cascade"
+                    )
 
-    def _connect(self):
+    def _connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
         import psycopg
 
         return psycopg.connect(self.url.render_as_string(hide_password=False), connect_timeout=10)
 
 
 def _in_duckdb(statement: str) -> int:
-    """Run one COPY in a passing in-memory database; returns the number of rows."""
+    """Run one COPY in an in-memory database of its own; returns the number of rows."""
     import duckdb
 
     with duckdb.connect(config={"memory_limit": memory_limit()}) as connection:
         connection.execute("set enable_progress_bar = false")
-        return connection.execute(statement).fetchone()[0]
+        return _copy_rows(connection, statement)
+
+
+def _copy_rows(connection: "duckdb.DuckDBPyConnection", statement: str) -> int:
+    """Run one COPY; returns the number of rows."""
+    return int(connection.execute(statement).fetchall()[0][0])
 
 
 def memory_limit() -> str:
@@ -224,4 +295,8 @@ def memory_limit() -> str:
 def _duckdb_type(kind: str, precision: int | None, scale: int | None) -> str:
     if kind == "numeric":
         return f"decimal({precision}, {scale})"
-    return {"character varying": "varchar", "text": "varchar", "timestamp without time zone": "timestamp"}.get(kind, kind)
+    return {
+        "character varying": "varchar",
+        "text": "varchar",
+        "timestamp without time zone": "timestamp",
+    }.get(kind, kind)

@@ -1,5 +1,6 @@
-{%- set horizons = [0, 30, 60, 90, 180] -%}
+{%- set horizons = ([0, 30, 60, 90] + band_days()) | unique | sort -%}
 
+-- noqa: disable=LT02
 -- Cancelled debts were never owed and agreed ones were replaced by others; written-off ones stay: they are the loss.
 with receivables as (
     select
@@ -7,7 +8,7 @@ with receivables as (
         currency,
         effective_due_date,
         amount
-    from {{ ref('int_receivables__balanced') }}
+    from {{ ref('int_receivables__balances_computed') }}
     where
         status not in ('cancelled', 'agreed')
         and effective_due_date <= {{ business_date() }}

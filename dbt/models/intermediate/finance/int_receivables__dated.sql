@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 -- A receivable closed without dated events (cancelled, or written off, agreed or settled by its status alone) cannot be
 -- placed in the past, so history leaves it out of stocks and flows alike. An unknown issue date is taken as the due date.
 select
@@ -13,7 +11,7 @@ select
     open_amount,
     is_open,
     settled_on
-from {{ ref('int_receivables__balanced') }}
+from {{ ref('int_receivables__balances_computed') }}
 where
     is_open
     or (

@@ -4,7 +4,7 @@ with customers as (
 ),
 
 behaviour as (
-    select * from {{ ref('int_payers__behaved') }}
+    select * from {{ ref('int_payers__history_aggregated') }}
     where as_of_date = {{ business_date() }}
 ),
 
@@ -42,6 +42,7 @@ joined as (
         scored.overdue_points,
         scored.promise_points,
         scored.score,
+        scored.is_short_history,
         scored.payer_class
     from customers
     inner join scored on customers.customer_key = scored.customer_key

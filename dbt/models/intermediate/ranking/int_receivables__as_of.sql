@@ -1,51 +1,25 @@
 {#- Past months whose receivables have had their 30 days by now, as months before the business date. -#}
 {%- set first_month, last_month = 3, 8 -%}
-{#- More payers than this are sampled: thousands tell how good the ranking is, millions only cost more. -#}
-{%- set payers = 5000 -%}
 
 -- Receivables as they stood at the past month ends on which the ranking is tried out, from what was dated by then. What a
 -- source closed without a dated event (cancelled, renegotiated, settled by its status alone) cannot be placed in time and
--- stays out. A payment that was landed late but is dated earlier counts from its date: these are today's books of that day,
--- while the ranking that a past night acted on is kept with its own batch and never changes.
+-- stays out, also where an agreement that is broken tonight gave the debt back. A payment that was landed late but is dated
+-- earlier counts from its date: these are today's books of that day, while the ranking that a past night acted on is kept
+-- with its own batch and never changes.
 with month_ends as (
     select as_of_date
-    from {{ ref('int_month_ends__listed') }}
+    from {{ ref('int_month_ends__date_spined') }}
     where months_back between {{ first_month }} and {{ last_month }}
 ),
 
 receivables as (
-    select * from {{ ref('int_receivables__balanced') }}
+    select * from {{ ref('int_receivables__balances_computed') }}
     where
-        status in ('open', 'written_off')
-        or (status = 'settled' and settled_on is not null)
+        (status in ('open', 'written_off') or (status = 'settled' and settled_on is not null))
+        and is_restored is not true
 ),
 
-payments as (
-    select * from {{ ref('stg_landing__payments') }}
-),
-
-customers as (
-    select customer_key from {{ ref('int_customers__unified') }}
-),
-
--- keys are digests, so their first digits are a fair and repeatable draw
-sampling as (
-    select
-        count(*) <= {{ payers }} as is_everybody,
-        lpad(
-            to_hex(cast({{ divide_half_up(whole(payers * 1048576), whole('greatest(count(*), ' ~ (payers + 1) ~ ')')) }} as bigint)), 5, '0'
-        ) as limit_digits
-    from customers
-),
-
-sampled as (
-    select customers.customer_key
-    from customers
-    cross join sampling
-    where
-        sampling.is_everybody
-        or substr(customers.customer_key, 2, 5) < sampling.limit_digits
-),
+payments as (select * from {{ ref('stg_landing__payments') }}),
 
 known as (
     select
@@ -54,7 +28,7 @@ known as (
         -- whose last payment lies before that day stood then as it stands now
         receivables.status = 'settled' and receivables.settled_on <= month_ends.as_of_date as is_settled_by_then
     from receivables
-    inner join sampled on receivables.customer_key = sampled.customer_key
+    inner join {{ ref('int_payers__sampled') }} as sampled on receivables.customer_key = sampled.customer_key
     inner join month_ends on month_ends.as_of_date >= coalesce(receivables.issue_date, receivables.due_date)
 ),
 

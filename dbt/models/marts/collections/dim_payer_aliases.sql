@@ -1,6 +1,4 @@
-with customers as (
-    select * from {{ ref('stg_landing__customers') }}
-),
+with customers as (select * from {{ ref('stg_landing__customers') }}),
 
 payers as (
     select

@@ -1,6 +1,4 @@
-with payers as (
-    select * from {{ ref('int_payers__ranked') }}
-)
+with payers as (select * from {{ ref('int_payers__ranked') }})
 
 select
     {{ business_date() }} as business_date,

@@ -1,8 +1,6 @@
 {{ config(materialized='table') }}
 
-with receivables as (
-    select * from {{ ref('int_receivables__aged') }}
-)
+with receivables as (select * from {{ ref('int_receivables__aged') }})
 
 select
     {{ business_date() }} as business_date,

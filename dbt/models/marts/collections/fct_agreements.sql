@@ -1,6 +1,4 @@
-with agreements as (
-    select * from {{ ref('int_agreements__measured') }}
-)
+with agreements as (select * from {{ ref('int_agreements__fulfilment_computed') }})
 
 select
     {{ business_date() }} as business_date,

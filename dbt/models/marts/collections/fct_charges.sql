@@ -1,12 +1,8 @@
 {{ config(materialized='table') }}
 
-with charges as (
-    select * from {{ ref('int_charges__computed') }}
-),
+with charges as (select * from {{ ref('int_charges__computed') }}),
 
-receivables as (
-    select * from {{ ref('int_receivables__balanced') }}
-)
+receivables as (select * from {{ ref('int_receivables__balances_computed') }})
 
 select
     {{ business_date() }} as business_date,

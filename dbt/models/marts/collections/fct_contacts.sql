@@ -1,6 +1,4 @@
-with contacts as (
-    select * from {{ ref('int_contacts__made') }}
-)
+with contacts as (select * from {{ ref('int_contacts__unioned') }})
 
 select
     {{ business_date() }} as business_date,

@@ -1,6 +1,4 @@
-with decisions as (
-    select * from {{ ref('int_receivables__decided') }}
-)
+with decisions as (select * from {{ ref('int_receivables__decided') }})
 
 select
     {{ business_date() }} as business_date,

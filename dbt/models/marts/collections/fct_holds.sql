@@ -1,10 +1,6 @@
-with holds as (
-    select * from {{ ref('stg_policy__holds') }}
-),
+with holds as (select * from {{ ref('stg_policy__holds') }}),
 
-accounts as (
-    select * from {{ ref('stg_landing__customers') }}
-),
+accounts as (select * from {{ ref('stg_landing__customers') }}),
 
 receivables as (
     select
@@ -17,7 +13,7 @@ of_customers as (
     select
         holds.*,
         accounts.customer_key,
-        cast(null as text) as receivable_key
+        {{ as_text('null') }} as receivable_key
     from holds
     inner join accounts
         on holds.source = accounts.source

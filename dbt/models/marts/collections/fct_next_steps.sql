@@ -1,6 +1,4 @@
-with foreseen as (
-    select * from {{ ref('int_steps__foreseen') }}
-)
+with foreseen as (select * from {{ ref('int_steps__next_step_projected') }})
 
 select
     {{ business_date() }} as business_date,

@@ -1,6 +1,4 @@
-with promises as (
-    select * from {{ ref('int_promises__measured') }}
-)
+with promises as (select * from {{ ref('int_promises__fulfilment_computed') }})
 
 select
     {{ business_date() }} as business_date,

@@ -1,6 +1,4 @@
-with quarantined as (
-    select * from {{ ref('stg_landing__quarantine') }}
-)
+with quarantined as (select * from {{ ref('stg_landing__quarantine') }})
 
 select
     {{ business_date() }} as business_date,

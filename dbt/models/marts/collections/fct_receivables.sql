@@ -1,10 +1,6 @@
-with receivables as (
-    select * from {{ ref('int_receivables__aged') }}
-),
+with receivables as (select * from {{ ref('int_receivables__aged') }}),
 
-charges as (
-    select * from {{ ref('int_charges__computed') }}
-)
+charges as (select * from {{ ref('int_charges__computed') }})
 
 select
     {{ business_date() }} as business_date,

@@ -4,7 +4,7 @@ bands as ({{ aging_bands() }}),
 
 currencies as (
     select distinct currency
-    from {{ ref('int_receivables__balanced') }}
+    from {{ ref('int_receivables__balances_computed') }}
 ),
 
 -- The same receivables twice: days counted from the bank's effective due date, and from the date on the document.
@@ -56,10 +56,9 @@ filled as (
     cross join (select 'effective' as basis union all select 'original' as basis) as bases
     cross join bands
     left join grouped
-        on
-            grouped.currency = currencies.currency
-            and grouped.basis = bases.basis
-            and grouped.aging_band = bands.aging_band
+        on grouped.currency = currencies.currency
+        and grouped.basis = bases.basis
+        and grouped.aging_band = bands.aging_band
 ),
 
 totalled as (

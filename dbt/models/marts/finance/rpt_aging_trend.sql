@@ -3,7 +3,7 @@ with balances as (
     where not is_customer
 ),
 
-month_ends as (select * from {{ ref('int_month_ends__listed') }}),
+month_ends as (select * from {{ ref('int_month_ends__date_spined') }}),
 
 bands as ({{ aging_bands() }}),
 
@@ -42,10 +42,9 @@ filled as (
         on month_ends.as_of_date >= currencies.first_issued_on
     cross join bands
     left join grouped
-        on
-            grouped.currency = currencies.currency
-            and grouped.as_of_date = month_ends.as_of_date
-            and grouped.aging_band = bands.aging_band
+        on grouped.currency = currencies.currency
+        and grouped.as_of_date = month_ends.as_of_date
+        and grouped.aging_band = bands.aging_band
 ),
 
 totalled as (

@@ -2,7 +2,7 @@ with allowance as (select * from {{ ref('rpt_allowance') }}),
 
 month_ends as (
     select *
-    from {{ ref('int_month_ends__listed') }}
+    from {{ ref('int_month_ends__date_spined') }}
     where previous_as_of_date is not null
 ),
 
@@ -21,11 +21,10 @@ write_offs as (
         month_ends.as_of_date,
         payments.currency,
         sum(payments.amount) as written_off_amount
-    from {{ ref('int_payments__applied') }} as payments
+    from {{ ref('int_payments__joined_to_receivables') }} as payments
     inner join month_ends
-        on
-            payments.paid_on >= month_ends.period_start
-            and payments.paid_on <= month_ends.as_of_date
+        on payments.paid_on >= month_ends.period_start
+        and payments.paid_on <= month_ends.as_of_date
     where payments.kind = 'write_off'
     group by month_ends.as_of_date, payments.currency
 )
@@ -45,10 +44,8 @@ from month_ends
 inner join totals as closing
     on closing.as_of_date = month_ends.as_of_date
 left join totals as opening
-    on
-        opening.as_of_date = month_ends.previous_as_of_date
-        and opening.currency = closing.currency
+    on opening.as_of_date = month_ends.previous_as_of_date
+    and opening.currency = closing.currency
 left join write_offs
-    on
-        write_offs.as_of_date = month_ends.as_of_date
-        and write_offs.currency = closing.currency
+    on write_offs.as_of_date = month_ends.as_of_date
+    and write_offs.currency = closing.currency

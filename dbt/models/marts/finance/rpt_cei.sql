@@ -2,7 +2,7 @@ with trend as (select * from {{ ref('rpt_aging_trend') }}),
 
 month_ends as (
     select *
-    from {{ ref('int_month_ends__listed') }}
+    from {{ ref('int_month_ends__date_spined') }}
     where previous_as_of_date is not null
 ),
 
@@ -24,13 +24,12 @@ reductions as (
         month_ends.as_of_date,
         payments.currency,
         sum(payments.amount) as non_cash_amount
-    from {{ ref('int_payments__applied') }} as payments
+    from {{ ref('int_payments__joined_to_receivables') }} as payments
     inner join {{ ref('int_receivables__dated') }} as receivables
         on receivables.receivable_key = payments.receivable_key
     inner join month_ends
-        on
-            payments.paid_on >= month_ends.period_start
-            and payments.paid_on <= month_ends.as_of_date
+        on payments.paid_on >= month_ends.period_start
+        and payments.paid_on <= month_ends.as_of_date
     where payments.kind in ('credit_note', 'discount', 'write_off')
     group by month_ends.as_of_date, payments.currency
 ),
@@ -51,17 +50,14 @@ flows as (
     inner join portfolios as closing
         on closing.as_of_date = month_ends.as_of_date
     left join portfolios as opening
-        on
-            opening.as_of_date = month_ends.previous_as_of_date
-            and opening.currency = closing.currency
+        on opening.as_of_date = month_ends.previous_as_of_date
+        and opening.currency = closing.currency
     left join sales
-        on
-            sales.month = month_ends.period_start
-            and sales.currency = closing.currency
+        on sales.month = month_ends.period_start
+        and sales.currency = closing.currency
     left join reductions
-        on
-            reductions.as_of_date = month_ends.as_of_date
-            and reductions.currency = closing.currency
+        on reductions.as_of_date = month_ends.as_of_date
+        and reductions.currency = closing.currency
 ),
 
 measured as (

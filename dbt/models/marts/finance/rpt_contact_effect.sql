@@ -1,12 +1,11 @@
--- Messages taken by the provider and calls that reached somebody, beside the attempts that reached nobody and the contacts that
+-- Messages taken by the provider and calls that reached a person, next to the attempts that reached no one and the contacts that
 -- were left out on purpose.
-with cases as (
-    select * from {{ ref('int_contacts__followed') }}
-),
+with cases as (select * from {{ ref('int_contacts__payments_after_contact') }}),
 
 grouped as (
     select
-        step,
+        {{ business_date() }} as business_date,
+        coalesce(step, '-') as step,
         step_offset,
         channel,
         arm,
@@ -14,28 +13,16 @@ grouped as (
         count(distinct contact_key) as contacts,
         count(distinct case when is_observed then contact_key end) as observed_contacts,
         count(distinct case when is_observed then customer_key end) as customers,
-        sum(case when is_observed then 1 else 0 end) as receivables,
-        sum(case when is_observed then balance else 0 end) as open_amount,
-        sum(case when is_observed and received_after > 0 then 1 else 0 end) as paid_receivables,
-        sum(case when is_observed then least(received_after, balance) else 0 end) as paid_amount
+        cast(sum(case when is_observed then 1 else 0 end) as bigint) as receivables,
+        {{ money('sum(case when is_observed then balance else 0 end)') }} as open_amount,
+        cast(sum(case when is_observed and received_after > 0 then 1 else 0 end) as bigint) as paid_receivables,
+        {{ money('sum(case when is_observed then least(received_after, balance) else 0 end)') }} as paid_amount
     from cases
     group by step, step_offset, channel, arm, currency
 )
 
 select
-    {{ business_date() }} as business_date,
-    coalesce(step, '-') as step,
-    step_offset,
-    channel,
-    arm,
-    currency,
-    cast(contacts as bigint) as contacts,
-    cast(observed_contacts as bigint) as observed_contacts,
-    cast(customers as bigint) as customers,
-    cast(receivables as bigint) as receivables,
-    {{ money('open_amount') }} as open_amount,
-    cast(paid_receivables as bigint) as paid_receivables,
-    {{ money('paid_amount') }} as paid_amount,
+    *,
     {{ ratio('paid_receivables', 'receivables') }} as paid_receivables_share,
     {{ ratio('paid_amount', 'open_amount') }} as paid_share
 from grouped

@@ -24,19 +24,26 @@ looked_back as (
         sales.month,
         sales.credit_sales,
         sales.period_days,
-        sum(sales.credit_sales) over newest_first - sales.credit_sales as covered_amount,
-        {{ days_between('sales.period_end', add_days('coalesce(lag(sales.month) over newest_first, ' ~ add_days('portfolios.as_of_date', 1) ~ ')', -1)) }}
-        as idle_days
+        (sum(sales.credit_sales) over so_far) - sales.credit_sales as covered_amount,
+        {{ days_between(
+            'sales.period_end',
+            add_days('coalesce(lag(sales.month) over newest_first, ' ~ add_days('portfolios.as_of_date', 1) ~ ')', -1)
+        ) }} as idle_days
     from portfolios
     inner join sales
-        on
-            sales.currency = portfolios.currency
-            and sales.period_end <= portfolios.as_of_date
-    window newest_first as (
-        partition by portfolios.as_of_date, portfolios.currency
-        order by sales.month desc
-        rows between unbounded preceding and current row
-    )
+        on sales.currency = portfolios.currency
+        and sales.period_end <= portfolios.as_of_date
+    -- the month before is looked up without a frame, which not every engine takes there
+    window
+        newest_first as (
+            partition by portfolios.as_of_date, portfolios.currency
+            order by sales.month desc
+        ),
+        so_far as (
+            partition by portfolios.as_of_date, portfolios.currency
+            order by sales.month desc
+            rows between unbounded preceding and current row
+        )
 ),
 
 -- A month that the remaining balance covers whole counts its days; the one where the balance ends, its share of them.
@@ -58,7 +65,8 @@ summed as (
         currency,
         sum(case when is_recent then credit_sales else 0 end) as credit_sales,
         -- a young company has not had three months yet
-        {{ days_between('greatest(' ~ add_months(month_start('as_of_date'), -2) ~ ', min(month))', 'as_of_date') }} + 1 as sales_days,
+        {{ days_between('greatest(' ~ add_months(month_start('as_of_date'), -2) ~ ', min(month))', 'as_of_date') }} + 1
+            as sales_days,
         sum(counted_days) as countback_days,
         max(covered_amount + credit_sales) as known_sales
     from counted
@@ -76,10 +84,10 @@ select
     {{ money('coalesce(summed.credit_sales, 0)') }} as credit_sales,
     cast(coalesce(summed.sales_days, 0) as integer) as sales_days,
     {{ scaled_ratio('portfolios.open_amount', 'summed.sales_days', 'summed.credit_sales') }} as dso_simple,
-    cast(case when portfolios.open_amount <= summed.known_sales then summed.countback_days end as decimal(18, 2)) as dso_countback,
+    cast(case when portfolios.open_amount <= summed.known_sales then summed.countback_days end as decimal(18, 2))
+        as dso_countback,
     {{ scaled_ratio('portfolios.current_amount', 'summed.sales_days', 'summed.credit_sales') }} as dso_best_possible
 from portfolios
 left join summed
-    on
-        summed.as_of_date = portfolios.as_of_date
-        and summed.currency = portfolios.currency
+    on summed.as_of_date = portfolios.as_of_date
+    and summed.currency = portfolios.currency

@@ -1,7 +1,7 @@
--- What a step is worth: everybody who was to be contacted against everybody who was left out by lot, since the first hold-out of
+-- What a step is worth: all who were to be contacted against all who were left out by lot, since the first hold-out of
 -- that step. Whether the contact reached anybody plays no part, or the arms would differ in more than the lot.
 with cases as (
-    select * from {{ ref('int_contacts__followed') }}
+    select * from {{ ref('int_contacts__payments_after_contact') }}
     where is_observed
 ),
 
@@ -56,8 +56,8 @@ counted as (
 adjusted as (
     select
         *,
-        (treated_paid + 1.0) / (treated_cases + 2) as treated_rate,
-        (held_out_paid + 1.0) / (held_out_cases + 2) as held_out_rate
+        {{ as_double('treated_paid + 1') }} / (treated_cases + 2) as treated_rate,
+        {{ as_double('held_out_paid + 1') }} / (held_out_cases + 2) as held_out_rate
     from counted
 ),
 

@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 with promises as (select * from {{ ref('fct_promises') }}),
 
 months as (

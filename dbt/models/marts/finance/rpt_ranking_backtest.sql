@@ -1,61 +1,4 @@
-{#- What each predictor makes of a receivable; a higher value expects it later. -#}
-{%- set predictors = {
-    'forecast': {'late': 'late_probability', 'seriously_late': 'seriously_late_probability'},
-    'score': {'late': '100 - score', 'seriously_late': '100 - score'},
-    'last_behaviour': {'late': 'last_days_late', 'seriously_late': 'last_days_late'},
-    'customer_mean': {'late': 'mean_days_late', 'seriously_late': 'mean_days_late'},
-} -%}
-
-with tried as (
-    select * from {{ ref('int_ranking__tried') }}
-),
-
--- the preventive steps of tonight's régua; a segment with a régua of its own leaves the general one
-steps as (
-    select distinct
-        segment,
-        step_offset,
-        only_classes
-    from {{ ref('stg_policy__steps') }}
-),
-
-own_reguas as (
-    select distinct segment
-    from steps
-    where segment <> '*'
-),
-
-addressed as (
-    select
-        tried.*,
-        exists(
-            select 1
-            from steps
-            where
-                steps.step_offset <= 0
-                and steps.segment = coalesce(own_reguas.segment, '*')
-                and (steps.only_classes is null or ',' || steps.only_classes || ',' like '%,' || tried.payer_class || ',%')
-        ) as is_addressed
-    from tried
-    left join own_reguas on tried.segment = own_reguas.segment
-),
-
-predictions as (
-    {% for predictor, columns in predictors.items() %}
-    {% for target, column in columns.items() %}
-    select
-        as_of_date,
-        '{{ target }}' as target,
-        '{{ predictor }}' as predictor,
-        cast({{ column }} as decimal(18, 6)) as predicted,
-        is_{{ target }} as came_true,
-        is_addressed
-    from addressed
-    {{- ' union all' if not loop.last }}
-    {% endfor %}
-    {{- ' union all' if not loop.last }}
-    {% endfor %}
-),
+with predictions as (select * from {{ ref('int_ranking__predictions_unioned') }}),
 
 -- each month, and all of them together (no as-of date)
 valued as (
@@ -69,7 +12,7 @@ valued as (
         count(case when is_addressed then 1 end) as addressed,
         count(case when is_addressed and came_true then 1 end) as addressed_positives
     from predictions
-    group by grouping sets ((as_of_date, target, predictor, predicted), (target, predictor, predicted))
+    group by grouping sets ((as_of_date, target, predictor, predicted), (target, predictor, predicted)) -- noqa: PRS
 ),
 
 -- how many stand above each value, and how many below it turned out well
@@ -105,7 +48,8 @@ summed as (
         sum({{ whole('positives') }} * {{ whole('2 * negatives_below + receivables - positives') }}) as ordered_half_pairs,
         sum(
             {{ divide_half_up(
-                whole('10000 * positives') ~ ' * ' ~ whole('greatest(least(addressed_in_all - receivables_above, receivables), 0)'),
+                whole('10000 * positives')
+                ~ ' * ' ~ whole('greatest(least(addressed_in_all - receivables_above, receivables), 0)'),
                 whole('receivables')
             ) }}
         ) as positives_at_volume
@@ -115,7 +59,7 @@ summed as (
 
 select
     {{ business_date() }} as business_date,
-    coalesce(cast(as_of_date as text), 'all') as period,
+    coalesce({{ as_text('as_of_date') }}, 'all') as period,
     as_of_date,
     target,
     predictor,

@@ -1,6 +1,4 @@
-with tried as (
-    select * from {{ ref('int_ranking__tried') }}
-),
+with tried as (select * from {{ ref('int_ranking__backtested') }}),
 
 tenths as (
     select

@@ -3,7 +3,7 @@ with balances as (
     where not is_customer
 ),
 
-month_ends as (select * from {{ ref('int_month_ends__listed') }}),
+month_ends as (select * from {{ ref('int_month_ends__date_spined') }}),
 
 bands as ({{ aging_bands() }}),
 
@@ -66,16 +66,15 @@ select
     openings.from_band,
     from_bands.band_order as from_order,
     moved.to_band,
-    coalesce(to_bands.band_order, 6) as to_order,
+    coalesce(to_bands.band_order, {{ band_names() | length }}) as to_order,
     {{ money('openings.opening_amount') }} as opening_amount,
     {{ money('moved.rolled_amount') }} as rolled_amount,
     {{ ratio('moved.rolled_amount', 'openings.opening_amount') }} as roll_rate
 from openings
 inner join moved
-    on
-        moved.as_of_date = openings.as_of_date
-        and moved.currency = openings.currency
-        and moved.from_band = openings.from_band
+    on moved.as_of_date = openings.as_of_date
+    and moved.currency = openings.currency
+    and moved.from_band = openings.from_band
 inner join bands as from_bands
     on from_bands.aging_band = openings.from_band
 left join bands as to_bands

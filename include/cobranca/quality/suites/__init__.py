@@ -1,1 +1,1 @@
-"""What is expected of each subject, one module a subject; importing one imports Great Expectations."""
+"""Expectations, one module for each subject; importing one imports Great Expectations."""

@@ -1,5 +1,12 @@
-"""Ways out: each takes one rendered message and says what became of it."""
+"""Channels: each hands one rendered message to a provider or a folder, and reports the outcome."""
 
-from cobranca.reminders.channels.protocol import Channel, Letter, Outcome, Picture, Sender, Text
+from cobranca.reminders.channels.protocol import (
+    Channel,
+    FromAddress,
+    Letter,
+    Outcome,
+    Picture,
+    Text,
+)
 
-__all__ = ["Channel", "Letter", "Outcome", "Picture", "Sender", "Text"]
+__all__ = ["Channel", "FromAddress", "Letter", "Outcome", "Picture", "Text"]

@@ -1,6 +1,6 @@
-"""The safe channel: letters become files in ``outbox/<D>`` and reach nobody.
+"""The outbox: a channel that writes messages as files to ``outbox/<D>`` and sends nothing.
 
-A letter counts as accepted once its ``.eml`` file, flushed to disk, has its final name.
+A message counts as accepted once its ``.eml`` file is flushed to disk and has its final name.
 """
 
 import html
@@ -12,18 +12,22 @@ from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from pathlib import Path
 
-from cobranca.manifest import write_atomically
+from cobranca.labels import CHANNELS
+from cobranca.partitions.manifest import write_atomically
 from cobranca.reminders.channels.protocol import Letter, Outcome, Text
-from cobranca.words import CHANNELS
 
 KEY_HEADER = "X-Cobranca-Message-Key"
-# By this the ledger knows a contact that reached nobody.
+# The prefix of message ids by which the ledger recognises a contact that was not sent.
 ID_PREFIX = "outbox:"
 TEMPLATE_HEADER = "X-Cobranca-Template"
 
 
 class Outbox:
-    """Writes ``<message_key>.eml`` (the whole mail), ``<message_key>.html`` (for a browser) and, at the end, ``index.html``."""
+    """Writes each message to the outbox folder, and an index of them.
+
+    ``<message_key>.eml`` is the whole mail, ``<message_key>.html`` a page for a browser.
+    ``index.html`` is written on ``close``.
+    """
 
     name = "outbox"
     is_real = False
@@ -34,35 +38,40 @@ class Outbox:
         self.business_date = business_date
         folder.mkdir(parents=True, exist_ok=True)
 
-    def send(self, letter: Letter | Text) -> Outcome:
+    def send(self, message: Letter | Text) -> Outcome:
         try:
-            mail = (compose_text(letter) if isinstance(letter, Text) else compose(letter)).as_bytes()
+            mail = compose_text(message) if isinstance(message, Text) else compose(message)
+            content = mail.as_bytes()
         except ValueError:
             return Outcome("rejected", "endereço ou cabeçalho inválido")
         try:
-            write_atomically(self.folder / f"{letter.message_key}.html", for_a_browser(letter))
-            write_atomically(self._mail(letter.message_key), mail)
+            write_atomically(self.folder / f"{message.message_key}.html", browser_page(message))
+            write_atomically(self._mail_path(message.message_key), content)
         except OSError as error:
-            # The final name appears only after everything was written.
-            accepted = self.was_accepted(letter.message_key)
-            return Outcome("sent") if accepted else Outcome("halt", f"outbox: {error.strerror} ({self.folder})")
-        return Outcome("sent", provider_message_id=f"{ID_PREFIX}{letter.message_key}")
+            # A mail that has its final name was written completely.
+            accepted = self.was_accepted(message.message_key)
+            return (
+                Outcome("sent")
+                if accepted
+                else Outcome("halt", f"outbox: {error.strerror} ({self.folder})")
+            )
+        return Outcome("sent", provider_message_id=f"{ID_PREFIX}{message.message_key}")
 
     def was_accepted(self, message_key: str) -> bool:
-        return self._mail(message_key).exists()
+        return self._mail_path(message_key).exists()
 
     def close(self) -> None:
         write_atomically(self.folder / "index.html", _index(self.folder, self.business_date))
 
-    def _mail(self, message_key: str) -> Path:
+    def _mail_path(self, message_key: str) -> Path:
         return self.folder / f"{message_key}.eml"
 
 
 def compose(letter: Letter) -> EmailMessage:
-    """The mail with its text and HTML parts.
+    """Compose a letter as a mail with text, HTML and pictures.
 
     Raises:
-        ValueError: an address or a header value cannot stand in a mail.
+        ValueError: an address or a header value is not allowed in a mail.
     """
     mail = EmailMessage(policy=policy.SMTP)
     mail["Subject"] = letter.subject
@@ -76,6 +85,7 @@ def compose(letter: Letter) -> EmailMessage:
     mail.set_content(letter.text)
     mail.add_alternative(letter.html, subtype="html")
     page = mail.get_body(("html",))
+    assert page is not None  # added just before
     for picture in letter.pictures:
         page.add_related(
             picture.content,
@@ -89,7 +99,7 @@ def compose(letter: Letter) -> EmailMessage:
 
 
 def compose_text(text: Text) -> EmailMessage:
-    """A message to a telephone, kept in the form of a mail so that all of the outbox is read with one program."""
+    """Compose a text as a mail, so that one program reads the whole outbox."""
     mail = EmailMessage(policy=policy.SMTP)
     mail["Subject"] = CHANNELS[text.channel]
     mail["To"] = Address(text.to_name, username=text.to_number, domain=f"{text.channel}.invalid")
@@ -99,15 +109,23 @@ def compose_text(text: Text) -> EmailMessage:
     return mail
 
 
-def for_a_browser(letter: Letter | Text) -> str:
-    """The letter as one page: a browser that opens a file knows no ``cid:``, so the pictures are written into it."""
-    if isinstance(letter, Text):
+def browser_page(message: Letter | Text) -> str:
+    """A message as one HTML page with embedded pictures.
+
+    A browser cannot resolve the ``cid:`` references of a mail.
+    """
+    if isinstance(message, Text):
         return _TEXT_PAGE.format(
-            channel=CHANNELS[letter.channel], number=html.escape(letter.to_number), body=html.escape(letter.body)
+            channel=CHANNELS[message.channel],
+            number=html.escape(message.to_number),
+            body=html.escape(message.body),
         )
-    page = letter.html
-    for picture in letter.pictures:
-        page = page.replace(f"cid:{picture.content_id}", f"data:image/png;base64,{b64encode(picture.content).decode()}")
+    page = message.html
+    for picture in message.pictures:
+        page = page.replace(
+            f"cid:{picture.content_id}",
+            f"data:image/png;base64,{b64encode(picture.content).decode()}",
+        )
     return page
 
 
@@ -119,7 +137,8 @@ def _index(folder: Path, business_date: date) -> str:
             mail = parser.parse(handle)
         rows.append((str(mail[TEMPLATE_HEADER]), str(mail["To"]), str(mail["Subject"]), path.stem))
     cells = "\n".join(
-        f'<tr><td><a href="{html.escape(key)}.html">{html.escape(subject)}</a></td><td>{html.escape(to)}</td>'
+        "<tr><td><a "
+        f'href="{html.escape(key)}.html">{html.escape(subject)}</a></td><td>{html.escape(to)}</td>'
         f'<td>{html.escape(template)}</td><td><a href="{html.escape(key)}.eml">eml</a></td></tr>'
         for template, to, subject, key in sorted(rows)
     )

@@ -1,4 +1,4 @@
-"""What the delivery asks of a channel."""
+"""The interface of channels: messages to send, outcomes, and the methods of a channel."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -6,8 +6,8 @@ from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
-class Sender:
-    """On whose behalf a letter is sent."""
+class FromAddress:
+    """The sender of a letter: name, address, and address for replies."""
 
     name: str
     address: str
@@ -16,7 +16,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG shown within a letter, whose HTML names it ``cid:<content_id>``."""
+    """A PNG within a letter; its HTML refers to it as ``cid:<content_id>``."""
 
     content_id: str
     file_name: str
@@ -25,12 +25,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Letter:
-    """One rendered message. Its ``repr`` holds no personal data. ``headers`` are further ones of the mail, by name."""
+    """One rendered e-mail.
+
+    ``headers`` are additional headers of the mail, as name and value. The ``repr`` holds no
+    personal data.
+    """
 
     message_key: str
     business_date: date
     template: str
-    sender: Sender = field(repr=False)
+    sender: FromAddress = field(repr=False)
     to_name: str = field(repr=False)
     to_address: str = field(repr=False)
     subject: str = field(repr=False)
@@ -43,7 +47,11 @@ class Letter:
 
 @dataclass(frozen=True)
 class Text:
-    """One message to a telephone (E.164). ``variables`` are the numbered values of the provider's approved template."""
+    """One rendered WhatsApp or SMS message to a number in E.164.
+
+    ``content_sid`` is the provider's code of the approved template, ``variables`` its numbered
+    values. The ``repr`` holds no personal data.
+    """
 
     message_key: str
     business_date: date
@@ -58,12 +66,16 @@ class Text:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one letter.
+    """The outcome of sending one message.
 
-    ``sent``: the channel said that it accepted it. ``rejected``: certainly not accepted, and it never will be.
-    ``unknown``: it may have been accepted. ``retry``: certainly not accepted, try again after ``wait_seconds`` (``None``:
-    the caller decides). ``halt``: certainly not accepted, and no other letter will be either. What is ``scheduled`` was
-    handed over in a batch that leaves later and may still be taken back.
+    - ``sent``: the channel confirmed that it accepted the message.
+    - ``rejected``: it certainly did not accept it, and a retry would not help.
+    - ``unknown``: it may have accepted it, so the message must not be sent again.
+    - ``retry``: it certainly did not accept it; retry after ``wait_seconds`` (``None``: the caller
+      decides).
+    - ``halt``: it certainly did not accept it, and would accept no other message either.
+
+    ``scheduled`` is true for a message in a batch that leaves later and can still be cancelled.
     """
 
     result: Literal["sent", "rejected", "unknown", "retry", "halt"]
@@ -74,17 +86,25 @@ class Outcome:
 
 
 class Channel(Protocol):
-    """``is_real`` channels reach people, so they refuse business dates other than today."""
+    """A way to send messages.
+
+    A channel with ``is_real`` reaches people, so the delivery refuses it any business date but
+    today. ``threads`` is the number of messages that it may be given at the same time.
+    """
 
     name: str
     is_real: bool
     threads: int
 
-    def send(self, letter: Letter | Text) -> Outcome:
-        """Hand over one message. Called from several threads; raises nothing (what it cannot tell is ``unknown``)."""
+    def send(self, message: Letter | Text) -> Outcome:
+        """Send one message.
+
+        It is called from several threads and raises nothing: where it cannot say whether the
+        message was accepted, the outcome is ``unknown``.
+        """
 
     def was_accepted(self, message_key: str) -> bool:
-        """Whether the channel knows for certain that it accepted this letter earlier."""
+        """Whether the channel knows for certain that it accepted the message earlier."""
 
     def close(self) -> None:
-        """After the last letter of a run."""
+        """End a run, after its last message."""

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from cobranca.ledger.tables import Exact, utc_now
+from cobranca.ledger.column_types import Exact, utc_now
 
 revision = "0001"
 down_revision = None
@@ -49,7 +49,12 @@ def _create_contacts() -> None:
         sa.Column("updated_at", sa.DateTime, nullable=False, server_default=utc_now()),
         sa.PrimaryKeyConstraint("message_key", name="pk_contacts"),
         sa.CheckConstraint(f"state in ({STATES})", name="ck_contacts_state"),
-        sa.UniqueConstraint("business_date", "customer_key", "channel", name="uq_contacts_business_date_customer_key_channel"),
+        sa.UniqueConstraint(
+            "business_date",
+            "customer_key",
+            "channel",
+            name="uq_contacts_business_date_customer_key_channel",
+        ),
     )
     op.create_index("ix_contacts_business_date_state", "contacts", ["business_date", "state"])
     op.create_index(
@@ -68,11 +73,19 @@ def _create_contacts() -> None:
         sa.Column("open_amount", Exact(18, 2), nullable=False),
         sa.Column("amount_due", Exact(18, 2), nullable=False),
         sa.PrimaryKeyConstraint("message_key", "receivable_key", name="pk_contact_items"),
-        sa.ForeignKeyConstraint(["message_key"], ["contacts.message_key"], name="fk_contact_items_message_key"),
+        sa.ForeignKeyConstraint(
+            ["message_key"], ["contacts.message_key"], name="fk_contact_items_message_key"
+        ),
     )
     op.create_table(
         "contact_history",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), sa.Identity(), nullable=False, autoincrement=True),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+            sa.Identity(),
+            nullable=False,
+            autoincrement=True,
+        ),
         sa.Column("message_key", sa.String(64), nullable=False),
         sa.Column("at", sa.DateTime, nullable=False),
         sa.Column("from_state", sa.String(16)),
@@ -158,8 +171,10 @@ def _create_switches() -> None:
 
 def _guard_history_on_sqlite() -> None:
     values = (
-        "(message_key, at, from_state, to_state, reason, owner, batch_id, provider_message_id) values "
-        "(new.message_key, strftime('%Y-%m-%d %H:%M:%f000', 'now'), {before}, new.state, new.state_reason, new.owner, "
+        "(message_key, at, from_state, to_state, reason, owner, batch_id, provider_message_id) "
+        "values "
+        "(new.message_key, strftime('%Y-%m-%d %H:%M:%f000', 'now'), {before}, new.state, "
+        "new.state_reason, new.owner, "
         "new.batch_id, new.provider_message_id)"
     )
     changed = "when old.state is not new.state or old.state_reason is not new.state_reason"
@@ -168,7 +183,8 @@ def _guard_history_on_sqlite() -> None:
         f"insert into contact_history {values.format(before='null')}; end",
         f"create trigger contacts_updated after update on contacts {changed} begin "
         f"insert into contact_history {values.format(before='old.state')}; end",
-        "create trigger contacts_are_kept before delete on contacts begin select raise(abort, 'contacts are never deleted'); end",
+        "create trigger contacts_are_kept before delete on contacts begin select raise(abort, "
+        "'contacts are never deleted'); end",
         "create trigger history_is_not_rewritten before update on contact_history begin "
         "select raise(abort, 'contact_history is append-only'); end",
         "create trigger history_is_kept before delete on contact_history begin "
@@ -196,14 +212,20 @@ def _guard_history_on_postgresql() -> None:
             raise exception '% is append-only', tg_table_name;
         end $$
         """,
-        "create trigger contacts_inserted after insert on contacts for each row execute function append_contact_history()",
+        "create trigger contacts_inserted after insert on contacts for each row execute function "
+        "append_contact_history()",
         "create trigger contacts_updated after update on contacts for each row "
-        "when (old.state is distinct from new.state or old.state_reason is distinct from new.state_reason) "
+        "when (old.state is distinct from new.state or old.state_reason is distinct from "
+        "new.state_reason) "
         "execute function append_contact_history()",
-        "create trigger contacts_are_kept before delete on contacts for each row execute function refuse_change()",
-        "create trigger contacts_are_not_emptied before truncate on contacts execute function refuse_change()",
-        "create trigger history_is_kept before update or delete on contact_history for each row execute function refuse_change()",
-        "create trigger history_is_not_emptied before truncate on contact_history execute function refuse_change()",
+        "create trigger contacts_are_kept before delete on contacts for each row execute function "
+        "refuse_change()",
+        "create trigger contacts_are_not_emptied before truncate on contacts execute function "
+        "refuse_change()",
+        "create trigger history_is_kept before update or delete on contact_history for each row "
+        "execute function refuse_change()",
+        "create trigger history_is_not_emptied before truncate on contact_history execute "
+        "function refuse_change()",
     )
     for statement in statements:
         op.execute(statement)

@@ -1,9 +1,11 @@
-"""Hold-outs: steps left out on purpose, so that their effect can be measured; the régua that a call followed."""
+"""Hold-outs: steps left out on purpose, so that their effect can be measured; the régua that a call
+followed.
+"""
 
 import sqlalchemy as sa
 from alembic import op
 
-from cobranca.ledger.tables import utc_now
+from cobranca.ledger.column_types import utc_now
 
 revision = "0002"
 down_revision = "0001"
@@ -26,9 +28,13 @@ def upgrade() -> None:
     op.add_column("outcomes", sa.Column("policy_version", sa.String(64)))
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
-            "create trigger holdouts_are_kept before update or delete on holdouts for each row execute function refuse_change()"
+            "create trigger holdouts_are_kept before update or delete on holdouts for each row "
+            "execute function refuse_change()"
         )
-        op.execute("create trigger holdouts_are_not_emptied before truncate on holdouts execute function refuse_change()")
+        op.execute(
+            "create trigger holdouts_are_not_emptied before truncate on holdouts execute function "
+            "refuse_change()"
+        )
     else:
         for event in ("update", "delete"):
             op.execute(

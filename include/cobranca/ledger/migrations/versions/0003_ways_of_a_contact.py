@@ -1,15 +1,18 @@
-"""The ways of a contact are held by the database; two more states; scheduled batches; history written by its owner only."""
+"""The ways of a contact are held by the database; two more states; scheduled batches; history
+written by its owner only.
+"""
 
 import sqlalchemy as sa
 from alembic import op
 
-from cobranca.ledger.tables import utc_now
+from cobranca.ledger.column_types import utc_now
 
 revision = "0003"
 down_revision = "0002"
 
 STATES = (
-    "'planned', 'claimed', 'sending', 'sent', 'rejected', 'unknown', 'delivered', 'bounced', 'complained', "
+    "'planned', 'claimed', 'sending', 'sent', 'rejected', 'unknown', 'delivered', 'bounced', "
+    "'complained', "
     "'suppressed', 'cancelled_paid', 'cancelled', 'superseded', 'expired'"
 )
 ENGAGED = "state in ('claimed', 'sending', 'sent', 'unknown', 'delivered', 'complained')"
@@ -24,12 +27,15 @@ WAYS = {
     "bounced": "complained",
 }
 COLUMNS = (
-    "message_key, business_date, batch_id, customer_key, episode_key, step, step_offset, channel, template, policy_version, "
-    "requires_approval, approved_by, state, state_reason, owner, lease_expires_at, provider_message_id, created_at, updated_at"
+    "message_key, business_date, batch_id, customer_key, episode_key, step, step_offset, channel, "
+    "template, policy_version, "
+    "requires_approval, approved_by, state, state_reason, owner, lease_expires_at, "
+    "provider_message_id, created_at, updated_at"
 )
 _HISTORY = (
     "(message_key, at, from_state, to_state, reason, owner, batch_id, provider_message_id) values "
-    "(new.message_key, strftime('%Y-%m-%d %H:%M:%f000', 'now'), {before}, new.state, new.state_reason, new.owner, "
+    "(new.message_key, strftime('%Y-%m-%d %H:%M:%f000', 'now'), {before}, new.state, "
+    "new.state_reason, new.owner, "
     "new.batch_id, new.provider_message_id)"
 )
 
@@ -53,7 +59,8 @@ def _upgrade_postgresql() -> None:
     op.drop_index("uq_contacts_step_once", "contacts")
     _index_steps()
     ways = ", ".join(f"'{before}>{after}'" for before, after in _ways())
-    # Run with the rights of the tables' owner: a role that works with contacts needs no right to write history.
+    # Run with the rights of the tables' owner: a role that works with contacts needs no right to
+    # write history.
     op.execute(
         f"""
         create or replace function append_contact_history() returns trigger language plpgsql security definer
@@ -74,7 +81,9 @@ def _upgrade_postgresql() -> None:
 
 
 def _upgrade_sqlite() -> None:
-    """SQLite cannot change a check, so the table is made anew; its children are set aside meanwhile."""
+    """SQLite cannot change a check, so the table is made anew; its children are set aside
+    meanwhile.
+    """
     op.execute("create table contact_items_aside as select * from contact_items")
     op.drop_table("contact_items")
     for trigger in ("contacts_inserted", "contacts_updated", "contacts_are_kept"):
@@ -95,10 +104,13 @@ def _upgrade_sqlite() -> None:
         f"insert into contact_history {_HISTORY.format(before='null')}; end",
         f"create trigger contacts_updated after update on contacts {changed} begin "
         f"insert into contact_history {_HISTORY.format(before='old.state')}; end",
-        "create trigger contacts_are_kept before delete on contacts begin select raise(abort, 'contacts are never deleted'); end",
-        f"create trigger contacts_go_known_ways before update on contacts when old.state is not new.state "
+        "create trigger contacts_are_kept before delete on contacts begin select raise(abort, "
+        "'contacts are never deleted'); end",
+        "create trigger contacts_go_known_ways before update on contacts when old.state is not "
+        "new.state "
         f"and old.state || '>' || new.state not in ({ways}) "
-        "and not (old.state = 'unknown' and new.state = 'planned' and old.scheduled_batch is not null) "
+        "and not (old.state = 'unknown' and new.state = 'planned' and old.scheduled_batch is not "
+        "null) "
         "begin select raise(abort, 'a contact does not go this way'); end",
     ):
         op.execute(statement)
@@ -145,7 +157,12 @@ def _create_contacts() -> None:
         sa.Column("updated_at", sa.DateTime, nullable=False, server_default=utc_now()),
         sa.PrimaryKeyConstraint("message_key", name="pk_contacts"),
         sa.CheckConstraint(f"state in ({STATES})", name=op.f("ck_contacts_state")),
-        sa.UniqueConstraint("business_date", "customer_key", "channel", name="uq_contacts_business_date_customer_key_channel"),
+        sa.UniqueConstraint(
+            "business_date",
+            "customer_key",
+            "channel",
+            name="uq_contacts_business_date_customer_key_channel",
+        ),
     )
     op.create_index("ix_contacts_business_date_state", "contacts", ["business_date", "state"])
     _index_steps()
@@ -160,5 +177,7 @@ def _create_items() -> None:
         sa.Column("open_amount", sa.String(20), nullable=False),
         sa.Column("amount_due", sa.String(20), nullable=False),
         sa.PrimaryKeyConstraint("message_key", "receivable_key", name="pk_contact_items"),
-        sa.ForeignKeyConstraint(["message_key"], ["contacts.message_key"], name="fk_contact_items_message_key"),
+        sa.ForeignKeyConstraint(
+            ["message_key"], ["contacts.message_key"], name="fk_contact_items_message_key"
+        ),
     )

@@ -1,9 +1,11 @@
-"""What comes back: reports of providers, what payers said about being written to, addresses no longer written to."""
+"""What comes back: reports of providers, what payers said about being written to, addresses no
+longer written to.
+"""
 
 import sqlalchemy as sa
 from alembic import op
 
-from cobranca.ledger.tables import utc_now
+from cobranca.ledger.column_types import utc_now
 
 revision = "0004"
 down_revision = "0003"
@@ -56,9 +58,13 @@ def upgrade() -> None:
 def _keep(table: str) -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
-            f"create trigger {table}_are_kept before update or delete on {table} for each row execute function refuse_change()"
+            f"create trigger {table}_are_kept before update or delete on {table} for each row "
+            "execute function refuse_change()"
         )
-        op.execute(f"create trigger {table}_are_not_emptied before truncate on {table} execute function refuse_change()")
+        op.execute(
+            f"create trigger {table}_are_not_emptied before truncate on {table} execute function "
+            "refuse_change()"
+        )
         return
     for event in ("update", "delete"):
         op.execute(

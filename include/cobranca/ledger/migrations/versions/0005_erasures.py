@@ -1,9 +1,11 @@
-"""Whose personal data were erased, so that they are recognised and left out whenever a source brings them again."""
+"""Whose personal data were erased, so that they are recognised and left out whenever a source
+brings them again.
+"""
 
 import sqlalchemy as sa
 from alembic import op
 
-from cobranca.ledger.tables import utc_now
+from cobranca.ledger.column_types import utc_now
 
 revision = "0005"
 down_revision = "0004"
@@ -23,9 +25,13 @@ def upgrade() -> None:
     )
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
-            "create trigger erasures_are_kept before update or delete on erasures for each row execute function refuse_change()"
+            "create trigger erasures_are_kept before update or delete on erasures for each row "
+            "execute function refuse_change()"
         )
-        op.execute("create trigger erasures_are_not_emptied before truncate on erasures execute function refuse_change()")
+        op.execute(
+            "create trigger erasures_are_not_emptied before truncate on erasures execute function "
+            "refuse_change()"
+        )
         return
     for event in ("update", "delete"):
         op.execute(

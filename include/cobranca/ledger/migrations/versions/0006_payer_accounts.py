@@ -1,4 +1,6 @@
-"""Which accounts a payer's key stood for, so that what was recorded under it follows the payer to another key."""
+"""Which accounts a payer's key stood for, so that what was recorded under it follows the payer to
+another key.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +16,9 @@ def upgrade() -> None:
         sa.Column("known_since", sa.Date, nullable=False),
         sa.Column("source", sa.String(64), nullable=False),
         sa.Column("customer_id", sa.String(200), nullable=False),
-        sa.PrimaryKeyConstraint("customer_key", "known_since", "source", "customer_id", name="pk_payer_accounts"),
+        sa.PrimaryKeyConstraint(
+            "customer_key", "known_since", "source", "customer_id", name="pk_payer_accounts"
+        ),
     )
     op.create_index("ix_payer_accounts_customer_id", "payer_accounts", ["customer_id"])
     if op.get_bind().dialect.name == "postgresql":
@@ -23,7 +27,8 @@ def upgrade() -> None:
             "for each row execute function refuse_change()"
         )
         op.execute(
-            "create trigger payer_accounts_are_not_emptied before truncate on payer_accounts execute function refuse_change()"
+            "create trigger payer_accounts_are_not_emptied before truncate on payer_accounts "
+            "execute function refuse_change()"
         )
         return
     for event in ("update", "delete"):

@@ -1,4 +1,6 @@
-"""A step is done once for each due date; what no address is at fault for; which address a message went to."""
+"""A step is done once for each due date; what no address is at fault for; which address a message
+went to.
+"""
 
 from collections.abc import Callable
 
@@ -9,7 +11,8 @@ revision = "0007"
 down_revision = "0006"
 
 STATES = (
-    "'planned', 'claimed', 'sending', 'sent', 'rejected', 'unknown', 'delivered', 'undelivered', 'bounced', 'complained', "
+    "'planned', 'claimed', 'sending', 'sent', 'rejected', 'unknown', 'delivered', 'undelivered', "
+    "'bounced', 'complained', "
     "'suppressed', 'cancelled_paid', 'cancelled', 'superseded', 'expired'"
 )
 ENGAGED = "state in ('claimed', 'sending', 'sent', 'unknown', 'delivered', 'complained')"
@@ -28,8 +31,11 @@ WAYS = {
 
 def upgrade() -> None:
     op.drop_index("uq_contacts_step_once", "contacts")
-    # What was planned before counts from the first of all days: once for all due dates, as it was until now.
-    op.add_column("contacts", sa.Column("counts_from", sa.Date, nullable=False, server_default="1900-01-01"))
+    # What was planned before counts from the first of all days: once for all due dates, as it was
+    # until now.
+    op.add_column(
+        "contacts", sa.Column("counts_from", sa.Date, nullable=False, server_default="1900-01-01")
+    )
     op.add_column("contacts", sa.Column("address_mark", sa.String(4)))
     if op.get_bind().dialect.name == "postgresql":
         _upgrade_postgresql()
@@ -70,16 +76,20 @@ def _upgrade_postgresql() -> None:
 
 
 def _upgrade_sqlite() -> None:
-    """SQLite changes neither a check nor a primary key, so the tables are made anew, the one that refers to another first."""
+    """SQLite changes neither a check nor a primary key, so the tables are made anew, the one that
+    refers to another first.
+    """
     op.execute("drop trigger contacts_go_known_ways")
     items = _take_away("contact_items")
     contacts = _take_away("contacts")
     contacts("'delivered', 'bounced'", "'delivered', 'undelivered', 'bounced'")
     items()
     op.execute(
-        f"create trigger contacts_go_known_ways before update on contacts when old.state is not new.state "
+        "create trigger contacts_go_known_ways before update on contacts when old.state is not "
+        "new.state "
         f"and old.state || '>' || new.state not in ({_ways()}) "
-        "and not (old.state = 'unknown' and new.state = 'planned' and old.scheduled_batch is not null) "
+        "and not (old.state = 'unknown' and new.state = 'planned' and old.scheduled_batch is not "
+        "null) "
         "begin select raise(abort, 'a contact does not go this way'); end"
     )
     holdouts = _take_away("holdouts")
@@ -87,9 +97,14 @@ def _upgrade_sqlite() -> None:
 
 
 def _take_away(table: str) -> Callable[..., None]:
-    """Drop a table; returns what brings it back with its rows, indexes and triggers, a part of its definition replaced."""
+    """Drop a table; returns what brings it back with its rows, indexes and triggers, a part of its
+    definition replaced.
+    """
     ledger = op.get_bind()
-    named = "select type, sql from sqlite_master where tbl_name = ? and sql is not null order by type = 'trigger'"
+    named = (
+        "select type, sql from sqlite_master where tbl_name = ? and sql is not null order by "
+        "type = 'trigger'"
+    )
     found = ledger.exec_driver_sql(named, (table,)).all()
     (definition,) = (sql for kind, sql in found if kind == "table")
     others = [sql for kind, sql in found if kind != "table"]
@@ -107,4 +122,6 @@ def _take_away(table: str) -> Callable[..., None]:
 
 
 def _ways() -> str:
-    return ", ".join(f"'{before}>{after}'" for before, states in WAYS.items() for after in states.split())
+    return ", ".join(
+        f"'{before}>{after}'" for before, states in WAYS.items() for after in states.split()
+    )

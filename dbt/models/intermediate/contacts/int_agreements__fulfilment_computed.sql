@@ -1,0 +1,48 @@
+-- How each agreement stands. A broken one gives the old debts back, unless the source booked the instalments as receivables of
+-- their own: then those are the debt, and asking for both would ask twice.
+with matched as (select * from {{ ref('int_agreements__payments_matched') }}),
+
+measured as (
+    select
+        *,
+        {{ cents_to_money(divide_half_up(cents('amount') ~ ' * past_installments', 'installments')) }} as past_amount
+    from matched
+),
+
+stated as (
+    select
+        *,
+        case
+            when paid_amount >= amount * promise_kept_share then 'kept'
+            when paid_amount >= past_amount * promise_kept_share then 'open'
+            else 'broken'
+        end as state,
+        row_number() over (
+            partition by present_key, currency
+            order by agreed_on desc, agreement_id
+        ) = 1 as is_latest
+    from measured
+),
+
+fulfilled as (
+    select
+        agreement_id,
+        present_key as customer_key,
+        customer_key as recorded_key,
+        agreed_on,
+        first_due_on,
+        currency,
+        amount,
+        installments,
+        past_amount,
+        paid_amount,
+        state,
+        discount_rate,
+        agent_id,
+        is_booked_by_source,
+        -- what was agreed last is what counts
+        state = 'broken' and is_latest and not is_booked_by_source as restores_debts
+    from stated
+)
+
+select * from fulfilled

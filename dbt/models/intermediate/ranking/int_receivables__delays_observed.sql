@@ -1,0 +1,72 @@
+-- What each receivable tells about how its payer pays: tonight for every payer, and at past month ends for the payers of the
+-- ranking is tried out. One rule for both; it looks only at what is dated on or before its as-of date, so nothing that happens
+-- later moves it.
+with receivables as (
+    select
+        {{ business_date() }} as as_of_date,
+        customer_key,
+        currency,
+        issue_date,
+        due_date,
+        effective_due_date,
+        amount,
+        paid_amount,
+        open_amount,
+        status,
+        settled_on,
+        is_disputed
+    from {{ ref('int_receivables__balances_computed') }}
+
+    union all
+
+    select
+        as_of_date,
+        customer_key,
+        currency,
+        issue_date,
+        due_date,
+        effective_due_date,
+        amount,
+        paid_amount,
+        open_amount,
+        status,
+        settled_on,
+        is_disputed
+    from {{ ref('int_receivables__as_of') }}
+),
+
+-- Only debts paid by the payer tell how it pays, not those credited away; one that is unpaid tells how late it is already,
+-- once the money could have arrived over a weekend. A contested debt is not held against the payer.
+observed as (
+    select
+        as_of_date,
+        customer_key,
+        currency,
+        coalesce(issue_date, due_date) as issued_on,
+        effective_due_date,
+        open_amount,
+        settled_on,
+        {{ cents('amount') }} as cents,
+        case
+            when status = 'settled' and settled_on is not null and paid_amount > 0
+                then greatest({{ days_between('effective_due_date', 'settled_on') }}, 0)
+        end as settled_days_late,
+        case
+            when
+                status in ('open', 'written_off')
+                and not is_disputed
+                and {{ days_between('effective_due_date', 'as_of_date') }} > 3
+                then {{ days_between('effective_due_date', 'as_of_date') }}
+        end as unpaid_days_late,
+        status = 'open' and not is_disputed and effective_due_date < as_of_date as is_overdue
+    from receivables
+),
+
+judged as (
+    select
+        *,
+        coalesce(settled_days_late, unpaid_days_late) as days_late
+    from observed
+)
+
+select * from judged

@@ -1,0 +1,87 @@
+{{ config(materialized='view') }}
+
+-- What a call to each payer is expected to recover, in the currency of the receivable that carries the payer's cadence.
+with decisions as (
+    select * from {{ ref('int_receivables__decided') }}
+    where decision = 'call'
+),
+
+receivables as (
+    select * from {{ ref('int_receivables__aged') }}
+),
+
+payers as (
+    select * from {{ ref('int_customers__decided') }}
+    where decision = 'call'
+),
+
+bands as (
+    select * from {{ ref('stg_policy__bands') }}
+),
+
+carriers as (
+    select
+        payers.customer_key,
+        payers.message_key,
+        payers.episode_key,
+        payers.step,
+        payers.step_offset,
+        payers.template,
+        payers.reason,
+        payers.policy_version,
+        receivables.currency,
+        receivables.due_date as oldest_due_date,
+        receivables.days_past_due,
+        receivables.aging_band
+    from payers
+    inner join receivables on payers.episode_key = receivables.receivable_key
+),
+
+amounts as (
+    select
+        customer_key,
+        currency,
+        cast(count(*) as integer) as receivables,
+        {{ money('sum(open_amount)') }} as open_amount,
+        {{ money('sum(amount_due)') }} as amount_due
+    from decisions
+    group by customer_key, currency
+),
+
+-- amounts in other currencies are listed, never added
+others as (
+    select
+        amounts.customer_key,
+        {{ joined_text("amounts.currency || ' ' || " ~ as_text('amounts.amount_due'), '; ', order_by='amounts.currency') }}
+            as other_currencies
+    from amounts
+    inner join carriers on amounts.customer_key = carriers.customer_key
+    where amounts.currency <> carriers.currency
+    group by amounts.customer_key
+),
+
+expected as (
+    select
+        carriers.*,
+        amounts.receivables,
+        amounts.open_amount,
+        amounts.amount_due,
+        others.other_currencies,
+        bands.recovery_percent,
+        bands.guaranteed_percent
+    from carriers
+    inner join amounts
+        on carriers.customer_key = amounts.customer_key
+        and carriers.currency = amounts.currency
+    inner join bands on carriers.aging_band = bands.aging_band
+    left join others on carriers.customer_key = others.customer_key
+),
+
+valued as (
+    select
+        *,
+        {{ cents_to_money(divide_half_up(cents('amount_due') ~ ' * recovery_percent', 100)) }} as priority
+    from expected
+)
+
+select * from valued

@@ -1,0 +1,79 @@
+-- The receivable that carries each payer's cadence: the oldest overdue one (ties: the largest), else the next to fall due.
+with receivables as (select * from {{ ref('int_receivables__status_assigned') }}),
+
+limits as (select * from {{ ref('stg_policy__limits') }}),
+
+-- limits compare what is overdue, or for a preventive step what is about to fall due
+totals as (
+    select
+        customer_key,
+        currency,
+        collection_status,
+        {{ money('sum(open_amount)') }} as open_amount
+    from receivables
+    where collection_status in ('overdue', 'upcoming')
+    group by customer_key, currency, collection_status
+),
+
+everything_open as (
+    select
+        customer_key,
+        currency,
+        {{ money('sum(open_amount)') }} as open_amount
+    from receivables
+    group by customer_key, currency
+),
+
+candidates as (
+    select
+        receivables.customer_key,
+        receivables.receivable_key as episode_key,
+        receivables.collection_status,
+        receivables.effective_due_date,
+        receivables.days_past_due,
+        receivables.currency,
+        receivables.regua,
+        receivables.ends_at_offset,
+        receivables.goes_on_after_offset,
+        receivables.open_amount as receivable_amount,
+        totals.open_amount,
+        totals.open_amount < limits.minimum_amount as is_trifle
+    from receivables
+    inner join totals
+        on receivables.customer_key = totals.customer_key
+        and receivables.currency = totals.currency
+        and receivables.collection_status = totals.collection_status
+    cross join limits
+),
+
+-- a trifle in one currency must not stand in the way of what is owed in another
+carriers as (
+    {{ first_rows(
+        'candidates',
+        per=['customer_key'],
+        order_by=[
+            "(collection_status = 'upcoming')",
+            'is_trifle',
+            'effective_due_date',
+            'receivable_amount desc',
+            'episode_key',
+        ]
+    ) }}
+)
+
+select
+    carriers.customer_key,
+    carriers.episode_key,
+    carriers.collection_status,
+    carriers.effective_due_date,
+    carriers.days_past_due,
+    carriers.currency,
+    carriers.regua,
+    carriers.ends_at_offset,
+    carriers.goes_on_after_offset,
+    carriers.open_amount,
+    everything_open.open_amount as total_open_amount
+from carriers
+inner join everything_open
+    on carriers.customer_key = everything_open.customer_key
+    and carriers.currency = everything_open.currency

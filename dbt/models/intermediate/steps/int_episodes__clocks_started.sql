@@ -1,0 +1,91 @@
+-- Where the clock of each payer's cadence stands after tonight. A payer whose cadence was stopped has no clock.
+with episodes as (select * from {{ ref('int_episodes__carrier_selected') }}),
+
+contacted as (select * from {{ ref('int_episodes__contacts_aggregated') }}),
+
+decided as (select * from {{ ref('int_customers__decided') }}),
+
+bank_days as (
+    select
+        bank_day_number,
+        min(day) as bank_day
+    from {{ ref('stg_policy__calendar') }}
+    group by bank_day_number
+),
+
+not_yet_overdue as (
+    select
+        receivables.customer_key,
+        receivables.receivable_key as episode_key,
+        receivables.effective_due_date,
+        receivables.regua,
+        receivables.ends_at_offset,
+        receivables.open_amount
+    from {{ ref('int_receivables__status_assigned') }} as receivables
+    left join episodes on receivables.customer_key = episodes.customer_key
+    where
+        episodes.customer_key is null
+        and receivables.collection_status in ('not_due', 'within_grace')
+),
+
+-- where nothing is overdue or about to fall due, the cadence begins with the receivable that falls due next
+later as (
+    {{ first_rows(
+        'not_yet_overdue',
+        per=['customer_key'],
+        order_by=['effective_due_date', 'open_amount desc', 'episode_key']
+    ) }}
+),
+
+carriers as (
+    select
+        customer_key,
+        episode_key,
+        effective_due_date,
+        regua,
+        ends_at_offset,
+        open_amount
+    from episodes
+
+    union all
+
+    select * from later
+),
+
+-- a step taken tonight is the newest; one held out counts for the clock as well
+clocks as (
+    select
+        carriers.*,
+        ranking.payer_class,
+        -- what was paid on its due date is known by then
+        {{ add_days('bank_days.bank_day', 1) }} as cleared_on,
+        limits.minimum_amount,
+        limits.minimum_interval_days,
+        coalesce(decided.decision in ('remind', 'call') or decided.reason = 'holdout', false) as is_taken_tonight,
+        contacted.last_offset,
+        contacted.last_step_on,
+        contacted.last_contacted_on,
+        case when substr(decided.reason, 1, 5) = 'hold_' then decided.hold_until end as hold_until,
+        coalesce(decided.decision = 'escalate' or (substr(decided.reason, 1, 5) = 'hold_' and decided.hold_until is null), false)
+            as is_stopped,
+        decided.step_offset as tonight_offset
+    from carriers
+    inner join {{ ref('int_payers__ranked') }} as ranking on carriers.customer_key = ranking.customer_key
+    cross join {{ ref('stg_policy__limits') }} as limits
+    inner join {{ ref('stg_policy__calendar') }} as due_days on carriers.effective_due_date = due_days.day
+    left join bank_days on due_days.bank_day_number + limits.clearing_bank_days = bank_days.bank_day_number
+    left join contacted on carriers.customer_key = contacted.customer_key
+    left join decided on carriers.customer_key = decided.customer_key
+),
+
+started as (
+    select
+        *,
+        case when is_taken_tonight then tonight_offset else last_offset end as taken_offset,
+        case when is_taken_tonight then {{ business_date() }} else last_step_on end as taken_on,
+        case when is_taken_tonight then {{ business_date() }} else last_contacted_on end as spoken_on
+    from clocks
+    where not is_stopped
+)
+
+select * from started

@@ -1,0 +1,35 @@
+-- The steps that each payer's carrying receivable has reached and that were not done yet.
+with episodes as (select * from {{ ref('int_episodes__carrier_selected') }}),
+
+available as (select * from {{ ref('int_steps__available') }}),
+
+contacted as (select * from {{ ref('int_episodes__contacts_aggregated') }}),
+
+ranking as (select * from {{ ref('int_payers__ranked') }})
+
+select
+    available.*,
+    episodes.open_amount,
+    -- its message may have arrived, so it is never written a second time
+    coalesce({{ list_holds('contacted.unsettled_offsets', 'available.step_offset') }}, false) as is_unsettled,
+    (available.only_classes is null or {{ list_holds('available.only_classes', 'ranking.payer_class') }}) as fits_class,
+    episodes.open_amount >= coalesce(available.minimum_amount, 0)
+    and episodes.open_amount >= episodes.total_open_amount * coalesce(available.minimum_share, 0) as fits_amount,
+    {{ money('greatest(coalesce(available.minimum_amount, 0), ' ~ cents_to_money(divide_half_up(
+        cents('episodes.total_open_amount') ~ ' * ' ~ millionths('coalesce(available.minimum_share, 0)'), 1000000
+    )) ~ ')') }} as required_amount
+from available
+inner join episodes on available.customer_key = episodes.customer_key
+inner join ranking on available.customer_key = ranking.customer_key
+left join contacted on available.customer_key = contacted.customer_key
+where
+    available.step_offset <= episodes.days_past_due
+    and available.step_offset > coalesce(contacted.last_offset, -100000)
+    -- an overdue debt is past its preventive steps; one never spoken of starts at an entry step
+    and (available.step_offset > 0 or episodes.collection_status = 'upcoming')
+    and (available.step_offset <= 0 or available.is_entry or contacted.last_offset is not null)
+    -- after an overdue step the clock runs from the day it was done, so a late one never makes the next come early
+    and (
+        coalesce(contacted.last_offset, 0) <= 0
+        or {{ days_between('contacted.last_step_on', business_date()) }} >= available.step_offset - contacted.last_offset
+    )

@@ -1,6 +1,0 @@
-{% test never_null(model, columns) %}
--- Rows in which one of these columns is empty; one look at the table for all of them.
-select *
-from {{ model }}
-where {{ columns | join(' is null or ') }} is null
-{% endtest %}

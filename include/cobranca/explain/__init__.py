@@ -1,0 +1,1 @@
+"""Explain what was decided about one payer, night by night, in Portuguese."""

@@ -1,0 +1,11 @@
+"""Stored reasons of a contact's state, in Portuguese because agents and finance read them."""
+
+STEP_ALREADY_DONE = "etapa já realizada para esta dívida"
+NOT_IN_NEWEST_PLAN = "fora do plano mais recente desta data"
+LATER_DATE_PLANNED = "uma data posterior foi planejada antes do envio"
+WAITS_FOR_APPROVAL = "aguarda aprovação de uma pessoa"
+WAITS_FOR_CONTACT_HOURS = "fora do horário permitido onde o cliente mora"
+CONTACT_HOURS_OVER = "hoje não há mais horário permitido onde o cliente mora"
+STALE_PAYMENTS = "pagamentos desatualizados: não se sabe quem já pagou"
+ALREADY_WRITTEN_TODAY = "o cliente já recebeu hoje uma mensagem sobre este título"
+WORKER_LOST = "o processo parou durante o envio; não se sabe se saiu"

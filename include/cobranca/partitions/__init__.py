@@ -1,0 +1,1 @@
+"""The immutable folders of a date: landings, approved batches, verdicts, months' summaries."""

@@ -1,0 +1,197 @@
+"""Expectations on every payer that a candidate plan contacts, over any channel."""
+
+from datetime import date
+
+from cobranca.quality.expectations import Expectation, Measured, NoOffenders
+
+# Receivables about which a payer is contacted, and the landed row behind each.
+CONTACTED = (
+    "select receivable_key, decision, channel from {batch} where decision in ('remind', 'call')"
+)
+
+SAME_RECEIVABLE = "landed.source || ':' || landed.receivable_id = contacted.receivable_key"
+
+ITS_CUSTOMER = "customer.source = landed.source and customer.customer_id = landed.customer_id"
+
+ITS_HOLD = """
+    coalesce(hold.source, landed.source) = landed.source
+    and hold.target_id =
+        case hold.scope when 'receivable' then landed.receivable_id else landed.customer_id end
+    and coalesce(hold.starts_on, $business_date) <= $business_date
+    and coalesce(hold.expires_on, $business_date) >= $business_date
+"""
+
+
+class ExpectNoDisputes(NoOffenders):
+    """A disputed receivable is not charged."""
+
+    title = "Nenhum título contestado é cobrado"
+    needs = ("fct_receivables",)
+    offending = f"""
+        select 1 from ({CONTACTED}) as contacted join fct_receivables using (receivable_key)
+        where fct_receivables.is_disputed
+    """
+
+
+class ExpectOpenAtTheSource(NoOffenders):
+    """What the source marks as disputed, or no longer open, is not charged."""
+
+    title = "Nenhum título contestado, cancelado, acordado ou baixado na origem é cobrado"
+    needs = ("landed_receivables",)
+    offending = f"""
+        select 1 from ({CONTACTED}) as contacted
+        left join landed_receivables as landed on {SAME_RECEIVABLE}
+        where landed.receivable_id is null or coalesce(landed.disputed, false)
+            or coalesce(landed.status, 'open') <> 'open'
+    """
+
+
+class ExpectWillingCustomers(NoOffenders):
+    """A customer who opted out, died or is under legal hold is not contacted."""
+
+    title = "Ninguém que pediu para não ser contatado, falecido ou em processo judicial é cobrado"
+    needs = ("landed_receivables", "landed_customers")
+    offending = f"""
+        select 1 from ({CONTACTED}) as contacted
+        join landed_receivables as landed on {SAME_RECEIVABLE}
+        join landed_customers as customer on {ITS_CUSTOMER}
+        where coalesce(customer.legal_hold, false)
+            or coalesce(customer.deceased, false)
+            or coalesce(
+                case channel
+                    when 'email' then customer.opt_out_email else customer.opt_out_phone
+                end,
+                false
+            )
+    """
+
+
+class ExpectErasedLeftAlone(NoOffenders):
+    """Nothing is asked of a payer whose personal data were erased (LGPD, art. 18, VI).
+
+    Each of its receivables says so.
+    """
+
+    title = "Nada é cobrado de quem teve os dados apagados"
+    needs = ("landed_receivables", "landed_customers")
+    offending = f"""
+        select 1 from {{batch}} as decided
+        join landed_receivables as landed
+            on landed.source || ':' || landed.receivable_id = decided.receivable_key
+        join landed_customers as customer on {ITS_CUSTOMER}
+        where customer.erased_key is not null
+            and (decided.decision <> 'none' or decided.reason <> 'hold_erased'
+                or decided.customer_key <> customer.erased_key)
+    """
+
+
+class ExpectRespectedWishes(NoOffenders):
+    """No message goes over a channel that the payer refused, nor to a suppressed address."""
+
+    title = "Ninguém recebe mensagem por um canal que recusou, nem em um endereço suspenso"
+    needs = ("feedback_consents", "feedback_suppressions")
+    offending = """
+        select 1
+        from (select distinct customer_key, $channel as channel, email from {batch}) as message
+        left join (
+            select customer_key, channel, is_opted_in,
+                row_number() over (
+                    partition by customer_key, channel order by given_at desc, is_opted_in
+                ) as place
+            from feedback_consents
+            where given_on < $business_date
+        ) as wish on wish.place = 1 and wish.customer_key = message.customer_key
+            and wish.channel = message.channel
+        left join (
+            select distinct address_digest
+            from feedback_suppressions
+            where listed_on < $business_date and coalesce(removed_on > $business_date, true)
+        ) as listed on message.channel = 'email'
+            and sha256(lower(trim(message.email))) = listed.address_digest
+        where not coalesce(wish.is_opted_in, true) or listed.address_digest is not null
+    """
+
+
+class ExpectNobodyOnHold(NoOffenders):
+    """A hold by a person stops every contact about that customer or receivable."""
+
+    title = "Ninguém com suspensão em vigor é cobrado"
+    needs = ("landed_receivables", "policy_holds")
+    offending = f"""
+        select 1 from ({CONTACTED}) as contacted
+        join landed_receivables as landed on {SAME_RECEIVABLE}
+        join policy_holds as hold on {ITS_HOLD}
+    """
+
+
+class ExpectNoHeldContacts(NoOffenders):
+    """A decision that names a hold as its reason is no contact."""
+
+    title = "Nenhuma decisão suspensa vira contato"
+    offending = (
+        "select 1 from {batch} where decision in ('remind', 'call') and starts_with(reason, 'hold')"
+    )
+
+
+class ExpectUnpaidDebts(NoOffenders):
+    """Nothing that the landed payments settle is charged."""
+
+    title = "Nenhum título já pago é cobrado"
+    needs = ("landed_receivables", "landed_payments")
+    offending = f"""
+        select 1 from ({CONTACTED}) as contacted
+        join landed_receivables as landed on {SAME_RECEIVABLE}
+        join (
+            select source, receivable_id,
+                sum(case when kind = 'reversal' then -abs(amount) else amount end) as paid
+            from landed_payments
+            where paid_on <= $business_date
+            group by source, receivable_id
+        ) as settled on settled.source = landed.source
+            and settled.receivable_id = landed.receivable_id
+        where settled.paid >= landed.amount
+    """
+
+
+class ExpectContactDay(Measured):
+    """No contact falls on a weekend or a holiday."""
+
+    title = "Contatos somente em dia de contato"
+    expected = "nenhum contato fora de dia de contato"
+    observed = "$contacts linhas, dia de contato: $day"
+    needs = ("policy_calendar",)
+    measure = """
+        with today as (
+            select count(*) as days, coalesce(bool_and(is_contact_day), false) as is_contact_day
+            from policy_calendar where day = $business_date and place = 'BR'
+        ),
+        planned as (select count(*) as contacts from {batch})
+        select case when days = 1 then (case when is_contact_day then 0 else contacts end) end
+            as offenders,
+               contacts, is_contact_day as day
+        from planned, today
+    """
+
+
+class ExpectGoodPayersLeftAlone(NoOffenders):
+    """Punctual payers get no reminder on or before the due date (F2)."""
+
+    title = "Quem paga em dia não recebe lembrete preventivo"
+    offending = (
+        "select 1 from {batch} where payer_class = 'pontual' and (step_offset is null or "
+        "step_offset <= 0)"
+    )
+
+
+def contacted(business_date: date) -> list[Expectation]:
+    """Every expectation on the decisions that contact a payer."""
+    table = "fct_decisions"
+    return [
+        ExpectNoDisputes.on(table),
+        ExpectOpenAtTheSource.on(table),
+        ExpectWillingCustomers.on(table),
+        ExpectErasedLeftAlone.on(table),
+        ExpectNobodyOnHold.on(table, business_date=business_date),
+        ExpectNoHeldContacts.on(table),
+        ExpectUnpaidDebts.on(table, business_date=business_date),
+    ]

@@ -1,0 +1,177 @@
+"""Expectations on the reminders and thanks of a candidate plan."""
+
+from datetime import date
+
+from cobranca.partitions.verdict import WARNING
+from cobranca.quality.expectations import Expectation, Measured, NoOffenders, filled, unique
+from cobranca.quality.suites.contacted_checks import (
+    ITS_CUSTOMER,
+    ITS_HOLD,
+    ExpectContactDay,
+    ExpectGoodPayersLeftAlone,
+    ExpectRespectedWishes,
+)
+
+
+class ExpectDecidedReminders(NoOffenders):
+    """The messages hold exactly what is decided as a reminder (F4)."""
+
+    title = "Os lembretes são exatamente os decididos"
+    needs = ("fct_decisions",)
+    offending = """
+        select 1
+        from {batch} as reminder
+        full join (select * from fct_decisions where decision = 'remind') as decided
+            using (receivable_key)
+        where reminder.message_key is distinct from decided.message_key
+    """
+
+
+class ExpectEmailAddresses(NoOffenders):
+    """Each e-mail goes to one well-formed address."""
+
+    title = "E-mail presente e bem formado"
+    offending = """
+        select 1 from {batch}
+        where channel = 'email'
+            and not coalesce(regexp_full_match(email,
+                '[^@\\s,;<>]+@[^@\\s,;<>]+[.][^@\\s,;<>.][^@\\s,;<>.]+'), false)
+    """
+
+
+class ExpectMessageNumbers(NoOffenders):
+    """Each WhatsApp message or SMS goes to one well-formed number.
+
+    No message goes over a channel unknown here.
+    """
+
+    title = "Telefone presente e bem formado em cada WhatsApp ou SMS"
+    offending = """
+        select 1 from {batch}
+        where channel is distinct from 'email'
+            and not coalesce(channel in ('whatsapp', 'sms')
+                and regexp_full_match(phone, '[+][0-9]+'), false)
+    """
+
+
+class ExpectPositiveDebts(NoOffenders):
+    """No message asks for nothing, nor for a negative amount."""
+
+    title = "Valores cobrados maiores que zero"
+    offending = """
+        select 1 from {batch}
+        where not coalesce(amount > 0 and open_amount > 0 and amount_due > 0 and fine >= 0
+            and interest >= 0, false)
+    """
+
+
+class ExpectItemisedTotals(NoOffenders):
+    """The amount due is principal, fine and interest, to the cent."""
+
+    title = "Total = valor em aberto + multa + juros"
+    offending = (
+        "select 1 from {batch} where amount_due is distinct from open_amount + fine + interest"
+    )
+
+
+class ExpectLawfulFines(NoOffenders):
+    """A consumer's fine is at most 2 % of the amount (CDC, art. 52, § 1º).
+
+    That holds whatever the models or the limits say.
+    """
+
+    title = "Multa de consumidor de no máximo 2 % (CDC, art. 52)"
+    offending = """
+        select 1 from {batch}
+        where contract_type is distinct from 'business'
+            and coalesce(fine, 0) > round(amount * 0.02, 2)
+    """
+
+
+class ExpectOneMessageADay(NoOffenders):
+    """A customer gets at most one message a day, and a message has one reader (F4)."""
+
+    title = "No máximo uma mensagem por cliente no dia"
+    expected = "nenhum cliente com mais de uma"
+    offending = """
+        select customer_key from {batch} group by customer_key
+            having count(distinct message_key) <> 1
+        union all
+        select message_key from {batch} group by message_key
+            having count(distinct (customer_key, email)) <> 1
+    """
+
+
+class ExpectWelcomeThanks(NoOffenders):
+    """No thanks and no survey go to a payer who may not be written to.
+
+    Nor to one who disputes, or who is contacted today anyway.
+    """
+
+    title = (
+        "Agradecimentos e pesquisas só a quem pode receber mensagem e não recebe outro contato hoje"
+    )
+    needs = ("fct_decisions", "landed_receivables", "landed_customers", "policy_holds")
+    offending = f"""
+        select 1 from {{batch}} as thanked
+        left join landed_receivables as landed
+            on landed.source = thanked.source and landed.receivable_id = thanked.receivable_id
+        left join landed_customers as customer on {ITS_CUSTOMER}
+        left join policy_holds as hold on {ITS_HOLD}
+        where landed.receivable_id is null
+            or coalesce(landed.disputed, false)
+            or coalesce(landed.status, 'open') in ('cancelled', 'written_off')
+            or coalesce(customer.legal_hold, false)
+            or coalesce(customer.deceased, false)
+            or coalesce(customer.opt_out_email, false)
+            or customer.erased_key is not null
+            or hold.target_id is not null
+            or thanked.customer_key in (select customer_key from fct_decisions
+                where decision in ('remind', 'call'))
+    """
+
+
+class ExpectUsualVolume(Measured):
+    """More messages than the limit are reported; a person approves them before they leave."""
+
+    title = "Quantidade de mensagens dentro do limite da noite"
+    expected = "no máximo $maximum mensagens"
+    observed = "$messages mensagens"
+    measure = """
+        select greatest(count(distinct message_key) - $maximum, 0) as offenders,
+            count(distinct message_key) as messages
+        from {batch}
+    """
+
+
+def reminders(business_date: date, maximum_messages: int) -> list[Expectation]:
+    """Every expectation on the reminders."""
+    table = "out_reminders"
+    return [
+        *(
+            filled(table, column)
+            for column in ("message_key", "customer_key", "customer_name", "template", "due_date")
+        ),
+        unique(table, "receivable_key", "Nenhum título em duas mensagens"),
+        ExpectDecidedReminders.on(table),
+        ExpectOneMessageADay.on(table),
+        ExpectEmailAddresses.on(table),
+        ExpectRespectedWishes.on(table, channel="channel", business_date=business_date),
+        ExpectMessageNumbers.on(table),
+        ExpectPositiveDebts.on(table),
+        ExpectItemisedTotals.on(table),
+        ExpectLawfulFines.on(table),
+        ExpectGoodPayersLeftAlone.on(table),
+        ExpectContactDay.on(table, business_date=business_date),
+        ExpectUsualVolume.on(table, severity=WARNING, maximum=maximum_messages),
+    ]
+
+
+def thanks(business_date: date) -> list[Expectation]:
+    """Every expectation on thanks and surveys."""
+    table = "out_surveys"
+    return [
+        ExpectWelcomeThanks.on(table, business_date=business_date),
+        ExpectRespectedWishes.on(table, channel="'email'", business_date=business_date),
+        ExpectContactDay.on(table, business_date=business_date),
+    ]

@@ -1,0 +1,1 @@
+"""Send planned messages once: leases, pre-send check, worker processes, scheduled batches."""

@@ -1,0 +1,1 @@
+"""Which messages may leave tonight: plan, approvals, volume guard and contact hours."""

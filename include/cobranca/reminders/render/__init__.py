@@ -1,0 +1,1 @@
+"""Rendering: planned messages become letters and texts in Portuguese."""

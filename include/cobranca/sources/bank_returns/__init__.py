@@ -1,0 +1,1 @@
+"""Payments from bank return files (CNAB), merged into the snapshot of a source."""

@@ -1,0 +1,1 @@
+"""Turn what a source gives into the canonical columns, or into quarantine with a reason."""

@@ -1,0 +1,33 @@
+"""Bounds beyond which a date or an amount is a mistake of the source."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from cobranca.calendar import FIRST_YEAR, LAST_YEAR
+from cobranca.settings import Settings
+
+FIRST_DAY, LAST_DAY = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The latest due date and the largest amount (in currency units) that a source may hold."""
+
+    latest_due: date = LAST_DAY
+    largest_amount: Decimal | None = None
+
+
+ANY = Bounds()
+
+
+def arrival_bounds(settings: Settings, business_date: date) -> Bounds:
+    """The bounds of the policy in force on a date.
+
+    Raises:
+        ConfigError: the policy is invalid.
+    """
+    from cobranca.policy import load_policy
+
+    limits = load_policy(settings.config, business_date).limits.arrivals
+    return Bounds(limits.latest_due(business_date), limits.largest_amount)

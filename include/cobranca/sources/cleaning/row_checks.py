@@ -1,0 +1,88 @@
+"""Check converted rows as a whole: what is missing, out of range, or unlike its entity."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cobranca import schema
+from cobranca.sources.cleaning.bounds import FIRST_DAY, LAST_DAY, Bounds
+from cobranca.sources.cleaning.values import rows_where
+
+NOTHING = pa.scalar(Decimal(0), schema.MONEY)
+
+
+@dataclass
+class RowChecks:
+    """The checks of one chunk of one entity.
+
+    ``arrays`` holds the converted columns, of which some are corrected in place. ``bad`` maps rows
+    to the column and the reason that send them to quarantine; the first reason stays. ``notes`` and
+    ``repairs`` count what was made null and what was written differently.
+    """
+
+    entity: str
+    arrays: dict[str, pa.Array]
+    bad: dict[int, tuple[str, str]]
+    notes: Counter[str] = field(default_factory=Counter)
+    repairs: Counter[str] = field(default_factory=Counter)
+
+    def check(self, bounds: Bounds) -> None:
+        """Run every check; ``bounds`` are those of the policy."""
+        self._check_required()
+        if self.entity == "customers":
+            return
+        if self.entity == "payments":
+            self._turn_reversals()
+        self._refuse("amount", "not_positive", pc.less_equal(self.arrays["amount"], NOTHING))
+        self._check_dates()
+        if bounds.largest_amount is not None:
+            too_large = pc.greater(self.arrays["amount"], pa.scalar(bounds.largest_amount))
+            self._refuse("amount", "too_large", too_large)
+        if self.entity == "receivables":
+            due, issued = self.arrays["due_date"], self.arrays["issue_date"]
+            self._refuse("due_date", "due_before_issue", pc.less(due, issued))
+            self._refuse("due_date", "due_too_far", pc.greater(due, bounds.latest_due))
+
+    def _refuse(self, name: str, reason: str, mask: pa.Array) -> None:
+        for row in rows_where(mask):
+            self.bad.setdefault(row, (name, reason))
+
+    def _check_required(self) -> None:
+        for name in schema.REQUIRED[self.entity]:
+            self._refuse(name, "missing", pc.is_null(self.arrays[name]))
+            if name.endswith("_id"):
+                length = pc.utf8_length(self.arrays[name])
+                self._refuse(name, "too_long", pc.greater(length, schema.LONGEST_ID))
+
+    def _turn_reversals(self) -> None:
+        """Make the amounts of reversals positive.
+
+        Some systems store a reversal negative, some positive. Landed amounts are positive; the kind
+        has the sign.
+        """
+        kind, amount = self.arrays["kind"], self.arrays["amount"]
+        turned = pc.and_(pc.equal(kind, "reversal"), pc.less(amount, NOTHING))
+        turned = pc.fill_null(turned, False)
+        if count := pc.sum(turned).as_py():
+            self.repairs["amount sign_turned"] += count
+        self.arrays["amount"] = pc.if_else(turned, pc.negate(amount), amount).cast(schema.MONEY)
+
+    def _check_dates(self) -> None:
+        for one in schema.ENTITIES[self.entity]:
+            if one.type != schema.DATE:
+                continue
+            array = self.arrays[one.name]
+            outside = pc.or_(pc.less(array, FIRST_DAY), pc.greater(array, LAST_DAY))
+            rows = rows_where(outside)
+            if not rows:
+                continue
+            if one.name in schema.REQUIRED[self.entity]:
+                self._refuse(one.name, "out_of_range", outside)
+            else:
+                self.notes[f"{one.name} out_of_range"] += len(rows)
+                self.arrays[one.name] = pc.if_else(
+                    pc.fill_null(outside, False), pa.scalar(None, schema.DATE), array
+                )

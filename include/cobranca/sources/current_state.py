@@ -1,0 +1,194 @@
+"""What a source says now about some of its receivables, for the check before a message is sent.
+
+The same queries as landing's are asked, wrapped so that the database returns the asked rows only,
+and their rows are cleaned by the same rules.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from cobranca.settings import Settings
+
+if TYPE_CHECKING:
+    from cobranca.sources.drivers.stream import SourceSnapshot
+    from cobranca.sources.file_cache import FileCache
+    from cobranca.sources.mapping.model import SourceMapping
+
+NOTHING = Decimal("0.00")
+# A row in the canonical columns of its entity; Arrow gives each value in its column's type.
+CleanRow: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ReceivableState:
+    """One receivable and its customer as the source shows them now.
+
+    ``gone`` means that it is not there any more, or lost its customer; ``unreadable`` that there is
+    a row of it, of its customer or of a payment that landing would put into quarantine, so that its
+    state is unknown. Everything else then has its default. ``open_amount`` is what the
+    source itself calls open (``None`` where its query returns no such column); ``paid`` adds up
+    every payment, a reversal negative. Amounts are in ``currency`` units.
+    """
+
+    gone: bool = True
+    unreadable: bool = False
+    status: str | None = None
+    disputed: bool = False
+    due_date: date | None = None
+    amount: Decimal | None = None
+    open_amount: Decimal | None = None
+    currency: str | None = None
+    paid: Decimal = NOTHING
+    customer_id: str | None = None
+    opt_out_email: bool = False
+    opt_out_phone: bool = False
+    legal_hold: bool = False
+    deceased: bool = False
+
+
+def read_payments(
+    settings: Settings, source: str, receivable_ids: Sequence[str]
+) -> dict[str, Decimal]:
+    """Ask the source itself what has been settled by now.
+
+    Every payment of the source counts, of any kind and date, a reversal negative; in the
+    receivable's currency. Rows that landing would quarantine do not count. Each id asked for is in
+    the answer, with zero where nothing was paid.
+
+    Raises:
+        ConfigError: the source's file or connection is wrong.
+        SourceError: the source cannot be reached or read.
+    """
+    from cobranca.sources.mapping.load import get_mapping
+    from cobranca.sources.open_snapshot import open_snapshot
+
+    if not receivable_ids:
+        return {}
+    mapping = get_mapping(settings, source)
+    with open_snapshot(mapping) as snapshot:
+        return _Source(settings, mapping, snapshot).paid(list(dict.fromkeys(receivable_ids)))[0]
+
+
+def read_current_state(
+    settings: Settings, source: str, receivable_ids: Sequence[str], kept: "FileCache | None" = None
+) -> dict[str, ReceivableState]:
+    """Ask the source itself, in one snapshot, for the state of receivables and their customers.
+
+    Each id asked for is in the answer; what is not there any more is ``gone``. A caller that asks
+    often gives ``kept``, so that the source's files are read again only where something changed.
+
+    Raises:
+        ConfigError: the source's file or connection is wrong.
+        FileProblem: a file of the source is missing, half written or cannot be believed.
+        SourceError: the source cannot be reached or read.
+    """
+    from cobranca.sources.mapping.load import get_mapping
+    from cobranca.sources.open_snapshot import open_snapshot
+
+    if not receivable_ids:
+        return {}
+    mapping = get_mapping(settings, source)
+    ids = list(dict.fromkeys(receivable_ids))
+    with open_snapshot(mapping, kept) as snapshot:
+        asked = _Source(settings, mapping, snapshot)
+        receivables, unreadable = asked.newest("receivables", "receivable_id", ids)
+        owners = list(dict.fromkeys(row["customer_id"] for row in receivables.values()))
+        customers, strangers = asked.newest("customers", "customer_id", owners)
+        paid, doubtful = asked.paid(list(receivables))
+    states = dict.fromkeys(ids, ReceivableState())
+    for key, row in receivables.items():
+        customer = customers.get(row["customer_id"])
+        if row["customer_id"] in strangers:
+            unreadable.add(key)
+        elif customer is not None:
+            states[key] = _state(row, customer, paid[key])
+    return states | dict.fromkeys(
+        unreadable | doubtful, ReceivableState(gone=False, unreadable=True)
+    )
+
+
+def _state(receivable: CleanRow, customer: CleanRow, paid: Decimal) -> ReceivableState:
+    names = ("status", "disputed", "due_date", "amount", "open_amount", "currency", "customer_id")
+    flags = ("opt_out_email", "opt_out_phone", "legal_hold", "deceased")
+    values = {name: receivable[name] for name in names} | {name: customer[name] for name in flags}
+    return ReceivableState(gone=False, paid=paid, **values)
+
+
+def _is_newer(row: CleanRow, other: CleanRow) -> bool:
+    """Whether a row was changed later; one without a date of change is the older one."""
+    changed, before = row["updated_at"], other["updated_at"]
+    return changed is not None and (before is None or changed > before)
+
+
+class _Source:
+    """One source at one moment, asked for some of its rows."""
+
+    def __init__(self, settings: Settings, mapping: "SourceMapping", snapshot: "SourceSnapshot"):
+        from cobranca.partitions.landing_partition import previous_landing
+        from cobranca.sources.cleaning.bounds import ANY, arrival_bounds
+        from cobranca.sources.point_lookup import keys_as_stored
+
+        self._mapping, self._snapshot = mapping, snapshot
+        self._as_stored = keys_as_stored(settings, mapping)
+        landed = previous_landing(settings, date.max)
+        self._bounds = ANY if landed is None else arrival_bounds(settings, landed.business_date)
+
+    def paid(self, receivable_ids: list[str]) -> tuple[dict[str, Decimal], set[str]]:
+        """What was paid, and the receivables of which some payment cannot be read."""
+        paid = dict.fromkeys(receivable_ids, NOTHING)
+        payments, doubtful = self.newest("payments", "receivable_id", receivable_ids)
+        for payment in payments.values():
+            amount = payment["amount"]
+            paid[payment["receivable_id"]] += -amount if payment["kind"] == "reversal" else amount
+        return paid, doubtful
+
+    def newest(
+        self, entity: str, column: str, values: list[str]
+    ) -> tuple[dict[str, CleanRow], set[str]]:
+        """Clean rows of one entity whose ``column`` is one of ``values``, by key.
+
+        The latest copy of a key counts. Also those of ``values`` that have a row which cannot be
+        read.
+        """
+        from cobranca import schema
+
+        wanted, key = set(values), schema.KEYS[entity]
+        newest: dict[str, CleanRow] = {}
+        refused: set[str] = set()
+        for rows, unreadable in self._rows(entity, column, values):
+            refused |= unreadable & wanted
+            for row in rows:
+                # A database may compare without regard to case or accents; a neighbour's row is not
+                # the one asked for.
+                if row[column] in wanted and (
+                    row[key] not in newest or _is_newer(row, newest[row[key]])
+                ):
+                    newest[row[key]] = row
+        return newest, refused
+
+    def _rows(
+        self, entity: str, column: str, values: list[str]
+    ) -> Iterator[tuple[list[CleanRow], set[str]]]:
+        """Chunk by chunk the rows that can be read, and the values of ``column`` in the others."""
+        from cobranca.sources.cleaning.cleaner import Cleaner
+        from cobranca.sources.cleaning.columns import texts
+        from cobranca.sources.cleaning.query_columns import checked_columns
+        from cobranca.sources.point_lookup import rows_with
+        from cobranca.sources.schema_drift import known_columns
+
+        wanted = self._mapping.entity(entity)
+        query = known_columns(self._snapshot, entity, wanted.query)
+        plain = (entity, column) in self._as_stored
+        found = rows_with(self._snapshot, entity, query, column, values, as_stored=plain)
+        columns = checked_columns(self._mapping.source, entity, found.columns)
+        cleaner = Cleaner(self._mapping.source, entity, columns, wanted.cents, self._bounds)
+        for chunk in found.chunks:
+            rows = cleaner.clean(chunk).rows.to_pylist()
+            came: Counter[str] = Counter(
+                texts([row[columns.index(column)] for row in chunk]).values.to_pylist()
+            )
+            yield rows, set(came - Counter(row[column] for row in rows))

@@ -1,0 +1,1 @@
+"""The YAML file that describes a source: its model, its loader, and what its queries may say."""

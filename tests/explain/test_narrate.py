@@ -1,0 +1,130 @@
+"""The explanation of one payer adds up, names its rule, and shows no personal data."""
+
+import re
+from datetime import date
+from decimal import Decimal
+
+import duckdb
+import pytest
+
+from cobranca.errors import ConfigError, PartitionError
+from cobranca.explain.narrate import explain
+from cobranca.money import parse_money
+from reports.batches import changed
+from warehouse.busy_nights import NIGHT
+from warehouse.payers import PROFILES
+
+
+@pytest.fixture(scope="module")
+def approved(busy_night, tmp_path_factory):
+    """The busy night as an approved batch, in which one payer was put on hold by a person."""
+    _, batch = busy_night
+    accounts = f"read_parquet('{batch.path('dim_payer_aliases.parquet')}')"
+    key = duckdb.sql(
+        f"select customer_key from {accounts} where customer_id = 'today-unknown'"
+    ).fetchall()[0][0]
+    return changed(
+        tmp_path_factory.mktemp("why"),
+        batch,
+        fct_holds="select * from {fct_holds} union all select date '2026-11-18', 'customer', "
+        f"'erp', 'today-unknown', '{key}', null, 'hardship', 'Maria', "
+        "date '2026-11-01', date '2026-11-30'",
+        fct_decisions="select * replace ("
+        f"case when customer_key = '{key}' then 'hold_hardship' else reason end as reason, "
+        f"case when customer_key = '{key}' then 'none' else decision end as decision, "
+        f"case when customer_key = '{key}' then date '2026-11-30' else hold_until end as hold_until"
+        ") from {fct_decisions}",
+    ), batch
+
+
+@pytest.fixture(scope="module")
+def explained(approved) -> dict[str, str]:
+    """The explanation of every third payer, by its key."""
+    settings, batch = approved
+    keys = duckdb.sql(
+        f"select customer_key from '{batch.path('dim_payer_ranking.parquet')}' order by 1"
+    ).fetchall()
+    return {key: explain(settings, key, NIGHT) for (key,) in keys[::3]}
+
+
+def test_every_payer_is_explained_whole(explained, approved):
+    _, batch = approved
+    for key, text in explained.items():
+        rows = duckdb.sql(
+            f"select receivable_key, reason from '{batch.path('fct_decisions.parquet')}' "
+            f"where customer_key = '{key}'"
+        ).fetchall()
+        assert (
+            key in text
+            and "18/11/2026" in text
+            and "Decisão da noite" in text
+            and "Como paga" in text
+        )
+        for receivable, reason in rows:
+            assert reason == "not_due" or receivable in text
+        assert not re.search(r"None|\{|\}|nan|  $|@|\+55|Decimal", text, re.MULTILINE)
+
+
+def test_charges_add_up_to_what_is_due(explained):
+    money = r"(US\$|R\$)\s([\d.]+,\d\d)"
+    lines = [
+        line for text in explained.values() for line in text.splitlines() if " + multa " in line
+    ]
+    assert len(lines) > 30
+    for line in lines:
+        principal, fine, interest, due = re.fullmatch(
+            rf"\s*{money}(?: \(.*\))? \+ multa {money} \+ juros {money} = {money}.*", line
+        ).group(2, 4, 6, 8)
+        assert (
+            parse_money(principal) + parse_money(fine) + parse_money(interest)
+            == parse_money(due)
+            > Decimal(0)
+        ), line
+
+
+def test_a_hold_names_its_author_reason_and_last_day(approved):
+    settings, _ = approved
+    text = explain(settings, "erp:today-unknown", NIGHT)
+    for part in (
+        "sem contato",
+        "dificuldade reconhecida",
+        "por Maria",
+        "desde 01/11/2026",
+        "até 30/11/2026",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_payer_is_found_by_key_account_and_receivable(approved, name):
+    settings, _ = approved
+    text = explain(settings, f"erp:soon-{name}", NIGHT)
+    key = re.search(r"cliente (C[0-9a-f]{20})", text)[1]
+    assert (
+        explain(settings, key, NIGHT) == explain(settings, f"erp:soon-{name}-next", NIGHT) == text
+    )
+    # the only night there is, with its line in the timeline above it
+    assert explain(settings, key).endswith(text)
+
+
+def test_a_text_that_means_two_payers_is_refused(approved, tmp_path):
+    _, batch = approved
+    twofold = changed(
+        tmp_path,
+        batch,
+        dim_payer_aliases="select * replace ("
+        "case when customer_id = 'soon-unknown' then 'today-unknown-next' else customer_id end "
+        "as customer_id) from {dim_payer_aliases}",
+    )
+    with pytest.raises(ConfigError, match="both a customer and a receivable"):
+        explain(twofold, "erp:today-unknown-next", NIGHT)
+
+
+def test_what_is_not_known_is_said(approved, tmp_path):
+    settings, _ = approved
+    with pytest.raises(ConfigError, match="was not known on 2026-11-18"):
+        explain(settings, "erp:nobody", NIGHT)
+    with pytest.raises(ConfigError, match="any of the 1 nights"):
+        explain(settings, "erp:nobody")
+    with pytest.raises(PartitionError):
+        explain(settings, "erp:nobody", date(2026, 11, 17))

@@ -1,0 +1,40 @@
+"""What one night says of a payer: the decision that stands for all its receivables."""
+
+from datetime import date
+
+import pytest
+
+from cobranca.explain.nights import Night
+
+
+def night(*decisions: tuple[str, str]) -> Night:
+    rows = tuple({"receivable_key": key, "episode_key": of} for key, of in decisions)
+    return Night(
+        business_date=date(2026, 11, 18),
+        batch_id="b",
+        customer_key="C1",
+        decisions=rows,
+        receivables={},
+        ranking=None,
+        payers=1,
+        contacts=(),
+        promises=(),
+        holds=(),
+        next_step=None,
+        limits=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("decisions", "main"),
+    [
+        ([("erp:1", "erp:2"), ("erp:2", "erp:2")], "erp:2"),
+        ([("erp:1", None), ("erp:2", None)], "erp:1"),
+    ],
+)
+def test_the_receivable_that_carries_the_cadence_is_the_reason(decisions, main):
+    assert night(*decisions).main["receivable_key"] == main
+
+
+def test_a_payer_who_owes_nothing_has_no_decision():
+    assert night().main is None

@@ -1,0 +1,622 @@
+"""Each check on the plan, shown by a small plan (or what it was made from) that is wrong in one
+thing.
+"""
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from cobranca.errors import GateFailed, PartitionError
+from cobranca.ledger.address_digest import digest
+from cobranca.partitions.verdict import read_verdict, require_approval
+from cobranca.quality import check_plan
+from quality.files import D, Tables, candidate, land, land_feedback, landing_tables, plan_tables
+
+CENTS = Decimal("0.01")
+
+
+def judged(
+    settings,
+    plan: Tables,
+    landing: Tables | None = None,
+    spoil=None,
+    feedback: Tables | None = None,
+):
+    """The verdict of a plan, passed or not, as it was stored."""
+    land(settings, landing or landing_tables())
+    land_feedback(settings, **(feedback or {}))
+    try:
+        return check_plan(settings, D, candidate(settings, plan, spoil))
+    except GateFailed:
+        return read_verdict(settings, D, "plan")
+
+
+def failed(verdict) -> set[str]:
+    assert not [check for check in verdict.checks if check.broken]
+    return {f"{check.subject} {check.name}" for check in verdict.checks if not check.passed}
+
+
+def changed(tables: Tables, good: Tables) -> set[str]:
+    return {name for name, rows in tables.items() if rows != good[name]}
+
+
+def set_in(table: str, row: int, **values):
+    return lambda plan: plan[table][row].update(values)
+
+
+def copy_of(table: str, row: int, **values):
+    return lambda plan: plan[table].append({**plan[table][row], **values})
+
+
+def together(*changes):
+    return lambda tables: [change(tables) for change in changes]
+
+
+def both(row: int, **values):
+    """The same change in the facts, their decision and their aging, so that they still tie."""
+    aging = {
+        name: value
+        for name, value in values.items()
+        if name in ("open_amount", "amount_due", "currency")
+    }
+    return together(
+        set_in("fct_receivables", row, **values),
+        set_in("fct_decisions", row, **aging),
+        set_in("fct_aging", row, **aging),
+    )
+
+
+def charged(table: str, row: int, **values):
+    """Charges of a message that still add up."""
+
+    def change(plan: Tables) -> None:
+        plan[table][row].update(values)
+        plan[table][row]["amount_due"] = sum(
+            plan[table][row][name] for name in ("open_amount", "fine", "interest")
+        )
+
+    return change
+
+
+def test_a_good_plan_passes_without_a_warning(settings):
+    verdict = judged(settings, plan_tables())
+    assert failed(verdict) == set() and verdict.passed and not verdict.degraded
+    assert require_approval(settings, D, verdict.batch_id) == verdict
+
+
+SPOILED = {
+    # decisions
+    "a receivable without a decision": (
+        lambda plan: plan["fct_decisions"].pop(2),
+        {"fct_decisions decision_for_every_receivable", "fct_decisions decided_amounts"},
+    ),
+    "two decisions for one receivable": (
+        copy_of("fct_decisions", 2),
+        {"fct_decisions decision_for_every_receivable", "fct_decisions decided_amounts"},
+    ),
+    "a decision about nothing": (
+        set_in("fct_decisions", 2, receivable_key="erp:R9"),
+        {"fct_decisions decision_for_every_receivable"},
+    ),
+    "a decision about another amount": (
+        set_in("fct_decisions", 2, open_amount=Decimal("999.99")),
+        {"fct_decisions decided_amounts"},
+    ),
+    "a decision in another currency": (
+        set_in("fct_decisions", 2, currency="USD"),
+        {"fct_decisions decided_amounts"},
+    ),
+    "an empty reason": (set_in("fct_decisions", 2, reason=" "), {"fct_decisions reasons"}),
+    "no reason": (set_in("fct_decisions", 2, reason=None), {"fct_decisions reasons"}),
+    "an unknown decision": (
+        set_in("fct_decisions", 2, decision="wait"),
+        {"fct_decisions decision_known"},
+    ),
+    "no decision": (set_in("fct_decisions", 2, decision=None), {"fct_decisions filled"}),
+    "no policy version": (
+        set_in("fct_decisions", 2, policy_version=None),
+        {"fct_decisions filled"},
+    ),
+    "a call without a key": (
+        set_in("fct_decisions", 1, message_key=None),
+        {"fct_decisions message_keys"},
+    ),
+    "a held contact": (
+        set_in("fct_decisions", 1, reason="hold_promise"),
+        {"fct_decisions no_held_contacts"},
+    ),
+    "a disputed receivable is charged": (
+        set_in("fct_receivables", 0, is_disputed=True),
+        {"fct_decisions no_disputes"},
+    ),
+    # facts
+    "the same receivable twice": (
+        copy_of("fct_receivables", 2),
+        {
+            "fct_receivables unique",
+            "fct_decisions decision_for_every_receivable",
+            "fct_decisions decided_amounts",
+            "fct_aging aging_to_tie",
+        },
+    ),
+    "an unknown band": (
+        set_in("fct_receivables", 2, aging_band="31-45"),
+        {"fct_receivables aging_band_known", "fct_aging aging_to_tie"},
+    ),
+    "an aging that does not tie": (
+        set_in("fct_aging", 2, open_amount=Decimal("1000.01")),
+        {"fct_aging aging_to_tie"},
+    ),
+    "charges that do not add up": (
+        both(2, amount_due=Decimal("1024.68")),
+        {"fct_receivables itemised_totals"},
+    ),
+    "an empty ranking": (
+        lambda plan: plan["dim_payer_ranking"].clear(),
+        {"dim_payer_ranking rows_present"},
+    ),
+    "a payer ranked twice": (copy_of("dim_payer_ranking", 2), {"dim_payer_ranking unique"}),
+    "an unknown class": (
+        set_in("dim_payer_ranking", 2, payer_class="bom"),
+        {"dim_payer_ranking payer_class_known"},
+    ),
+    "a row of another night": (
+        set_in("fct_aging", 2, business_date=date(2026, 11, 17)),
+        {"fct_aging this_business_date"},
+    ),
+    "a row of no night": (
+        set_in("out_call_queue", 0, business_date=None),
+        {"out_call_queue this_business_date"},
+    ),
+    # messages
+    "no e-mail": (set_in("out_reminders", 0, email=None), {"out_reminders email_addresses"}),
+    "no proper e-mail": (
+        set_in("out_reminders", 0, email="c1@example"),
+        {"out_reminders email_addresses"},
+    ),
+    "two e-mails in one": (
+        set_in("out_reminders", 0, email="a@example.com;b@example.com"),
+        {"out_reminders email_addresses"},
+    ),
+    "no name": (set_in("out_reminders", 0, customer_name=None), {"out_reminders filled"}),
+    "nothing to pay": (
+        charged(
+            "out_reminders",
+            0,
+            open_amount=Decimal("0.00"),
+            fine=Decimal("0.00"),
+            interest=Decimal("0.00"),
+        ),
+        {"out_reminders positive_debts"},
+    ),
+    "negative interest": (
+        charged("out_reminders", 0, interest=-CENTS),
+        {"out_reminders positive_debts"},
+    ),
+    "an amount due that does not add up": (
+        set_in("out_reminders", 0, amount_due=Decimal("1024.68")),
+        {"out_reminders itemised_totals"},
+    ),
+    "a fine above the law": (
+        charged("out_reminders", 0, fine=Decimal("20.01")),
+        {"out_reminders lawful_fines"},
+    ),
+    "a fine above the law, contract unknown": (
+        charged("out_reminders", 0, fine=Decimal("20.01"), contract_type=None),
+        {"out_reminders lawful_fines"},
+    ),
+    "a receivable in two messages": (
+        copy_of("out_reminders", 0, message_key="M9", customer_key="C9"),
+        {"out_reminders unique", "out_reminders decided_reminders"},
+    ),
+    "two messages to one customer": (
+        together(
+            copy_of("out_reminders", 0, message_key="M3", receivable_key="erp:R3"),
+            set_in("fct_decisions", 2, decision="remind", message_key="M3"),
+        ),
+        {"out_reminders one_message_a_day"},
+    ),
+    "one message to two addresses": (
+        together(
+            copy_of("out_reminders", 0, email="other@example.com", receivable_key="erp:R3"),
+            set_in("fct_decisions", 2, decision="remind", message_key="M1"),
+        ),
+        {"out_reminders one_message_a_day"},
+    ),
+    "a message without a decision": (
+        copy_of("out_reminders", 0, message_key="M3", customer_key="C3", receivable_key="erp:R3"),
+        {"out_reminders decided_reminders"},
+    ),
+    "a decided message that is not there": (
+        lambda plan: plan["out_reminders"].clear(),
+        {"out_reminders decided_reminders"},
+    ),
+    "a good payer is bothered before the due date": (
+        set_in("out_reminders", 0, payer_class="pontual", step_offset=-3),
+        {"out_reminders good_payers_left_alone"},
+    ),
+    "a good payer is bothered on the due date": (
+        set_in("out_reminders", 0, payer_class="pontual", step_offset=0),
+        {"out_reminders good_payers_left_alone"},
+    ),
+    # calls
+    "a payer twice in the queue": (
+        copy_of("out_call_queue", 0, queue_position=2),
+        {"out_call_queue unique"},
+    ),
+    "no priority": (set_in("out_call_queue", 0, priority=None), {"out_call_queue priorities"}),
+    "a call without a decision": (
+        copy_of("out_call_queue", 0, customer_key="C3", message_key="M3", queue_position=2),
+        {"out_call_queue decided_calls"},
+    ),
+    "a decided call that is not there": (
+        lambda plan: plan["out_call_queue"].clear(),
+        {"out_call_queue decided_calls"},
+    ),
+    "two calls at one place": (
+        together(
+            copy_of("out_call_queue", 0, customer_key="C3", message_key="M3"),
+            set_in("fct_decisions", 2, decision="call", message_key="M3"),
+        ),
+        {"out_call_queue queue_positions"},
+    ),
+    "a call in no agent's queue": (
+        set_in("out_call_queue", 0, agent_id=None),
+        {"out_call_queue queue_positions"},
+    ),
+    "written to and called": (
+        together(
+            copy_of("out_call_queue", 0, customer_key="C1", message_key="M3", queue_position=2),
+            set_in("fct_decisions", 2, customer_key="C1", decision="call", message_key="M3"),
+        ),
+        {"out_call_queue disjoint_channels"},
+    ),
+    # thanks
+    "thanked and called": (
+        set_in("out_surveys", 0, customer_key="C2"),
+        {"out_surveys welcome_thanks"},
+    ),
+    "thanked for nothing": (
+        set_in("out_surveys", 0, receivable_id="R9"),
+        {"out_surveys welcome_thanks"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "expected"), SPOILED.values(), ids=SPOILED.keys())
+def test_one_thing_wrong_refuses_the_plan_for_exactly_that(
+    settings, ask_only_about, spoil, expected
+):
+    plan = plan_tables()
+    spoil(plan)
+    ask_only_about(changed(plan, plan_tables()))
+    verdict = judged(settings, plan)
+    assert not verdict.passed
+    assert failed(verdict) == expected
+
+
+def settled(landing: Tables) -> None:
+    landing["erp/payments"].append(
+        {**landing["erp/payments"][0], "payment_id": "P3", "receivable_id": "R2"}
+    )
+
+
+REFUSED_BY_THE_LANDING = {
+    "already paid": (settled, {"fct_decisions unpaid_debts"}),
+    "paid today": (
+        together(settled, set_in("erp/payments", -1, paid_on=D)),
+        {"fct_decisions unpaid_debts"},
+    ),
+    "disputed at the source": (
+        set_in("erp/receivables", 1, disputed=True),
+        {"fct_decisions open_at_the_source"},
+    ),
+    "cancelled at the source": (
+        set_in("erp/receivables", 0, status="cancelled"),
+        {"fct_decisions open_at_the_source"},
+    ),
+    "unknown at the source": (
+        lambda landing: landing["erp/receivables"].pop(0),
+        {"fct_decisions open_at_the_source"},
+    ),
+    "opted out of e-mail": (
+        set_in("erp/customers", 0, opt_out_email=True),
+        {"fct_decisions willing_customers"},
+    ),
+    "opted out of calls": (
+        set_in("erp/customers", 1, opt_out_phone=True),
+        {"fct_decisions willing_customers"},
+    ),
+    "under legal hold": (
+        set_in("erp/customers", 1, legal_hold=True),
+        {"fct_decisions willing_customers"},
+    ),
+    "deceased": (set_in("erp/customers", 0, deceased=True), {"fct_decisions willing_customers"}),
+    "erased and written to": (
+        set_in("erp/customers", 0, erased_key="C1"),
+        {"fct_decisions erased_left_alone"},
+    ),
+    "erased and held for another reason": (
+        set_in("erp/customers", 2, erased_key="C3"),
+        {"fct_decisions erased_left_alone"},
+    ),
+    "thanked against a wish": (
+        set_in("erp/customers", 5, opt_out_email=True),
+        {"out_surveys welcome_thanks"},
+    ),
+    "thanked after a death": (
+        set_in("erp/customers", 5, deceased=True),
+        {"out_surveys welcome_thanks"},
+    ),
+    "thanked while disputing": (
+        set_in("erp/receivables", 5, disputed=True),
+        {"out_surveys welcome_thanks"},
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"), REFUSED_BY_THE_LANDING.values(), ids=REFUSED_BY_THE_LANDING.keys()
+)
+def test_what_landed_refuses_a_plan_that_ignores_it(settings, ask_only_about, spoil, expected):
+    landing = landing_tables()
+    spoil(landing)
+    ask_only_about({name.replace("erp/", "landed_") for name in changed(landing, landing_tables())})
+    assert failed(judged(settings, plan_tables(), landing)) == expected
+
+
+def test_what_landed_allows_all_that_is_no_obstacle(settings):
+    landing = landing_tables()
+    landing["erp/customers"][0]["opt_out_phone"] = True  # gets an e-mail
+    landing["erp/customers"][2]["deceased"] = True  # is not contacted
+    payment = landing["erp/payments"][0]
+    landing["erp/payments"] += [
+        {**payment, "payment_id": "P3", "receivable_id": "R1", "paid_on": date(2026, 11, 19)},
+        {**payment, "payment_id": "P4", "receivable_id": "R2"},
+        {
+            **payment,
+            "payment_id": "P5",
+            "receivable_id": "R2",
+            "kind": "reversal",
+            "amount": Decimal("0.01"),
+        },
+    ]
+    assert failed(judged(settings, plan_tables(), landing)) == set()
+
+
+def said(days: int, is_opted_in: bool, **changes) -> dict:
+    """What the payer of the one message of the plan said, so many days before the night."""
+    day = D - timedelta(days=days)
+    told = {"customer_key": "C1", "channel": "email", "is_opted_in": is_opted_in, "origin": "link"}
+    return {**told, "given_on": day, "given_at": datetime.combine(day, time(15)), **changes}
+
+
+def listed(days: int, **changes) -> dict:
+    address = {
+        "provider": "sendgrid",
+        "kind": "bounced",
+        "address_digest": digest("C1@example.com"),
+    }
+    return {**address, "listed_on": D - timedelta(days=days), "removed_on": None, **changes}
+
+
+def test_thanks_to_a_dead_address_or_against_a_wish_or_hold_are_refused(settings):
+    with (settings.config / "holds.csv").open("a", encoding="utf-8") as file:
+        file.write("receivable;erp;R6;legal;Ana;2026-11-01;\n")
+    dead = listed(1, address_digest=digest("c6@example.com"))
+    verdict = judged(settings, plan_tables(), feedback={"suppressions": [dead]})
+    assert failed(verdict) == {"out_surveys welcome_thanks", "out_surveys respected_wishes"}
+
+
+@pytest.mark.parametrize(
+    ("feedback", "is_refused"),
+    [
+        ({"consents": [said(1, False)]}, True),
+        ({"consents": [said(3, True), said(2, False)]}, True),
+        ({"consents": [said(3, False), said(2, True)]}, False),
+        ({"consents": [said(0, False)]}, False),
+        ({"consents": [said(1, False, channel="sms"), said(1, False, customer_key="C9")]}, False),
+        ({"suppressions": [listed(1)]}, True),
+        ({"suppressions": [listed(9, removed_on=D)]}, False),
+        ({"suppressions": [listed(0)]}, False),
+        ({"suppressions": [listed(1, address_digest=digest("other@example.com"))]}, False),
+    ],
+)
+def test_a_plan_that_ignores_a_wish_or_a_dead_address_is_refused(settings, feedback, is_refused):
+    expected = {"out_reminders respected_wishes"} if is_refused else set()
+    assert failed(judged(settings, plan_tables(), feedback=feedback)) == expected
+
+
+HELD = {
+    "customer": "customer;erp;1;legal;Ana;2026-11-01;",
+    "customer from today": "customer;erp;1;legal;Ana;2026-11-18;",
+    "receivable until today": "receivable;erp;R2;hardship;Ana;2026-11-01;2026-11-18",
+}
+
+
+@pytest.mark.parametrize("hold", HELD.values(), ids=HELD.keys())
+def test_a_hold_by_a_person_refuses_a_plan_that_ignores_it(settings, hold):
+    with (settings.config / "holds.csv").open("a", encoding="utf-8") as file:
+        file.write(hold + "\n")
+    assert failed(judged(settings, plan_tables())) == {"fct_decisions nobody_on_hold"}
+
+
+def test_equal_ids_of_another_source_are_others(settings):
+    """There too are a customer 2 and a receivable R2: dead, held by a person, and paid."""
+    landing = landing_tables()
+    for name in ("customers", "receivables", "payments"):
+        landing[f"billing/{name}"] = [dict(row) for row in landing[f"erp/{name}"]]
+    landing["billing/customers"][1]["deceased"] = True
+    landing["billing/payments"].append(
+        {**landing["billing/payments"][0], "payment_id": "P3", "receivable_id": "R2"}
+    )
+    with (settings.config / "holds.csv").open("a", encoding="utf-8") as file:
+        file.write("customer;billing;2;legal;Ana;2026-11-01;\n")
+        file.write("receivable;billing;R2;legal;Ana;2026-11-01;\n")
+    assert failed(judged(settings, plan_tables(), landing)) == set()
+
+
+def test_no_payer_is_contacted_on_a_day_without_contact(settings):
+    holidays = settings.config / "extra_holidays.csv"
+    header = next(
+        line
+        for line in holidays.read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    )
+    values = {"day": "2026-11-18", "name": "Feriado", "kind": "contact", "source": "empresa"}
+    with holidays.open("a", encoding="utf-8") as file:
+        file.write(";".join(values.get(name, "") for name in header.split(";")) + "\n")
+    verdict = judged(settings, plan_tables())
+    assert failed(verdict) == {
+        "out_reminders contact_day",
+        "out_call_queue contact_day",
+        "out_surveys contact_day",
+    }
+
+
+def test_a_business_contract_may_have_a_higher_fine(settings):
+    plan = plan_tables()
+    charged("out_reminders", 0, fine=Decimal("100.00"), contract_type="business")(plan)
+    assert failed(judged(settings, plan)) == set()
+
+
+def test_a_missing_phone_and_an_unusual_volume_are_warnings(settings):
+    limits = settings.config / "limits.yml"
+    limits.write_text(limits.read_text().replace("maximum_messages: 5000", "maximum_messages: 1"))
+    plan = plan_tables()
+    plan["out_reminders"].append(
+        {
+            **plan["out_reminders"][0],
+            "message_key": "M3",
+            "customer_key": "C3",
+            "receivable_key": "erp:R3",
+        }
+    )
+    plan["fct_decisions"][2].update(decision="remind", message_key="M3")
+    plan["out_call_queue"][0]["phone"] = None
+    verdict = judged(settings, plan)
+    assert verdict.passed and failed(verdict) == {
+        "out_reminders usual_volume",
+        "out_call_queue phones",
+    }
+
+
+def test_old_payments_degrade_the_plan(settings):
+    landing = landing_tables()
+    for row in landing["erp/payments"]:
+        row.update(paid_on=date(2026, 11, 16), credited_on=None)
+    verdict = judged(settings, plan_tables(), landing)
+    assert (
+        verdict.passed and verdict.degraded and failed(verdict) == {"erp.payments payments_fresh"}
+    )
+
+
+@pytest.mark.parametrize("figure", [float("nan"), float("inf")])
+def test_a_number_that_is_none_is_found(settings, figure):
+    def as_float(name: str, table: pa.Table) -> pa.Table:
+        if name != "dim_payer_ranking":
+            return table
+        index = table.column_names.index("score")
+        return table.set_column(index, "score", pa.array([figure] * table.num_rows, pa.float64()))
+
+    assert failed(judged(settings, plan_tables(), spoil=as_float)) == {
+        "dim_payer_ranking exact_numbers"
+    }
+
+
+def test_money_that_became_a_float_is_found(settings):
+    def as_float(name: str, table: pa.Table) -> pa.Table:
+        if name != "fct_aging":
+            return table
+        return table.set_column(
+            table.column_names.index("amount_due"),
+            "amount_due",
+            table["amount_due"].cast(pa.float64()),
+        )
+
+    assert "fct_aging exact_numbers" in failed(judged(settings, plan_tables(), spoil=as_float))
+
+
+def test_an_empty_plan_is_refused(settings):
+    verdict = judged(settings, {name: [] for name in plan_tables()})
+    assert failed(verdict) == {"fct_receivables rows_present", "dim_payer_ranking rows_present"}
+
+
+def test_a_missing_table_breaks_its_checks_and_refuses(settings):
+    plan = plan_tables()
+    del plan["fct_aging"]
+    verdict = judged(settings, plan)
+    broken = {check.name for check in verdict.checks if check.broken}
+    assert not verdict.passed and "aging_to_tie" in broken
+    assert {check.name for check in verdict.checks if not check.passed} == broken
+
+
+def test_a_check_that_raises_is_broken_and_refuses_without_showing_data(settings):
+    def without_email(name: str, table: pa.Table) -> pa.Table:
+        return table.drop_columns(["email"]) if name == "out_reminders" else table
+
+    verdict = judged(settings, plan_tables(), spoil=without_email)
+    broken = {check.name: check.observed for check in verdict.checks if check.broken}
+    assert not verdict.passed and set(broken) == {
+        "email_addresses",
+        "one_message_a_day",
+        "respected_wishes",
+    }
+    assert "email" in broken["email_addresses"] and "c1@" not in str(broken)
+
+
+def test_text_where_a_number_should_be_breaks_the_check_without_showing_it(settings):
+    def as_text(name: str, table: pa.Table) -> pa.Table:
+        if name != "out_call_queue":
+            return table
+        return table.set_column(
+            table.column_names.index("priority"), "priority", pa.array(["maria@example.com"])
+        )
+
+    verdict = judged(settings, plan_tables(), spoil=as_text)
+    (broken,) = [check for check in verdict.checks if check.broken]
+    assert broken.name == "priorities" and not verdict.passed
+    assert "maria" not in (settings.folder("quality", D) / "plan.json").read_text(encoding="utf-8")
+
+
+def test_a_plan_without_its_landing_is_refused(settings):
+    try:
+        verdict = check_plan(settings, D, candidate(settings, plan_tables()))
+    except GateFailed:
+        verdict = read_verdict(settings, D, "plan")
+    broken = {check.name for check in verdict.checks if check.broken}
+    assert not verdict.passed
+    needing = {
+        "open_at_the_source", "willing_customers", "erased_left_alone", "respected_wishes",
+        "nobody_on_hold", "unpaid_debts",
+        "contact_day", "welcome_thanks",
+    }  # fmt: skip
+    assert broken == needing
+
+
+def test_a_plan_of_a_landing_that_was_replaced_is_refused(settings):
+    land(settings, landing_tables())
+    made = candidate(settings, plan_tables())
+    landing = landing_tables()
+    landing["erp/customers"][0]["name"] = "Outro nome"
+    land(settings, landing)
+    with pytest.raises(
+        GateFailed, match="batch_of_this_landing on batch: observed mudou depois: sources"
+    ):
+        check_plan(settings, D, made)
+
+
+def test_only_the_batch_that_was_judged_is_approved(settings):
+    with pytest.raises(PartitionError, match="has not judged"):
+        require_approval(settings, D, "any")
+    verdict = judged(settings, plan_tables())
+    with pytest.raises(PartitionError, match="not another"):
+        require_approval(settings, D, "another")
+    plan = plan_tables()
+    plan["fct_decisions"][0]["reason"] = None
+    refused = judged(settings, plan)
+    assert refused.batch_id != verdict.batch_id
+    with pytest.raises(GateFailed, match="reasons on fct_decisions"):
+        require_approval(settings, D, refused.batch_id)

@@ -1,0 +1,460 @@
+"""What agents give back: recorded once, by key, or refused with a reason; never dropped."""
+
+import csv
+import shutil
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+import xlsxwriter
+from python_calamine import CalamineWorkbook
+
+from cobranca.demo.agent_answers import return_workbooks
+from cobranca.errors import ConfigError
+from cobranca.ledger import open_ledger
+from cobranca.ledger.feedback import publish_feedback
+from cobranca.queues import read_outcomes, write_queues
+from cobranca.queues.queue_columns import ANSWERS, KEY
+from queues.call_plan import DAY, call, publish_plan
+
+NEXT = DAY + timedelta(days=1)
+ROWS = [call(n) for n in range(1, 7)] + [call(7, "bruno"), call(8, "reserva")]
+HEADER = [KEY, *ANSWERS]
+
+
+def key(number: int) -> str:
+    return f"{number:032x}"
+
+
+def returned(settings, *rows, name="ana.xlsx", header=HEADER, above=0):
+    """A workbook as it comes back: some rows of text above, then the header and the answers."""
+    inbox = settings.data / "inbox"
+    inbox.mkdir(exist_ok=True)
+    with xlsxwriter.Workbook(inbox / name, {"default_date_format": "dd/mm/yyyy"}) as book:
+        page = book.add_worksheet("Fila")
+        for line, row in enumerate([*[["título"]] * above, header, *rows]):
+            for column, value in enumerate(row):
+                if value is not None:
+                    page.write(line, column, value)
+    return inbox / name
+
+
+def ledger(settings, table):
+    engine = open_ledger(settings.ledger)
+    with engine.begin() as connection:
+        rows = connection.execute(sa.text(f"select * from {table} order by 1")).mappings().all()
+    engine.dispose()
+    return [dict(row) for row in rows]
+
+
+def rejected(settings, day=NEXT):
+    path = settings.folder("inbox", day, "rejected.csv")
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file, delimiter=";"))
+
+
+@pytest.fixture
+def plan(settings):
+    publish_plan(settings, ROWS)
+    return settings
+
+
+def test_an_answer_becomes_an_outcome_and_a_promise(plan):
+    returned(plan, [key(1), "PROMESSA", "ESQUECEU", date(2026, 11, 25), 500.25, None, "ok"])
+    counts = read_outcomes(plan, NEXT)
+    assert {name: number for name, number in counts.items() if number} == {
+        "files": 1,
+        "answers": 1,
+        "recorded": 1,
+        "promises": 1,
+    }
+    (outcome,) = ledger(plan, "outcomes")
+    expected = {
+        "contacted_on": "2026-11-18",
+        "customer_key": call(1)["customer_key"],
+        "episode_key": "erp:1",
+        "step": "d+10",
+        "agent_id": "ana",
+        "code": "PROMESSA",
+        "delay_reason": "ESQUECEU",
+    }
+    assert {name: outcome[name] for name in expected} == expected
+    (promise,) = ledger(plan, "promises")
+    assert (promise["promised_on"], promise["amount"], promise["currency"]) == (
+        "2026-11-25",
+        "500.25",
+        "BRL",
+    )
+
+
+def test_a_promise_without_an_amount_is_for_all_that_is_due(plan):
+    returned(plan, [key(1), "promessa", None, "25/11/2026"])
+    read_outcomes(plan, NEXT)
+    assert ledger(plan, "promises")[0]["amount"] == "1023.33"
+
+
+def test_an_agreement_within_the_limits(plan):
+    returned(plan, [key(1), "acordo ", None, "25/11/26", "R$ 921,00", "6x"])
+    assert read_outcomes(plan, NEXT)["agreements"] == 1
+    (agreement,) = ledger(plan, "agreements")
+    assert (agreement["amount"], agreement["installments"], agreement["discount_rate"]) == (
+        "921.00",
+        6,
+        "0.099997",
+    )
+
+
+def test_a_call_back_keeps_its_day(plan):
+    returned(plan, [key(1), "agendado", None, "20/11"])
+    read_outcomes(plan, NEXT)
+    assert ledger(plan, "outcomes")[0]["follow_up_on"] == "2026-11-20"
+
+
+REFUSALS = {
+    "unknown code": ([key(1), "talvez"], "Resultado: não está na lista"),
+    "no code": ([key(1), None, "ESQUECEU"], "Resultado: falta preencher"),
+    "only a note": (
+        [key(1), None, None, None, None, None, "ligar depois"],
+        "Resultado: falta preencher",
+    ),
+    "unknown reason": ([key(1), "RECADO", "chuva"], "Motivo do atraso: não está na lista"),
+    "unknown key": (["f" * 32, "RECADO"], "message_key não é de nenhuma fila"),
+    "no key": ([None, "RECADO"], "a linha perdeu a coluna oculta message_key"),
+    "promise without a day": ([key(1), "PROMESSA"], "Data prometida: falta a data"),
+    "promise in the past": (
+        [key(1), "PROMESSA", None, "17/11/2026"],
+        "Data prometida: é anterior à ligação",
+    ),
+    "promise next year": (
+        [key(1), "PROMESSA", None, "25/11/2027"],
+        "Data prometida: passa de 90 dias",
+    ),
+    "day that does not exist": (
+        [key(1), "PROMESSA", None, "31/11/2026"],
+        "Data prometida: esta data não existe",
+    ),
+    "day in words": (
+        [key(1), "PROMESSA", None, "semana que vem"],
+        "Data prometida: não é uma data",
+    ),
+    "amount in words": (
+        [key(1), "PROMESSA", None, "25/11", "tudo"],
+        "Valor prometido: não é um valor",
+    ),
+    "amount of nothing": (
+        [key(1), "PROMESSA", None, "25/11", 0],
+        "Valor prometido: precisa ser maior que zero",
+    ),
+    "amount below nothing": (
+        [key(1), "PROMESSA", None, "25/11", -10],
+        "Valor prometido: precisa ser maior que zero",
+    ),
+    "amount without its comma": (
+        [key(1), "PROMESSA", None, "25/11", 102333],
+        "Valor prometido: é maior que a dívida",
+    ),
+    "agreement without amount": (
+        [key(1), "ACORDO", None, "25/11", None, 2],
+        "Valor prometido: falta o valor total",
+    ),
+    "agreement without instalments": (
+        [key(1), "ACORDO", None, "25/11", 1000],
+        "Parcelas: falta o número",
+    ),
+    "discount beyond the limit": (
+        [key(1), "ACORDO", None, "25/11", 920.0, 1],
+        "Valor prometido: o desconto passa da alçada",
+    ),
+    "instalments beyond the limit": (
+        [key(1), "ACORDO", None, "25/11", 1000, 7],
+        "Parcelas: passa da alçada",
+    ),
+    "half an instalment": (
+        [key(1), "ACORDO", None, "25/11", 1000, 2.5],
+        "Parcelas: não é um número",
+    ),
+    "agreement from the reserve": (
+        [key(8), "ACORDO", None, "25/11", 1000, 2],
+        "acordos desta lista precisam de um agente",
+    ),
+}
+
+
+@pytest.mark.parametrize(("row", "reason"), REFUSALS.values(), ids=REFUSALS)
+def test_what_cannot_be_understood_is_refused_and_the_rest_is_kept(plan, row, reason):
+    returned(plan, row, [key(2), "NAO_ATENDE"])
+    counts = read_outcomes(plan, NEXT)
+    assert (counts["answers"], counts["recorded"], counts["rejected"]) == (2, 1, 1)
+    assert [outcome["code"] for outcome in ledger(plan, "outcomes")] == ["NAO_ATENDE"]
+    (refused,) = rejected(plan)
+    assert refused["Motivo da recusa"].startswith(reason)
+    assert (refused["Arquivo"], refused["Linha"], refused[KEY]) == ("ana.xlsx", "2", row[0] or "")
+    assert "Observação" not in refused and "ligar depois" not in str(refused)
+
+
+def test_untouched_rows_are_no_answers(plan):
+    returned(plan, [key(1)], [key(2), " ", None, "-"], [key(3), "recado"])
+    assert read_outcomes(plan, NEXT)["answers"] == 1
+
+
+def test_rows_are_found_by_key_not_by_position(plan):
+    """Sorted, with columns moved and a column of one's own between them."""
+    header = ["Minhas notas", "resultado", "DATA PROMETIDA", KEY, "Parcelas"]
+    returned(
+        plan,
+        ["x", "promessa", "25/11", key(5)],
+        ["y", "recado", None, key(2)],
+        header=header,
+        above=7,
+    )
+    assert read_outcomes(plan, NEXT)["recorded"] == 2
+    assert {row["customer_key"]: row["code"] for row in ledger(plan, "outcomes")} == {
+        call(5)["customer_key"]: "PROMESSA",
+        call(2)["customer_key"]: "RECADO",
+    }
+
+
+def test_the_same_file_again_changes_nothing(plan):
+    rows = [
+        [key(1), "PROMESSA", None, "25/11"],
+        [key(2), "ACORDO", None, "25/11", 1000, 2],
+        [key(3), "talvez"],
+    ]
+    returned(plan, *rows)
+    read_outcomes(plan, NEXT)
+    before = {table: ledger(plan, table) for table in ("outcomes", "promises", "agreements")}
+    returned(plan, *rows)
+    counts = read_outcomes(plan, NEXT)
+    assert (
+        counts["recorded"],
+        counts["already_recorded"],
+        counts["promises"],
+        counts["agreements"],
+    ) == (0, 2, 0, 0)
+    assert {table: ledger(plan, table) for table in before} == before
+    assert len(rejected(plan)) == 1
+
+
+def test_a_crash_before_the_file_is_moved_changes_nothing(plan, monkeypatch):
+    returned(plan, [key(1), "PROMESSA", None, "25/11"])
+    monkeypatch.setattr(
+        "cobranca.queues.import_outcomes._file_away",
+        lambda path, folder: (_ for _ in ()).throw(KeyboardInterrupt),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        read_outcomes(plan, NEXT)
+    monkeypatch.undo()
+    counts = read_outcomes(plan, NEXT)
+    assert (counts["recorded"], counts["already_recorded"]) == (0, 1)
+    assert len(ledger(plan, "outcomes")) == len(ledger(plan, "promises")) == 1
+
+
+def test_a_second_promise_of_other_terms_is_refused(plan):
+    returned(plan, [key(1), "PROMESSA", None, "25/11"])
+    read_outcomes(plan, NEXT)
+    returned(plan, [key(1), "PROMESSA", None, "26/11"], name="again.xlsx")
+    assert read_outcomes(plan, NEXT)["rejected"] == 1
+    assert [row["promised_on"] for row in ledger(plan, "promises")] == ["2026-11-25"]
+    assert "já tem uma promessa" in rejected(plan)[0]["Motivo da recusa"]
+
+
+def test_a_later_result_of_the_same_day_is_added(plan):
+    returned(plan, [key(1), "NAO_ATENDE"])
+    read_outcomes(plan, NEXT)
+    returned(plan, [key(1), "RECADO"])
+    read_outcomes(plan, NEXT)
+    assert sorted(row["code"] for row in ledger(plan, "outcomes")) == ["NAO_ATENDE", "RECADO"]
+
+
+def test_one_case_with_two_answers_in_a_file_is_refused(plan):
+    returned(plan, [key(1), "RECADO"], [key(1), "RECADO"], [key(1), "RECUSA"])
+    counts = read_outcomes(plan, NEXT)
+    assert (counts["recorded"], counts["already_recorded"], counts["rejected"]) == (1, 1, 1)
+    assert "duas vezes" in rejected(plan)[0]["Motivo da recusa"]
+
+
+def test_files_are_put_away_and_none_is_lost(plan):
+    returned(plan, [key(1), "RECADO"])
+    read_outcomes(plan, NEXT)
+    returned(plan, [key(2), "RECADO"])
+    read_outcomes(plan, NEXT)
+    names = sorted(path.name for path in plan.folder("inbox", NEXT, "processed").iterdir())
+    assert len(names) == 2 and names[1] == "ana.xlsx" and names[0].startswith("ana-")
+    assert [path for path in (plan.data / "inbox").iterdir() if path.is_file()] == []
+
+
+def test_a_damaged_file_does_not_stop_the_others(plan):
+    returned(plan, [key(1), "RECADO"], name="b.xlsx")
+    inbox = plan.data / "inbox"
+    (inbox / "a.xlsx").write_bytes(b"PK\x03\x04 half a file")
+    (inbox / "c.csv").write_bytes(b"\0\0\0\0")
+    (inbox / "d.csv").write_text("nome;valor\nx;1\n")
+    (inbox / "e.csv").write_text("")
+    (inbox / "~$b.xlsx").write_bytes(b"lock")
+    (inbox / "holiday.pdf").write_bytes(b"%PDF")
+    counts = read_outcomes(plan, NEXT)
+    assert (counts["files"], counts["unreadable_files"], counts["recorded"]) == (5, 4, 1)
+    assert sorted(path.name for path in plan.folder("inbox", NEXT, "unreadable").iterdir()) == [
+        "a.xlsx",
+        "c.csv",
+        "d.csv",
+        "e.csv",
+    ]
+    assert sorted(path.name for path in inbox.iterdir() if path.is_file()) == [
+        "holiday.pdf",
+        "~$b.xlsx",
+    ]
+    assert [row["Arquivo"] for row in rejected(plan)] == ["a.xlsx", "c.csv", "d.csv", "e.csv"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter"),
+    [("utf-8-sig", ";"), ("cp1252", ";"), ("utf-8", ","), ("utf-8", "\t")],
+)
+def test_lists_of_any_spelling_are_read(plan, encoding, delimiter):
+    lines = [
+        [KEY, "Cliente", *ANSWERS],
+        [key(1), "João", "não atende", "", "", "", "", "à tarde"],
+        [key(2), "Zé", "RECADO", *[""] * 5],
+    ]
+    text = "\r\n".join(delimiter.join(line) for line in lines)
+    (plan.data / "inbox").mkdir()
+    (plan.data / "inbox" / "discador.csv").write_bytes(text.encode(encoding))
+    assert read_outcomes(plan, NEXT)["recorded"] == 2
+
+
+def test_refused_answers_can_be_corrected_and_returned(plan):
+    returned(plan, [key(1), "PROMESSA", "ESQUECEU", "31/11/2026", 100.5])
+    read_outcomes(plan, NEXT)
+    text = plan.folder("inbox", NEXT, "rejected.csv").read_text(encoding="utf-8-sig")
+    (plan.data / "inbox" / "corrigido.csv").write_text(
+        text.replace("31/11/2026", "30/11/2026"), encoding="utf-8-sig"
+    )
+    assert read_outcomes(plan, NEXT)["promises"] == 1
+    assert (ledger(plan, "promises")[0]["promised_on"], ledger(plan, "promises")[0]["amount"]) == (
+        "2026-11-30",
+        "100.50",
+    )
+
+
+def test_an_answer_to_an_older_or_replaced_queue_counts(plan):
+    publish_plan(plan, ROWS[:1])
+    returned(plan, [key(2), "RECADO"])
+    assert read_outcomes(plan, DAY + timedelta(days=12))["recorded"] == 1
+    returned(plan, [key(3), "RECADO"])
+    assert read_outcomes(plan, DAY + timedelta(days=31))["rejected"] == 1
+
+
+def test_the_day_of_the_call_may_be_given(plan):
+    header = [*HEADER, "Data da ligação"]
+    returned(
+        plan,
+        [key(1), "RECADO", *[None] * 5, "19/11/2026"],
+        [key(2), "RECADO", *[None] * 5, "17/11/2026"],
+        header=header,
+    )
+    read_outcomes(plan, DAY + timedelta(days=3))
+    assert [row["contacted_on"] for row in ledger(plan, "outcomes")] == ["2026-11-19"]
+
+
+def test_an_empty_inbox_needs_nothing(settings):
+    assert set(read_outcomes(settings, NEXT).values()) == {0}
+    assert not (settings.data / "ledger.db").exists()
+
+
+def test_a_wrong_policy_leaves_every_file_where_it_is(plan):
+    path = returned(plan, [key(1), "RECADO"])
+    (plan.config / "outcome_codes.csv").write_text("nonsense\n")
+    with pytest.raises(ConfigError):
+        read_outcomes(plan, NEXT)
+    assert path.exists()
+
+
+def test_outcomes_reach_the_next_night_only(plan):
+    import pyarrow.parquet as pq
+
+    returned(plan, [key(1), "PROMESSA", None, "25/11"])
+    read_outcomes(plan, NEXT)
+    same, following = publish_feedback(plan, DAY), publish_feedback(plan, NEXT)
+    assert pq.read_metadata(same.path("outcomes.parquet")).num_rows == 0
+    assert pq.read_table(following.path("promises.parquet")).to_pylist()[0]["amount"] == Decimal(
+        "1023.33"
+    )
+
+
+def test_on_a_postgresql_ledger(plan, postgres_server):
+    from dataclasses import replace
+
+    settings = replace(plan, ledger=postgres_server.create_database("queues_outcomes"))
+    rows = [
+        [key(1), "PROMESSA", None, "25/11"],
+        [key(2), "ACORDO", None, "25/11", 1000, 2],
+        [key(3), "talvez"],
+    ]
+    for recorded in (2, 0):
+        returned(settings, *rows)
+        assert read_outcomes(settings, NEXT)["recorded"] == recorded
+    assert ledger(settings, "promises")[0]["amount"] == Decimal("1023.33")
+
+
+def test_the_demo_agents_close_the_loop(settings):
+    publish_plan(
+        settings,
+        [call(n) for n in range(1, 41)]
+        + [call(n, "bruno") for n in range(41, 61)]
+        + [call(61, "reserva")],
+    )
+    write_queues(settings, DAY)
+    files = return_workbooks(settings, NEXT, seed=7)
+    assert [path.name for path in files] == [
+        "fila_ana_2026-11-18_respondida.xlsx",
+        "fila_bruno_2026-11-18_respondida.xlsx",
+    ]
+    kept = [shutil.copy(path, settings.data / path.name) for path in files]
+    counts = read_outcomes(settings, NEXT)
+    assert counts["recorded"] > 25 and counts["rejected"] == 2 and counts["promises"] > 3
+    assert counts["answers"] == counts["recorded"] + counts["already_recorded"] + counts["rejected"]
+    again = return_workbooks(settings, NEXT, seed=7)
+    assert [path.read_bytes() for path in again] == [open(path, "rb").read() for path in kept]  # noqa: SIM115
+    assert read_outcomes(settings, NEXT)["recorded"] == 0
+
+
+def test_the_demo_agents_have_nothing_to_do_on_the_first_night(settings):
+    assert return_workbooks(settings, DAY) == []
+    publish_plan(settings, ROWS)
+    write_queues(settings, DAY)
+    assert return_workbooks(settings, DAY) == []
+
+
+def test_a_workbook_filled_by_a_spreadsheet_program_is_read(plan):
+    """The very file that went out, with one cell changed as a program that keeps everything else
+    would.
+    """
+    import zipfile
+
+    source = write_queues(plan, DAY)["workbooks"]["ana"]["file"]
+    with CalamineWorkbook.from_path(source) as book:
+        rows = book.get_sheet_by_name("Fila").to_python(skip_empty_area=False)
+    line, column = next(
+        (number, row.index("Resultado")) for number, row in enumerate(rows) if KEY in row
+    )
+    cell = f"{chr(ord('A') + column)}{line + 2}"
+    (plan.data / "inbox").mkdir()
+    with (
+        zipfile.ZipFile(source) as old,
+        zipfile.ZipFile(plan.data / "inbox" / "ana.xlsx", "w") as new,
+    ):
+        for item in old.infolist():
+            content = old.read(item)
+            if item.filename == "xl/worksheets/sheet1.xml":
+                text = content.decode()
+                start = text.index(f'<c r="{cell}"')
+                end = text.index("/>", start) + 2
+                answer = text[start:end].replace("/>", ' t="inlineStr"><is><t>recado </t></is></c>')
+                content = (text[:start] + answer + text[end:]).encode()
+            new.writestr(item, content)
+    assert read_outcomes(plan, NEXT)["recorded"] == 1
+    assert ledger(plan, "outcomes")[0]["message_key"] == key(1)

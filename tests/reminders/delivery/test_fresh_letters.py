@@ -1,0 +1,102 @@
+"""Fresh letters: checked shortly before sending, and released when they must not be sent."""
+
+import time
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from cobranca.reminders import deliver
+from cobranca.reminders.channels import Outcome
+from cobranca.reminders.delivery.pre_send_check import CHECK_TOO_SLOW, CheckResult
+from cobranca.reminders.delivery.sender import SENDING_PER_THREAD
+from reminders.contact_states import contact_states
+from reminders.fake_channels import AcceptingChannel
+from reminders.plans import TONIGHT, as_planned, clock_at, item, message, noon, publish_plan
+
+pytestmark = pytest.mark.usefixtures("source_changes")
+
+
+def test_a_message_that_waited_too_long_is_checked_again(settings, ledger, monkeypatch):
+    """The provider is slow: the claim takes longer than a check stays valid.
+
+    Time passes only with each answer.
+    """
+    monkeypatch.setattr("cobranca.reminders.delivery.sender_context.FRESH_SECONDS", 0.2)
+    answered = []
+    clock = SimpleNamespace(monotonic=lambda: 0.15 * len(answered))
+    for module in ("fresh_letters", "in_flight", "lease", "sender"):
+        monkeypatch.setattr(f"cobranca.reminders.delivery.{module}.time", clock)
+    publish_plan(settings, [message(n) for n in range(12)])
+    sizes, channel = [], AcceptingChannel(threads=3)
+
+    def check(messages) -> CheckResult:
+        sizes.append(len(messages))
+        return CheckResult(ready=list(messages))
+
+    def slow(letter) -> Outcome:
+        answered.append(letter)
+        return Outcome("sent", provider_message_id="1")
+
+    channel.send = slow
+    assert (
+        deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel, pre_send_check=check).sent
+        == 12
+    )
+    assert sizes[0] == 12 and len(sizes) > 1 and sorted(sizes, reverse=True) == sizes
+
+
+def test_a_check_that_takes_too_long_holds_the_messages(settings, ledger, monkeypatch):
+    monkeypatch.setattr("cobranca.reminders.delivery.sender_context.FRESH_SECONDS", 0.01)
+    publish_plan(settings, [message(1)])
+
+    def check(messages) -> CheckResult:
+        time.sleep(0.05)
+        return CheckResult(ready=list(messages))
+
+    assert deliver(settings, TONIGHT, pre_send_check=check).held == 1
+    assert contact_states(ledger)[1, TONIGHT] == ("planned", CHECK_TOO_SLOW)
+
+
+def test_contact_hours_that_end_within_a_claim_stop_it(settings, ledger):
+    publish_plan(settings, [message(n) for n in range(60)])
+    channel, now, late = AcceptingChannel(), [clock_at(19, 59)()], []
+
+    def send(letter):
+        late.append(now[0].hour >= 20)
+        now[0] += timedelta(seconds=14)
+        return Outcome("sent", provider_message_id="1")
+
+    channel.send = send
+    counts = deliver(settings, TONIGHT, clock=lambda: now[0], channel=channel)
+    assert sum(late) <= SENDING_PER_THREAD
+    assert counts.sent == len(late) < 10 and counts.waits == 0
+
+
+def test_a_message_that_cannot_be_rendered_is_rejected_with_its_reason(settings, ledger):
+    invalid = item("R2", boleto_line="23793381286000782713695000063305975520000370001")
+    publish_plan(settings, [message(1, email="sem e-mail"), message(2, [invalid]), message(3)])
+    counts = deliver(settings, TONIGHT)
+    assert (counts.rejected, counts.sent) == (2, 1)
+    assert contact_states(ledger)[1, TONIGHT] == ("rejected", "e-mail inválido")
+    state, reason = contact_states(ledger)[2, TONIGHT]
+    assert state == "rejected" and reason.startswith("boleto com dígito verificador inválido")
+
+
+def fail_at_call(number: int):
+    calls = iter(range(1, 1000))
+    return lambda found: "Ana" if next(calls) < number else 1 / 0
+
+
+def test_an_error_while_rendering_leaves_nothing_unknown(settings, ledger, monkeypatch):
+    publish_plan(settings, [message(n) for n in range(9)])
+    monkeypatch.setattr("cobranca.reminders.render.phrases.greeting", fail_at_call(5))
+    with pytest.raises(ZeroDivisionError):
+        deliver(settings, TONIGHT)
+    assert (
+        sorted(state for state, _ in contact_states(ledger).values())
+        == ["planned"] * 5 + ["sent"] * 4
+    )
+    monkeypatch.undo()
+    monkeypatch.setattr("cobranca.sources.current_state.read_current_state", as_planned)
+    assert deliver(settings, TONIGHT).sent == 9
