@@ -99,7 +99,7 @@ AREAS = {
     ),
     "delivery": Area(
         ("reminders/delivery/*.py",),
-        ("tests/reminders/delivery",),
+        ("tests/reminders/delivery", "tests/reminders/test_courtesies.py"),
         chosen="not worker_pool and not backfill",
         without=PROCESSES,
     ),

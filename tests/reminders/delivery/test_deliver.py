@@ -1,5 +1,6 @@
 """Deliver a date: past and future dates, contact hours, recovery, and the outbox."""
 
+import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
@@ -11,15 +12,17 @@ from cobranca.ledger.state_reasons import CONTACT_HOURS_OVER, WAITS_FOR_CONTACT_
 from cobranca.ledger.tables import contacts
 from cobranca.partitions.verdict import Check, Verdict, write_verdict
 from cobranca.reminders import deliver, plan
-from cobranca.reminders.channels import Outcome
+from cobranca.reminders.channels import Outcome, Text
 from cobranca.reminders.delivery.deliver import open_channel, open_sender
 from cobranca.reminders.delivery.sender import SENDING_PER_THREAD
 from cobranca.reminders.delivery.sender_context import DeliveryOptions, report_nothing
 from cobranca.reminders.delivery.worker_pool import WorkerTask
 from cobranca.time_zone import TIME_ZONE
+from policy.config_edits import edit_yaml
+from reminders.channels.twilio_server import TwilioServer
 from reminders.contact_states import contact_states
 from reminders.fake_channels import AcceptingChannel
-from reminders.plans import TONIGHT, clock_at, item, judge, message, noon, publish_plan
+from reminders.plans import PHONE, TONIGHT, clock_at, item, judge, message, noon, publish_plan
 
 pytestmark = pytest.mark.usefixtures("source_changes")
 
@@ -58,6 +61,27 @@ def test_only_an_explicit_setting_opens_a_real_channel(settings, monkeypatch):
     )
     with pytest.raises(ConfigError, match="https"):
         open_channel(production, TONIGHT)
+
+
+def test_whatsapp_and_sms_leave_through_the_account_of_the_texts(settings, monkeypatch):
+    server = TwilioServer()
+    monkeypatch.setenv("AIRFLOW_CONN_SENDGRID", "http://:SG.secret@")
+    account = {"conn_type": "twilio", "host": "127.0.0.1", "port": server.port}
+    account |= {"login": "AC" + "0" * 32, "password": "token"}
+    monkeypatch.setenv("AIRFLOW_CONN_TWILIO", json.dumps(account))
+    numbers = {"whatsapp_from": "+5511400000000", "sms_from": "+5511400000001"}
+    edit_yaml(settings, "texts.yml", connection="twilio", texts={}, **numbers)
+    router = open_channel(replace(settings, delivery="sendgrid"), TONIGHT)
+    assert router.get("email").name == "sendgrid"
+    for channel in ("whatsapp", "sms"):
+        text = Text("m1", TONIGHT, "first_notice", channel, "Ana", PHONE, "Bom dia", "HX1")
+        assert router.send(text).result == "sent"
+    assert [form["From"] for form in server.accepted] == [
+        f"whatsapp:{numbers['whatsapp_from']}",
+        numbers["sms_from"],
+    ]
+    router.close()
+    server.close()
 
 
 def test_stale_payments_hold_the_reminders(settings):

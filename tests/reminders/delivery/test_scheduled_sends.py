@@ -2,11 +2,13 @@
 
 import signal
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from cobranca.ledger import open_ledger
+from cobranca.ledger.contact_worker import SendResult
 from cobranca.ledger.tables import contacts
 from cobranca.reminders.channels import Outcome
 from cobranca.reminders.delivery import scheduled_sends
@@ -19,6 +21,7 @@ from cobranca.reminders.delivery.scheduled_sends import (
 )
 from faults.nights import Night
 from faults.provider import StandInProvider
+from ledger.contact_rows import NIGHT, planned_contact, state_reasons
 
 SENT = Outcome("sent", provider_message_id="id", scheduled=True)
 IN_DOUBT = Outcome("unknown", "resposta 500 do provedor", scheduled=True)
@@ -188,3 +191,94 @@ def test_a_batch_leaves_the_scheduled_time_after_its_claim(ledger, monkeypatch):
     channel = BatchingChannel()
     ScheduledBatches(ledger.engine, channel, HALF_AN_HOUR).open("w1", [])
     assert channel.leaves_at == 1_001_800
+
+
+@pytest.fixture
+def claimed(ledger) -> list[str]:
+    """Two contacts of the night, claimed by the worker ``w1``."""
+    ledger.planner.plan(NIGHT, "b1", [[(planned_contact(number), []) for number in (1, 2)]])
+    return ledger.worker.claim(NIGHT, "b1", "w1", limit=9, after="", lease_seconds=60)
+
+
+def test_the_batch_of_a_claim_is_in_the_ledger_before_a_letter_is_handed_over(ledger, claimed):
+    ScheduledBatches(ledger.engine, BatchingChannel(), HALF_AN_HOUR).open("w1", claimed)
+    query = sa.select(contacts.c.scheduled_batch, contacts.c.scheduled_for)
+    with ledger.engine.connect() as connection:
+        rows = connection.execute(query).all()
+    assert [row.scheduled_batch for row in rows] == ["batch"] * 2
+    leaves_at = datetime.now(UTC) + timedelta(seconds=HALF_AN_HOUR)
+    for row in rows:
+        scheduled_for = row.scheduled_for.replace(tzinfo=UTC)
+        assert abs(scheduled_for - leaves_at) < timedelta(seconds=20)
+
+
+def test_each_result_of_a_batch_has_its_message_and_the_providers_id(ledger, claimed):
+    batches = ScheduledBatches(ledger.engine, BatchingChannel(), HALF_AN_HOUR)
+    batches.open("w1", claimed)
+    batches.add_answer("m1", SENT)
+    batches.add_answer("m2", Outcome("rejected", "recusada", scheduled=True))
+    assert batches.close() == (
+        [SendResult("m1", "sent", None, "id"), SendResult("m2", "rejected", "recusada")],
+        False,
+    )
+
+
+@pytest.mark.parametrize("confirms", [True, None])
+def test_the_results_of_a_batch_in_doubt_name_their_messages(ledger, claimed, confirms):
+    batches = ScheduledBatches(ledger.engine, BatchingChannel(confirms), HALF_AN_HOUR)
+    batches.open("w1", claimed)
+    for key, answer in zip(claimed, (SENT, IN_DOUBT), strict=True):
+        batches.add_answer(key, answer)
+    assert [result.message_key for result in batches.close()[0]] == claimed
+
+
+def die_in_doubt(ledger, claimed: list[str], seconds: float) -> None:
+    """Hand over a batch that leaves in ``seconds``, and end the lease before any answer."""
+    ScheduledBatches(ledger.engine, BatchingChannel(), seconds).open("w1", claimed)
+    ledger.worker.advance("w1", ended=[], start=claimed, lease_seconds=-1)
+    ledger.recovery.recover()
+
+
+def test_the_contacts_of_an_abandoned_batch_are_planned_again(ledger, claimed):
+    die_in_doubt(ledger, claimed, HALF_AN_HOUR)
+    channel = BatchingChannel()
+    batches = ScheduledBatches(ledger.engine, channel, HALF_AN_HOUR)
+    assert batches.cancel_abandoned(NIGHT + timedelta(days=1)) == 0
+    assert batches.cancel_abandoned(NIGHT) == 2
+    assert channel.cancelled == ["batch"]
+    assert state_reasons(ledger) == dict.fromkeys(claimed, ("planned", BATCH_CANCELLED))
+
+
+@pytest.mark.parametrize("confirms", [False, None])
+def test_an_abandoned_batch_that_is_not_cancelled_stays_unknown(ledger, claimed, confirms):
+    die_in_doubt(ledger, claimed, HALF_AN_HOUR)
+    channel = BatchingChannel(confirms)
+    assert ScheduledBatches(ledger.engine, channel, HALF_AN_HOUR).cancel_abandoned(NIGHT) == 0
+    assert channel.cancelled == ["batch"]
+    assert {state for state, _ in state_reasons(ledger).values()} == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "planned_again"), [(MARGIN_SECONDS + 20, 2), (MARGIN_SECONDS - 20, 0)]
+)
+def test_an_abandoned_batch_that_leaves_within_the_margin_stays_unknown(
+    ledger, claimed, seconds, planned_again
+):
+    die_in_doubt(ledger, claimed, seconds)
+    batches = ScheduledBatches(ledger.engine, BatchingChannel(), HALF_AN_HOUR)
+    assert batches.cancel_abandoned(NIGHT) == planned_again
+
+
+def test_all_abandoned_batches_of_a_night_are_cancelled(ledger):
+    rows = [[(planned_contact(number), []) for number in (1, 2, 3)]]
+    ledger.planner.plan(NIGHT, "b1", rows)
+    for number in (1, 2, 3):
+        owner, channel = f"w{number}", BatchingChannel()
+        channel.start_batch = lambda leaves_at, number=number: f"batch {number}"
+        keys = ledger.worker.claim(NIGHT, "b1", owner, limit=1, after="", lease_seconds=60)
+        ScheduledBatches(ledger.engine, channel, HALF_AN_HOUR).open(owner, keys)
+        ledger.worker.advance(owner, ended=[], start=keys, lease_seconds=-1)
+    ledger.recovery.recover()
+    channel = BatchingChannel()
+    assert ScheduledBatches(ledger.engine, channel, HALF_AN_HOUR).cancel_abandoned(NIGHT) == 3
+    assert channel.cancelled == ["batch 1", "batch 2", "batch 3"]

@@ -13,6 +13,7 @@ from cobranca.reminders.delivery.sender_context import DeliveryOptions
 from cobranca.reminders.delivery.setbacks import (
     AMBIGUOUS_STREAK,
     CHECK_EXPIRED,
+    ENDING,
     NOT_STARTED,
     REJECTION_STREAK,
     Setbacks,
@@ -154,3 +155,37 @@ def test_a_back_off_grows_until_a_message_is_sent():
             setbacks.pause(Outcome("retry", "limite"), "sendgrid")
             left.append(setbacks.seconds_left)
     assert [before - after for before, after in pairwise(left)] == [0.5, 1, 0.5]
+
+
+def test_a_sender_that_was_asked_to_end_starts_no_more_and_names_the_reason(setbacks):
+    assert not setbacks.is_ending and not setbacks.wait_for_end(0)
+    setbacks.end()
+    assert setbacks.is_ending and setbacks.stopped.is_set() and setbacks.wait_for_end(60)
+    assert setbacks.take_received() is ENDING
+    assert not setbacks.pause(ENDING, "sendgrid"), "the end is not waited for"
+
+
+def test_each_further_pass_costs_a_second_until_none_is_left():
+    setbacks = Setbacks(DeliveryOptions(max_wait_seconds=3), lambda progress: None)
+    assert [setbacks.take_retry() for _ in range(3)] == [True, True, False]
+    assert setbacks.seconds_left == 0
+
+
+def test_a_wait_for_a_lease_counts_and_ends_when_the_sender_is_asked_to_end(setbacks):
+    assert not setbacks.wait_for_lease(0.01)
+    assert setbacks.seconds_left == pytest.approx(0.99)
+    setbacks.end()
+    assert setbacks.wait_for_lease(0.5)
+    assert setbacks.seconds_left == pytest.approx(0.49)
+
+
+def test_a_provider_that_names_a_wait_is_asked_no_earlier_and_ever_later():
+    """0.25 s doubles where no wait is named; a named one is kept, and doubles from 0.025 s."""
+    setbacks = Setbacks(DeliveryOptions(max_wait_seconds=1000), lambda progress: None)
+    setbacks.end()  # no pause is slept through
+    left = [setbacks.seconds_left]
+    for asked in (0, 0.2, 0, *[None] * 6):
+        assert setbacks.pause(Outcome("retry", "limite", wait_seconds=asked), "sendgrid")
+        left.append(setbacks.seconds_left)
+    waits = [before - after for before, after in pairwise(left)]
+    assert waits == pytest.approx([0.05, 0.2, 0.2, 4, 8, 16, 30, 30, 30])
