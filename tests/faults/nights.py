@@ -18,6 +18,7 @@ from cobranca.ledger import open_ledger
 from cobranca.ledger.provider_events import record_consent
 from cobranca.ledger.tables import contacts
 from cobranca.reminders import plan as enter_plan
+from cobranca.reminders.delivery import worker_process
 from cobranca.reminders.delivery.sender import SENDING_PER_THREAD
 from cobranca.settings import Settings
 from faults import worker
@@ -248,12 +249,21 @@ class Night:
 
 
 def sending_processes(worker: BaseProcess, number: int = 1, seconds: float = 60) -> list[int]:
-    """Wait until a worker has started ``number`` processes; returns their ids."""
+    """Wait until a worker has started ``number`` processes; returns their ids.
+
+    A process counts once it runs its own program: one suspended before that would keep its parent
+    waiting for ever.
+    """
     until = time.monotonic() + seconds
     while time.monotonic() < until and worker.is_alive():
         with contextlib.suppress(OSError):
-            found = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+            children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+            found = [
+                int(pid)
+                for pid in children
+                if worker_process.__name__.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+            ]
             if len(found) >= number:
-                return [int(pid) for pid in found]
+                return found
         time.sleep(0.01)
     return []
