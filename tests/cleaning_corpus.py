@@ -22,13 +22,13 @@ class Case:
     entity: str
     column: str
     values: Sequence
-    cents: bool = False
+    hundredths: bool = False
     bounds: Bounds = ANY
     also: dict = field(default_factory=dict)
 
     @property
     def title(self) -> str:
-        notes = ["in cents"] * self.cents + ["within bounds"] * (self.bounds is not ANY)
+        notes = ["in hundredths"] * self.hundredths + ["within bounds"] * (self.bounds is not ANY)
         notes += [f"{name} = {value}" for name, value in self.also.items()]
         return f"{self.entity}.{self.column}" + (f" ({', '.join(notes)})" if notes else "")
 
@@ -139,7 +139,7 @@ CASES = [
     Case("customers", "updated_at", TIMES),
     Case("receivables", "customer_id", [*TEXTS[:5], *KEYS]),
     Case("receivables", "amount", MONEY),
-    Case("receivables", "amount", CENTS, cents=True),
+    Case("receivables", "amount", CENTS, hundredths=True),
     Case(
         "receivables",
         "amount",
@@ -147,7 +147,7 @@ CASES = [
         bounds=BOUNDED,
     ),
     Case("receivables", "open_amount", MONEY),
-    Case("receivables", "open_amount", CENTS, cents=True),
+    Case("receivables", "open_amount", CENTS, hundredths=True),
     Case("receivables", "due_date", DATES),
     Case("receivables", "due_date", ["2027-12-31", "2028-01-01", date(2028, 1, 1)], bounds=BOUNDED),
     Case("receivables", "issue_date", DATES),
@@ -155,6 +155,13 @@ CASES = [
     Case("receivables", "status", STATUSES),
     Case("receivables", "disputed", ["S", "talvez", None]),
     Case("receivables", "fine_rate", RATES),
+    Case("receivables", "monthly_interest_rate", RATES, hundredths=True),
+    Case(
+        "receivables",
+        "fine_rate",
+        RATES,
+        bounds=Bounds(highest_rates=(("fine_rate", Decimal("0.02")),)),
+    ),
     Case("receivables", "boleto_line", [None, " 23790.00009 ", "2379"]),
     Case("payments", "paid_on", DATES),
     Case("payments", "credited_on", DATES),
@@ -163,5 +170,5 @@ CASES = [
     Case(
         "payments", "amount", [5, -5, 0, "-5,00", Decimal("-5.00"), None], also={"kind": "reversal"}
     ),
-    Case("payments", "amount", [-5, 12345], cents=True, also={"kind": "reversal"}),
+    Case("payments", "amount", [-5, 12345], hundredths=True, also={"kind": "reversal"}),
 ]

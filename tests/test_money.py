@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cobranca.money import format_money, format_number, parse_money, to_cents
+from cobranca.money import format_money, format_number, format_rate, parse_money, to_cents
 
 AMOUNTS = st.decimals(
     min_value=-(10**15), max_value=10**15, places=2, allow_nan=False, allow_infinity=False
@@ -123,3 +123,11 @@ def test_never_crashes_on_text(text):
 
 def test_money_keeps_its_no_break_space():
     assert format_money(Decimal("1234.5")) == "R$\u00a01.234,50"
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [("0.02", "2 %"), ("0.020000", "2 %"), ("0.0125", "1.25 %"), ("1", "100 %"), ("0", "0 %")],
+)
+def test_a_rate_in_per_cent(rate, told):
+    assert format_rate(Decimal(rate)) == told

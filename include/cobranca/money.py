@@ -59,6 +59,11 @@ def format_money(amount: Decimal, currency: str = "BRL") -> str:
     return f"{sign}{SYMBOLS.get(currency, currency)}\u00a0{format_number(abs(amount))}"
 
 
+def format_rate(rate: Decimal) -> str:
+    """A fraction in per cent with all its places, for messages in English: 0.0125 is 1.25 %."""
+    return f"{(rate * 100).normalize():f} %"
+
+
 def format_number(amount: Decimal) -> str:
     """``Decimal('1234.5')`` → ``1.234,50``; what rounds to zero has no sign."""
     amount = to_cents(amount)

@@ -31,7 +31,7 @@ ENTITIES: dict[str, pa.Schema] = {
         source=TEXT, receivable_id=TEXT, customer_id=TEXT, due_date=DATE, amount=MONEY,
         document_number=TEXT, installment=TEXT, issue_date=DATE, open_amount=MONEY, currency=TEXT,
         status=TEXT, disputed=FLAG, fine_rate=RATE, monthly_interest_rate=RATE, boleto_line=TEXT,
-        pix_code=TEXT, payment_url=TEXT, updated_at=TIME,
+        pix_code=TEXT, payment_url=TEXT, updated_at=TIME, refused_rates=TEXT,
     ),
     "payments": _table(
         source=TEXT, payment_id=TEXT, receivable_id=TEXT, paid_on=DATE, amount=MONEY, kind=TEXT,
@@ -39,9 +39,10 @@ ENTITIES: dict[str, pa.Schema] = {
     ),
 }  # fmt: skip
 
-# Columns that landing fills in itself: the source's name, and the key of a payer whose personal
-# data were erased.
-OURS = ("source", "erased_key")
+# Columns that landing fills in itself: the source's name, the key of a payer whose personal data
+# were erased, and the rates of a receivable that could not be used (``fine_rate``,
+# ``monthly_interest_rate``, or both with a comma between).
+OURS = ("source", "erased_key", "refused_rates")
 
 REQUIRED: dict[str, tuple[str, ...]] = {
     "customers": ("customer_id", "name"),

@@ -383,6 +383,27 @@ def test_everything_is_read_when_the_landing_before_cannot_serve(
     assert landed_source.night()["receivables"][READING] == reason
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("sources/erp.yml", ("source: erp", "source: erp\nrates: percent")),
+        ("limits.yml", ('largest_fine_rate: "20 %"', 'largest_fine_rate: "19 %"')),
+    ],
+)
+def test_another_rule_of_rates_has_everything_read_once(
+    landed_source: Company, name: str, change: tuple[str, str]
+):
+    path = landed_source.settings.config / name
+    text = path.read_text(encoding="utf-8")
+    assert change[0] in text
+    path.write_text(text.replace(*change), encoding="utf-8")
+    assert (
+        landed_source.night()["receivables"][READING]
+        == "whole: the landing before was read by other rules"
+    )
+    assert landed_source.night()["receivables"][READING] == "changes"
+
+
 def test_a_new_version_of_the_cleaning_rules_has_everything_read_once(
     landed_source: Company, monkeypatch: pytest.MonkeyPatch
 ):

@@ -62,6 +62,16 @@ LIMIT_MISTAKES = {
         "interest_start_consumer: someday",
         "interest_start_consumer: 'someday' is unknown",
     ),
+    "a default fine that is not believed": (
+        'default_fine_rate: "2 %"',
+        'default_fine_rate: "20.1 %"',
+        "default_fine_rate is above largest_fine_rate; use at most 20 %",
+    ),
+    "a default interest that is not believed": (
+        'default_monthly_interest_rate: "1 %"',
+        'default_monthly_interest_rate: "10.1 %"',
+        "default_monthly_interest_rate is above largest_monthly_interest_rate; use at most 10 %",
+    ),
     "no time": ('starts: "08:00"', 'starts: "8h"', "email_window.starts: not a time of day"),
     "window upside down": (
         'starts: "08:00"',
@@ -84,6 +94,17 @@ def test_a_wrong_limit_is_refused_with_its_line(settings, old, new, message):
     line = next(number for number, text in enumerate(lines, 1) if old in text)
     change(settings, "limits.yml", old, new)
     assert problems(settings)[0].startswith(f"limits.yml:{line}: {message}")
+
+
+def test_the_largest_rates_may_themselves_be_the_defaults(settings):
+    change(settings, "limits.yml", 'default_fine_rate: "2 %"', 'default_fine_rate: "20 %"')
+    rate = "default_monthly_interest_rate"
+    change(settings, "limits.yml", f'{rate}: "1 %"', f'{rate}: "10 %"')
+    limits = load_policy(settings.config, DAY).limits
+    assert (limits.default_fine_rate, limits.default_monthly_interest_rate) == (
+        limits.largest_fine_rate,
+        limits.largest_monthly_interest_rate,
+    )
 
 
 def test_the_shipped_limits_protect_payers(settings):

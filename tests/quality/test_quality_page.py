@@ -92,6 +92,24 @@ def test_the_page_tells_arrivals_quarantine_and_plan():
     assert "chegada anterior à mostrada" not in text
 
 
+def test_the_page_tells_what_was_left_empty_and_what_was_rewritten():
+    row = {"source": "erp", "entity": "receivables", "rows": 1250}
+    facts = FACTS["arrivals"] | {
+        "emptied": [row | {"column": "fine_rate", "rule": "rate_too_high"}],
+        "repairs": [row | {"column": "currency", "rule": "defaulted"}],
+    }
+    arrivals = Verdict.of(D, "b1", "arrivals", [check()], facts)
+    text = text_of(render(D, arrivals, None))
+    for part in (
+        "Valores opcionais deixados vazios",
+        "erp títulos fine_rate taxa acima do limite (limits.yml): vale a da empresa 1.250",
+        "Valores reescritos na chegada",
+        "erp títulos currency vazio: vale o padrão 1.250",
+    ):
+        assert part in text
+    assert "deixados vazios" not in text_of(render(D, verdict("arrivals"), None))
+
+
 @pytest.mark.parametrize(
     ("how", "told"),
     [

@@ -18,6 +18,7 @@ known as (
         coalesce(disputed, false) as is_disputed,
         fine_rate,
         monthly_interest_rate,
+        refused_rates,
         boleto_line,
         pix_code,
         payment_url

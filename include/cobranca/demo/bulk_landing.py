@@ -129,7 +129,8 @@ _RECEIVABLES = """
         null::varchar as boleto_line,
         null::varchar as pix_code,
         'https://pagar.example.com.br/b/' || number as payment_url,
-        issue_date + interval 12 hour as updated_at
+        issue_date + interval 12 hour as updated_at,
+        null::varchar as refused_rates
     from ({life})
 """
 

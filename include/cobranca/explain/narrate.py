@@ -346,8 +346,16 @@ def _convention(receivable: OpenReceivable | None) -> str:
     return (
         f"multa de {percent(receivable['fine_rate'], 2)}, uma vez, sobre o que estava em aberto "
         "no vencimento;"
-        f" {interest} desde o vencimento {since}"
+        f" {interest} desde o vencimento {since}{_refused(receivable)}"
     )
+
+
+def _refused(receivable: OpenReceivable) -> str:
+    """Which of the source's rates could not be used, so that the company's stand above."""
+    names = (receivable.get("refused_rates") or "").split(",")
+    words = {"fine_rate": "da multa", "monthly_interest_rate": "dos juros"}
+    refused = " e ".join(words[name] for name in names if name in words)
+    return f"; a taxa {refused} na origem não pôde ser usada: vale a da empresa" if refused else ""
 
 
 def _history(night: Night) -> Iterator[str]:

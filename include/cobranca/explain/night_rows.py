@@ -59,6 +59,7 @@ class OpenReceivable(TypedDict):
     fine_rate: Decimal
     monthly_interest_rate: Decimal | None
     interest_start: NotRequired[str | None]
+    refused_rates: NotRequired[str | None]
     waived_fine: NotRequired[Decimal | None]
     waived_interest: NotRequired[Decimal | None]
 

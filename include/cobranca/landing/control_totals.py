@@ -5,7 +5,14 @@ from dataclasses import fields
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING
 
-from cobranca.partitions.landing_totals import AS_STORED, SOURCE_LOST, SOURCE_ROWS, SOURCE_SUM
+from cobranca.partitions.landing_totals import (
+    AS_STORED,
+    EMPTIED,
+    REPAIRED,
+    SOURCE_LOST,
+    SOURCE_ROWS,
+    SOURCE_SUM,
+)
 from cobranca.sources.cleaning.cleaner import Cleaner
 from cobranca.sources.cleaning.control_groups import Group, Groups
 from cobranca.sources.cleaning.values import CENT, DIGITS
@@ -159,7 +166,7 @@ def cleaning_notes(cleaner: Cleaner) -> dict[str, str]:
         if name.endswith("_id") and not cleaner.repairs[f"{name} trimmed"]
     ]
     notes[AS_STORED] = ", ".join(sorted(stored))
-    notes |= {f"note {name}": str(count) for name, count in sorted(cleaner.notes.items())}
+    notes |= {f"{EMPTIED}{name}": str(count) for name, count in sorted(cleaner.notes.items())}
     return notes | {
-        f"repaired {name}": str(count) for name, count in sorted(cleaner.repairs.items())
+        f"{REPAIRED}{name}": str(count) for name, count in sorted(cleaner.repairs.items())
     }

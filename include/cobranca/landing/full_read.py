@@ -50,7 +50,7 @@ def read_whole(
         mapping.source,
         entity,
         columns,
-        wanted.cents,
+        mapping.hundredths(entity),
         bounds,
         [by for by in GROUPED[entity] if by == "currency"],
     )

@@ -79,10 +79,11 @@ def _rules(context: LandingContext, entity: str, incremental: "Incremental") -> 
     parts = [
         CLEANING_RULES_VERSION,
         wanted.query,
-        list(wanted.cents),
+        list(context.mapping.hundredths(entity)),
         incremental.column,
         bounds.latest_due.year - context.business_date.year,
         str(bounds.largest_amount),
+        [[name, str(rate)] for name, rate in bounds.highest_rates],
         schema.LONGEST_ID,
     ]
     digest.update(json.dumps(parts).encode())

@@ -49,6 +49,9 @@ QUARANTINE_SUFFIX = "__quarantine"
 # in a manifest entry: how often cleaning wrote a value differently, by column and rule
 REPAIRED = "repaired "
 
+# in a manifest entry: how often it left an optional value empty, by column and reason
+EMPTIED = "note "
+
 
 def control_totals(entry: FileEntry) -> dict[str, Decimal]:
     """The totals of money among an entry's totals (``amount BRL``), exact."""

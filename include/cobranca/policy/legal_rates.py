@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
+from cobranca.money import format_rate
 from cobranca.policy.config_file import Line, Reading, csv_file
 from cobranca.policy.types import Frozen, Rate, Text
 
@@ -33,7 +34,7 @@ def _check(rates: list[Line[LegalRate]], reading: Reading) -> None:
         if row.monthly_rate > HIGHEST_LEGAL_RATE:
             reading.refuse(
                 line,
-                f"{(row.monthly_rate * 100).normalize():f} % a month",
+                f"{format_rate(row.monthly_rate)} a month",
                 "check the decimal point: 0.006 is 0.6 %",
             )
         previous = row.month

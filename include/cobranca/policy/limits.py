@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from cobranca.money import format_rate
 from cobranca.policy.config_file import Reading, yaml_file
 from cobranca.policy.types import Amount, Clock, Days, Frozen, InterestStart, Rate, parse_amount
 from cobranca.validation.documents import Document
@@ -80,6 +81,10 @@ class Limits(Frozen):
     """Simple interest a month of 30 days, for receivables that bring none of their own; without it
     the taxa legal applies.
     """
+    largest_fine_rate: Rate = Decimal("0.2")
+    """A source's fine above it was misread: it is set aside, told, and the default applies."""
+    largest_monthly_interest_rate: Rate = Decimal("0.1")
+    """The same for its monthly interest."""
     interest_start_consumer: InterestStart = "effective_due"
     """Whether consumers' interest counts from the original or from the effective due date."""
     interest_start_business: InterestStart = "effective_due"
@@ -117,6 +122,14 @@ def _check(limits: Limits, document: Document, reading: Reading) -> None:
             "the fine of consumers is above the legal 2 % (CDC, art. 52, § 1º)",
             "use 2 % or less",
         )
+    for name in ("fine_rate", "monthly_interest_rate"):
+        default, largest = (getattr(limits, f"{which}_{name}") for which in ("default", "largest"))
+        if default is not None and default > largest:
+            reading.refuse(
+                document.line((f"default_{name}",)),
+                f"default_{name} is above largest_{name}",
+                f"use at most {format_rate(largest)}",
+            )
     if limits.email_window.starts >= limits.email_window.ends:
         reading.refuse(
             document.line(("email_window",)),

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from validate_docbr import CNPJ, CPF
 
-from cobranca.money import parse_money
+from cobranca.money import format_rate, parse_money
 from cobranca.payments import pix
 
 STATES = (
@@ -68,7 +68,7 @@ def _rate(value: object) -> object:
 def _share(value: Decimal) -> Decimal:
     if not 0 <= value <= 1:
         raise ValueError(
-            f"{(value * 100).normalize():f} % is not between 0 % and 100 %; write 2 % (or 0.02) "
+            f"{format_rate(value)} is not between 0 % and 100 %; write 2 % (or 0.02) "
             "for two per cent"
         )
     return value

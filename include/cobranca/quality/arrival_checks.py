@@ -6,7 +6,12 @@ They are its columns, its completeness, and its comparison with the landing befo
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cobranca.partitions.landing_totals import QUARANTINE_SUFFIX, REPAIRED, control_totals
+from cobranca.partitions.landing_totals import (
+    EMPTIED,
+    QUARANTINE_SUFFIX,
+    REPAIRED,
+    control_totals,
+)
 from cobranca.partitions.manifest import FileEntry
 from cobranca.partitions.verdict import Check, make_check, make_warning
 from cobranca.schema import ENTITIES
@@ -41,11 +46,8 @@ def read_arrivals(draft: "LandingDraft") -> "list[Arrival]":
                 declared=control_totals(entries[name]),
                 previous_rows=before.rows if before else None,
                 previous_totals=control_totals(before) if before else {},
-                repairs={
-                    what.removeprefix(REPAIRED): int(count)
-                    for what, count in entries[name].totals.items()
-                    if what.startswith(REPAIRED)
-                },
+                repairs=_counts(entries[name], REPAIRED),
+                emptied=_counts(entries[name], EMPTIED),
                 stated=_stated(entries[name]),
                 reading=entries[name].totals.get(READING, ""),
                 changed=int(entries[name].totals[CHANGED])
@@ -56,6 +58,15 @@ def read_arrivals(draft: "LandingDraft") -> "list[Arrival]":
             )
         )
     return found
+
+
+def _counts(entry: FileEntry, kind: str) -> dict[str, int]:
+    """How often cleaning did something of a kind, by column and rule."""
+    return {
+        what.removeprefix(kind): int(count)
+        for what, count in entry.totals.items()
+        if what.startswith(kind)
+    }
 
 
 def _stated(entry: FileEntry) -> "dict[str, Stated]":

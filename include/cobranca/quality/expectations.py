@@ -222,4 +222,6 @@ def _lines(count: int) -> str:
 
 
 def _literal(value: object) -> str:
+    if value is None:
+        return "null"
     return f"date '{value.isoformat()}'" if isinstance(value, date) else str(value)

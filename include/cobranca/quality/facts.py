@@ -57,18 +57,23 @@ def arrivals_facts(files: "Files", arrivals: list["Arrival"], previous: Manifest
             if arrival.quarantine_view in files.tables
             for group in _quarantine(files, arrival.quarantine_view)
         ],
-        "repairs": [
-            {
-                "source": arrival.source,
-                "entity": arrival.entity,
-                "column": name.split()[0],
-                "rule": name.split()[1],
-                "rows": rows,
-            }
-            for arrival in arrivals
-            for name, rows in sorted(arrival.repairs.items(), key=lambda item: (-item[1], item[0]))
-        ],
+        "repairs": [row for arrival in arrivals for row in _by_rule(arrival, arrival.repairs)],
+        "emptied": [row for arrival in arrivals for row in _by_rule(arrival, arrival.emptied)],
     }
+
+
+def _by_rule(arrival: "Arrival", counts: dict[str, int]) -> list[dict[str, object]]:
+    """Counts by column and rule as rows, the most frequent first."""
+    return [
+        {
+            "source": arrival.source,
+            "entity": arrival.entity,
+            "column": name.split()[0],
+            "rule": name.split()[1],
+            "rows": rows,
+        }
+        for name, rows in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ]
 
 
 def plan_facts(files: "Files", landing_batch: str | None) -> Facts:

@@ -102,7 +102,7 @@ def check_plan(settings: Settings, business_date: date, candidate: Manifest) -> 
                 files,
                 plan_suite(
                     business_date,
-                    limits.volume.maximum_messages,
+                    limits,
                     landed_bands(landed),
                     numbers,
                     sorted(payments),

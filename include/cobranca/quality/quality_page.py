@@ -53,6 +53,7 @@ REASONS = {
     "negative": "valor negativo",
     "not_positive": "valor zero ou negativo",
     "out_of_range": "data fora do período",
+    "rate_too_high": "taxa acima do limite (limits.yml): vale a da empresa",
     "due_before_issue": "vencimento antes da emissão",
     "due_too_far": "vencimento distante demais",
     "not_finite": "não é um número",

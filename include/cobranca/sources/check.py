@@ -20,6 +20,7 @@ from cobranca.sources.drivers.stream import SourceSnapshot
 from cobranca.sources.mapping.load import load_mappings
 from cobranca.sources.mapping.model import ENTITY_NAMES, SourceMapping
 from cobranca.sources.open_snapshot import open_snapshot
+from cobranca.sources.rate_check import describe_rates
 from cobranca.sources.source_problem import SourceProblem
 from cobranca.text_table import ruled_table
 
@@ -36,8 +37,8 @@ class CheckRow:
     columns that the query does not return. ``quarantined`` counts the sampled rows that landing
     would not accept as they are, by ``reasons`` (column and reason); ``repairs`` (column and rule)
     the values that it writes differently, ``emptied`` (column and reason) the optional ones that it
-    leaves empty. ``moment`` says in words what a landing is read from, ``notes`` what is new since
-    the last landing.
+    leaves empty. ``rates`` says in words what the rates of fine and interest come to. ``moment``
+    says in words what a landing is read from, ``notes`` what is new since the last landing.
     """
 
     source: str
@@ -51,6 +52,7 @@ class CheckRow:
     reasons: Counter[str] = field(default_factory=Counter)
     repairs: Counter[str] = field(default_factory=Counter)
     emptied: Counter[str] = field(default_factory=Counter)
+    rates: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = ""
     cure: str = ""
@@ -142,7 +144,11 @@ def _details(row: CheckRow) -> list[str]:
             f"columns {where}: {', '.join(row.columns)}"
             + (f"; without {', '.join(row.missing)}" if row.missing else "")
         )
-    return found + [f"note {where}: {note}" for note in row.notes]
+    return (
+        found
+        + [f"rates {where}: {rate}" for rate in row.rates]
+        + [f"note {where}: {note}" for note in row.notes]
+    )
 
 
 def _check_entity(
@@ -152,22 +158,24 @@ def _check_entity(
     newest: Manifest | None,
     bounds: Bounds,
 ) -> CheckRow:
-    wanted = mapping.entity(entity)
     columns: tuple[str, ...] = ()
     reasons: Counter[str] = Counter()
+    rates: tuple[str, ...] = ()
     try:
         with snapshot.alone():
             before = schema_drift.shape_before(newest, mapping.source, entity)
             query, shape = schema_drift.check_entity_drift(snapshot, mapping, entity, before)
             stream = snapshot.stream(entity, snapshot.first_rows(query, SAMPLE_ROWS))
             columns = checked_columns(mapping.source, entity, stream.columns)
-            cleaner = Cleaner(mapping.source, entity, columns, wanted.cents, bounds)
+            cleaner = Cleaner(mapping.source, entity, columns, mapping.hundredths(entity), bounds)
             for chunk in stream.chunks:
-                bad = cleaner.clean(chunk).quarantine
+                cleaned = cleaner.clean(chunk)
                 reasons.update(
                     f"{row['column_name']} {row['reason']}"
-                    for row in bad.select(["column_name", "reason"]).to_pylist()
+                    for row in cleaned.quarantine.select(["column_name", "reason"]).to_pylist()
                 )
+            if entity == "receivables":
+                rates = describe_rates(snapshot, mapping, query, columns, bounds)
     except SourceProblem as error:
         return CheckRow(
             mapping.source,
@@ -194,6 +202,7 @@ def _check_entity(
         reasons=reasons,
         repairs=cleaner.repairs,
         emptied=cleaner.notes,
+        rates=rates,
         notes=tuple(_changes(shape)),
     )
 

@@ -185,7 +185,8 @@ class _Source:
         plain = (entity, column) in self._as_stored
         found = rows_with(self._snapshot, entity, query, column, values, as_stored=plain)
         columns = checked_columns(self._mapping.source, entity, found.columns)
-        cleaner = Cleaner(self._mapping.source, entity, columns, wanted.cents, self._bounds)
+        hundredths = self._mapping.hundredths(entity)
+        cleaner = Cleaner(self._mapping.source, entity, columns, hundredths, self._bounds)
         for chunk in found.chunks:
             rows = cleaner.clean(chunk).rows.to_pylist()
             came: Counter[str] = Counter(

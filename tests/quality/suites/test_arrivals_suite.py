@@ -153,6 +153,10 @@ WARNED = {
         lambda t: (many_receivables(t), quarantine(2)(t)),
         {("erp.receivables", "nothing_quarantined")},
     ),
+    "a rate that could not be used": (
+        set_in("erp/receivables", 0, refused_rates="fine_rate"),
+        {("erp.receivables", "used_rates")},
+    ),
     "no payments on the first night": (
         lambda t: t.update({"erp/payments": []}),
         {("erp.payments", "rows_present"), ("erp.payments", "payments_fresh")},

@@ -207,6 +207,15 @@ SPOILED = {
         charged("out_reminders", 0, fine=Decimal("20.01"), contract_type=None),
         {"out_reminders lawful_fines"},
     ),
+    "a company's fine above the limit": (
+        charged("out_reminders", 0, fine=Decimal("200.01"), contract_type="business"),
+        {"out_reminders lawful_fines"},
+    ),
+    # the company's 1 % a month for 15 days on R$ 1 000.00
+    "interest above the rate": (
+        charged("out_reminders", 0, interest=Decimal("5.01")),
+        {"out_reminders agreed_interest"},
+    ),
     "a receivable in two messages": (
         copy_of("out_reminders", 0, message_key="M9", customer_key="C9"),
         {"out_reminders unique", "out_reminders decided_reminders"},
@@ -365,6 +374,53 @@ def test_what_landed_refuses_a_plan_that_ignores_it(settings, ask_only_about, sp
     spoil(landing)
     ask_only_about({name.replace("erp/", "landed_") for name in changed(landing, landing_tables())})
     assert failed(judged(settings, plan_tables(), landing)) == expected
+
+
+@pytest.mark.parametrize(
+    ("landed", "highest"),
+    [
+        # of R$ 1 000.00 since 3 November
+        ({}, "5.00"),
+        ({"monthly_interest_rate": Decimal("0.033")}, "16.50"),
+        # half a cent is rounded up
+        ({"monthly_interest_rate": Decimal("0.00001")}, "0.01"),
+        # never more than the limit, whatever landed
+        ({"monthly_interest_rate": Decimal("0.5")}, "50.00"),
+        # due today or later bears none
+        ({"due_date": D}, "0.00"),
+        ({"due_date": date(2026, 11, 19)}, "0.00"),
+        ({"due_date": date(2026, 11, 17)}, "0.33"),
+    ],
+)
+def test_interest_is_reckoned_again_from_the_landed_rate(settings, ask_only_about, landed, highest):
+    landing, plan = landing_tables(), plan_tables()
+    landing["erp/receivables"][0].update(landed)
+    ask_only_about({"out_reminders"})
+    found = []
+    for interest in (Decimal(highest), Decimal(highest) + CENTS):
+        charged("out_reminders", 0, interest=interest)(plan)
+        found.append("out_reminders agreed_interest" in failed(judged(settings, plan, landing)))
+    assert found == [False, True]
+
+
+def test_without_a_default_rate_interest_is_bounded_by_the_limit(settings, ask_only_about):
+    limits = settings.config / "limits.yml"
+    text = limits.read_text(encoding="utf-8")
+    rate = 'default_monthly_interest_rate: "1 %"'
+    assert rate in text
+    limits.write_text(text.replace(rate, "default_monthly_interest_rate: null"), encoding="utf-8")
+    plan = plan_tables()
+    ask_only_about({"out_reminders"})
+    charged("out_reminders", 0, interest=Decimal("50.00"))(plan)
+    assert failed(judged(settings, plan)) == set()
+    charged("out_reminders", 0, interest=Decimal("50.01"))(plan)
+    assert failed(judged(settings, plan)) == {"out_reminders agreed_interest"}
+
+
+def test_a_companys_fine_may_reach_the_limit(settings):
+    plan = plan_tables()
+    charged("out_reminders", 0, fine=Decimal("200.00"), contract_type="business")(plan)
+    assert failed(judged(settings, plan)) == set()
 
 
 def test_what_landed_allows_all_that_is_no_obstacle(settings):
@@ -590,7 +646,7 @@ def test_a_plan_without_its_landing_is_refused(settings):
     assert not verdict.passed
     needing = {
         "open_at_the_source", "willing_customers", "erased_left_alone", "respected_wishes",
-        "nobody_on_hold", "unpaid_debts",
+        "nobody_on_hold", "unpaid_debts", "agreed_interest",
         "contact_day", "welcome_thanks",
     }  # fmt: skip
     assert broken == needing

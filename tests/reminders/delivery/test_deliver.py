@@ -1,9 +1,11 @@
 """Deliver a date: past and future dates, contact hours, recovery, and the outbox."""
 
 import json
+import logging
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,10 +15,12 @@ from cobranca.ledger.tables import contacts
 from cobranca.partitions.verdict import Check, Verdict, write_verdict
 from cobranca.reminders import deliver, plan
 from cobranca.reminders.channels import Outcome, Text
+from cobranca.reminders.delivery import deliver as deliver_module
 from cobranca.reminders.delivery.deliver import open_channel, open_sender
 from cobranca.reminders.delivery.sender import SENDING_PER_THREAD
 from cobranca.reminders.delivery.sender_context import DeliveryOptions, report_nothing
-from cobranca.reminders.delivery.worker_pool import WorkerTask
+from cobranca.reminders.delivery.worker_pool import PoolResult, WorkerTask
+from cobranca.reminders.plan.enter_plan import approved_batch
 from cobranca.time_zone import TIME_ZONE
 from policy.config_edits import edit_yaml
 from reminders.channels.twilio_server import TwilioServer
@@ -55,6 +59,7 @@ def test_only_an_explicit_setting_opens_a_real_channel(settings, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_SENDGRID", "http://:SG.secret@")
     channel = open_channel(production, TONIGHT)
     assert (channel.name, channel.is_real) == ("sendgrid", True) and "secret" not in repr(channel)
+    assert channel.get("email").name == "sendgrid" and channel.get("sms") is None
     monkeypatch.setenv(
         "AIRFLOW_CONN_SENDGRID",
         '{"conn_type": "http", "host": "http://mail.example.com", "password": "x"}',
@@ -82,6 +87,72 @@ def test_whatsapp_and_sms_leave_through_the_account_of_the_texts(settings, monke
     ]
     router.close()
     server.close()
+
+
+@pytest.fixture
+def processes(settings, monkeypatch) -> SimpleNamespace:
+    """A real channel and 5 messages, in as many processes as ``number`` says.
+
+    ``asked`` is what the number was made from, ``tasks`` what was given to them; they send nothing
+    and ``lost`` of them are lost.
+    """
+    publish_plan(settings, [message(n) for n in range(5)])
+    found = SimpleNamespace(number=3, lost=0, asked=[], tasks=[], channel=AcceptingChannel())
+
+    def number_of(settings, messages):
+        found.asked.append((settings, messages))
+        return found.number
+
+    def send(task, number):
+        found.tasks.append((task, number))
+        return PoolResult(sent=7, lost=found.lost)
+
+    monkeypatch.setattr(deliver_module, "open_channel", lambda settings, day: found.channel)
+    monkeypatch.setattr(deliver_module, "processes_for", number_of)
+    monkeypatch.setattr(deliver_module, "send_in_processes", send)
+    return found
+
+
+@pytest.mark.parametrize(("lost", "sent"), [(0, 0), (1, 5)])
+def test_what_a_lost_process_had_claimed_is_sent_here(settings, processes, lost, sent):
+    processes.lost = lost
+    assert deliver(settings, TONIGHT, clock=noon(TONIGHT)).new == 7 + sent
+    assert len(processes.channel.message_keys) == sent
+    assert processes.asked == [(settings, 5)]
+
+
+def test_a_process_gets_all_that_its_sender_needs(settings, processes, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_SENDGRID", "http://:SG.secret@")
+    options = DeliveryOptions(claim_size=3, threads=1)
+    deliver(settings, TONIGHT, clock=noon(TONIGHT), options=options)
+    [(task, number)] = processes.tasks
+    assert number == 3
+    ahead = noon(TONIGHT)() - datetime.now(TIME_ZONE)
+    assert task.clock_offset_seconds == pytest.approx(ahead.total_seconds(), abs=20)
+    assert [connection.conn_id for connection in task.connections] == ["sendgrid"]
+    assert replace(task, clock_offset_seconds=0, connections=()) == WorkerTask(
+        settings=settings,
+        business_date=TONIGHT,
+        batch_id=approved_batch(settings, TONIGHT).batch_id,
+        options=options,
+        clock_offset_seconds=0,
+        connections=(),
+        log_level=logging.getLogger().getEffectiveLevel(),
+    )
+
+
+@pytest.mark.parametrize("is_real", [True, False])
+def test_few_messages_and_the_outbox_need_no_process(settings, processes, is_real):
+    processes.number, processes.channel = 1, AcceptingChannel(is_real=is_real)
+    assert deliver(settings, TONIGHT, clock=noon(TONIGHT)).new == 5
+    assert processes.tasks == [] and processes.asked == [(settings, 5)] * is_real
+
+
+def test_a_night_whose_messages_are_all_sent_counts_none_for_processes(settings, processes):
+    processes.number = 1
+    for _ in range(2):
+        deliver(settings, TONIGHT, clock=noon(TONIGHT))
+    assert processes.asked == [(settings, 5), (settings, 0)]
 
 
 def test_stale_payments_hold_the_reminders(settings):

@@ -115,7 +115,7 @@ def test_after_a_refusal_no_message_that_was_committed_leaves(settings, ledger):
         return Outcome("halt", "credencial recusada")
 
     channel.send = send
-    with pytest.raises(DeliveryHalted, match="credencial recusada"):
+    with pytest.raises(DeliveryHalted) as halted:
         deliver(
             settings,
             TONIGHT,
@@ -123,5 +123,9 @@ def test_after_a_refusal_no_message_that_was_committed_leaves(settings, ledger):
             channel=channel,
             options=DeliveryOptions(max_wait_seconds=1),
         )
+    assert str(halted.value) == (
+        "real refuses messages of 2026-11-18: credencial recusada. All that had not left is "
+        "planned again; correct the credentials or the channel and run the delivery again."
+    )
     assert len(attempts) == 1
     assert {state for state, _ in contact_states(ledger).values()} == {"planned"}

@@ -15,6 +15,7 @@ from cobranca.ledger.tables import metadata
 from cobranca.sources.cleaning.cleaner import Cleaner
 from cobranca.sources.cleaning.columns import dates
 from cobranca.sources.cleaning.query_columns import checked_columns
+from cobranca.sources.drivers.arrow_columns import BulkTable
 from sources.cleaning.drawn_rows import COLUMNS, DrawnRow, drawn_rows
 
 RECEIVABLE = {
@@ -173,10 +174,54 @@ def test_flags_fail_towards_leaving_people_alone(value, expected):
      ("0,02", Decimal("0.020000")), (2, None), (1, None),
         (Decimal("0.999999"), Decimal("0.999999")),
      (Decimal("-0.01"), None), ("dois", None),
-     (None, None)],
+     (None, None), ("2%", Decimal("0.020000")), (" 2,5 % ", Decimal("0.025000")), ("100 %", None)],
 )  # fmt: skip
 def test_rates_are_fractions_or_nothing(value, expected):
     assert one("receivables", "fine_rate", value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (2, Decimal("0.020000")),
+        ("0,033", Decimal("0.000330")),
+        ("2 %", Decimal("0.020000")),
+        (Decimal("99.99999"), Decimal("1.000000")),
+        (100, None),
+        (-1, None),
+        (None, None),
+    ],
+)
+def test_rates_in_per_cent_land_as_fractions(value, expected):
+    assert one("receivables", "fine_rate", value, cents=("fine_rate",)) == expected
+
+
+@pytest.mark.parametrize(
+    ("hundredths", "expected"),
+    [((), [None, "0.020000"]), (("fine_rate",), ["0.020000", "0.000200"])],
+)
+def test_rates_of_arrows_own_type_are_read_like_any_other(hundredths, expected):
+    rates = pa.array([Decimal(2), Decimal("0.02")], schema.RATE)
+    columns = {name: pa.array([str(value)] * 2) for name, value in RECEIVABLE.items()}
+    kinds = dict.fromkeys(columns, "text") | {"fine_rate": "decimal"}
+    cleaner = Cleaner("erp", "receivables", list(kinds), hundredths)
+    rows = cleaner.clean(BulkTable(kinds, pa.table(columns | {"fine_rate": rates}))).rows
+    landed = rows["fine_rate"].to_pylist()
+    assert landed == [None if rate is None else Decimal(rate) for rate in expected]
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"fine_rate": 2, "monthly_interest_rate": "0.01"}, "fine_rate"),
+        ({"fine_rate": "0.02", "monthly_interest_rate": "um"}, "monthly_interest_rate"),
+        ({"fine_rate": -1, "monthly_interest_rate": 1}, "fine_rate,monthly_interest_rate"),
+        ({"fine_rate": None, "monthly_interest_rate": ""}, None),
+    ],
+)
+def test_a_receivable_names_the_rates_that_could_not_be_used(changes, refused):
+    _, rows, _ = clean("receivables", {"fine_rate": "0.02"} | changes, RECEIVABLE)
+    assert [row["refused_rates"] for row in rows] == [refused, None]
 
 
 @pytest.mark.parametrize(

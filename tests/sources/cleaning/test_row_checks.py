@@ -16,7 +16,7 @@ from cobranca.partitions import landing_partition
 from cobranca.quality import check_arrivals
 from cobranca.quality.quality_page import REASONS
 from cobranca.settings import PROJECT_ROOT, Settings
-from cobranca.sources.cleaning.bounds import Bounds
+from cobranca.sources.cleaning.bounds import Bounds, arrival_bounds
 from cobranca.sources.cleaning.cleaner import Cleaner
 from source_databases import (
     CLIENT,
@@ -123,6 +123,31 @@ def test_the_implausible_goes_to_quarantine(change: dict, reason: str | None):
     cleaned = cleaner.clean([list(row.values())])
     assert cleaned.quarantine["reason"].to_pylist() == ([] if reason is None else [reason])
     assert cleaned.rows.num_rows == (reason is None)
+
+
+HIGHEST = (("fine_rate", Decimal("0.2")), ("monthly_interest_rate", Decimal("0.1")))
+
+
+@pytest.mark.parametrize(
+    ("column", "rate", "is_used"),
+    [
+        ("fine_rate", "0.2", True),
+        ("fine_rate", "0.200001", False),
+        ("monthly_interest_rate", "0.1", True),
+        ("monthly_interest_rate", "0.100001", False),
+    ],
+)
+def test_a_rate_above_the_limit_is_set_aside_and_named(column, rate, is_used):
+    rows = [RECEIVABLE | {column: rate}, RECEIVABLE | {column: None}]
+    cleaner = Cleaner("erp", "receivables", list(rows[0]), (), Bounds(highest_rates=HIGHEST))
+    landed = cleaner.clean([list(row.values()) for row in rows]).rows
+    assert landed[column].to_pylist() == [Decimal(rate) if is_used else None, None]
+    assert landed["refused_rates"].to_pylist() == [None if is_used else column, None]
+    assert cleaner.notes == ({} if is_used else {f"{column} rate_too_high": 1})
+
+
+def test_the_limits_bound_the_rates_of_a_landing(settings: Settings):
+    assert arrival_bounds(settings, D).highest_rates == HIGHEST
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def clean(
         "erp",
         case.entity,
         [*columns, case.column],
-        (case.column,) if case.cents else (),
+        (case.column,) if case.hundredths else (),
         case.bounds,
     )
     if array is None:

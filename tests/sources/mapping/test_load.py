@@ -19,6 +19,16 @@ def test_a_good_file_is_read(tmp_path: Path):
     )
     assert mapping.entities.receivables.cents == ("amount",)
     assert mapping.entities.receivables.incremental.lookback_days == 3
+    assert mapping.hundredths("receivables") == ("amount",)
+
+
+def test_rates_in_per_cent_are_hundredths_of_the_receivables(tmp_path: Path):
+    mapping = load(tmp_path, GOOD.replace("source: shop", "source: shop\nrates: percent"))
+    assert [mapping.hundredths(entity) for entity in ("customers", "receivables", "payments")] == [
+        (),
+        ("amount", "fine_rate", "monthly_interest_rate"),
+        (),
+    ]
 
 
 def test_the_shipped_sources_are_valid(settings: Settings):
@@ -58,6 +68,7 @@ def test_the_shipped_sources_are_valid(settings: Settings):
             "'fine_rate' is no money column of receivables",
         ),
         (GOOD.replace("lookback_days: 3", "lookback_days: -1"), 9, "lookback_days"),
+        (GOOD.replace("source: shop", "source: shop\nrates: cents"), 2, "rates"),
         (
             GOOD.replace("column: updated_at", "column: amount"),
             9,

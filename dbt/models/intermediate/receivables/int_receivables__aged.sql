@@ -10,7 +10,8 @@ documents as (
         receivable_id,
         receivable_key,
         document_number,
-        installment
+        installment,
+        refused_rates
     from {{ ref('stg_landing__receivables') }}
 ),
 
@@ -22,6 +23,7 @@ aged as (
         documents.receivable_id,
         documents.document_number,
         documents.installment,
+        documents.refused_rates,
         receivables.*,
         {{ days_between('receivables.effective_due_date', business_date()) }} as days_past_due,
         {{ days_between('receivables.due_date', business_date()) }} as days_past_due_original,
@@ -52,5 +54,6 @@ select
     interest,
     {{ money('open_amount + fine + interest') }} as amount_due,
     is_disputed,
-    is_restored
+    is_restored,
+    refused_rates
 from aged

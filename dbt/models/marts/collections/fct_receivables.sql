@@ -26,6 +26,7 @@ select
     charges.interest_start,
     charges.fine_rate,
     charges.monthly_interest_rate,
+    receivables.refused_rates,
     charges.waived_fine,
     charges.waived_interest
 from receivables

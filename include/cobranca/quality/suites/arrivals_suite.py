@@ -52,10 +52,10 @@ class Arrival:
 
     ``declared`` and ``previous_totals`` are control totals by name (``amount BRL``) in currency
     units; ``repairs`` counts the values that cleaning wrote differently, by column and rule
-    (``phone normalised``). ``stated`` is by currency, under an empty one for customers and
-    payments. ``reading`` says how it was read, as the manifest does: ``changes``, ``whole`` with a
-    reason, or nothing; ``changed`` how many rows were read then, ``left`` how many were gone,
-    ``swept`` whether all keys were compared.
+    (``phone normalised``), ``emptied`` the optional ones that it could not use. ``stated`` is by
+    currency, under an empty one for customers and payments. ``reading`` says how it was read, as
+    the manifest does: ``changes``, ``whole`` with a reason, or nothing; ``changed`` how many rows
+    were read then, ``left`` how many were gone, ``swept`` whether all keys were compared.
     """
 
     source: str
@@ -67,6 +67,7 @@ class Arrival:
     previous_rows: int | None = None
     previous_totals: dict[str, Decimal] = field(default_factory=dict)
     repairs: dict[str, int] = field(default_factory=dict)
+    emptied: dict[str, int] = field(default_factory=dict)
     stated: dict[str, Stated] = field(default_factory=dict)
     reading: str = ""
     changed: int | None = None
@@ -181,6 +182,18 @@ class ExpectExactMoney(Measured):
                coalesce(min(typeof(amount)), 'sem linhas') as kind
         from (select amount from {batch} limit 1) as one
     """
+
+
+class ExpectUsedRates(NoOffenders):
+    """A source's rate of fine or interest that could not be used is told, night after night.
+
+    The company's own rate applies to the receivable until the source is corrected.
+    """
+
+    title = "As taxas de multa e de juros da fonte puderam ser usadas"
+    expected = "nenhum título com taxa recusada"
+    observed = "títulos com taxa recusada, em que vale a da empresa: $offenders"
+    offending = "select 1 from {batch} where refused_rates is not null"
 
 
 class ExpectCurrencyCodes(NoOffenders):
@@ -417,6 +430,7 @@ def _content(
         ]
     if arrival.entity == "receivables":
         found.append(ExpectCurrencyCodes.on(view, subject=subject))
+        found.append(ExpectUsedRates.on(view, subject=subject, severity=WARNING))
         found += _known_customers(arrival, arrivals, maximum)
     if arrival.entity == "payments":
         found.append(payments_fresh(view, subject, business_date))

@@ -5,6 +5,7 @@ from the models: a mistake in a model must not be able to approve itself.
 """
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 from cobranca.quality.expectations import (
     Expectation,
@@ -19,6 +20,9 @@ from cobranca.quality.suites.arrivals_suite import payments_fresh
 from cobranca.quality.suites.call_checks import calls
 from cobranca.quality.suites.contacted_checks import contacted
 from cobranca.quality.suites.reminder_checks import ExpectItemisedTotals, reminders, thanks
+
+if TYPE_CHECKING:
+    from cobranca.policy.limits import Limits
 
 DECISIONS = ("remind", "call", "escalate", "none")
 CLASSES = ("pontual", "viciado", "irregular", "critico", "novo")
@@ -138,16 +142,17 @@ class ExpectAgingToTie(NoOffenders):
 
 def plan_suite(
     business_date: date,
-    maximum_messages: int,
+    limits: "Limits",
     bands: tuple[str, ...],
     numbers: dict[str, tuple[int, str]],
     sources: list[str],
 ) -> list[Expectation]:
     """Every expectation on a candidate plan.
 
-    ``bands`` are the aging bands of the night; ``numbers`` gives, per table, how many money columns
-    are not decimal and the SQL that finds invalid figures; ``sources`` are the views of landed
-    payments, one a source, named ``payments_of_<source>``.
+    ``limits`` are those of the policy in force. ``bands`` are the aging bands of the night;
+    ``numbers`` gives, per table, how many money columns are not decimal and the SQL that finds
+    invalid figures; ``sources`` are the views of landed payments, one a source, named
+    ``payments_of_<source>``.
     """
     return [
         some_rows("fct_receivables", "Há títulos em aberto"),
@@ -159,7 +164,7 @@ def plan_suite(
         ),
         *_facts(bands),
         *contacted(business_date),
-        *reminders(business_date, maximum_messages),
+        *reminders(business_date, limits),
         *calls(business_date),
         *thanks(business_date),
         *(

@@ -1,6 +1,7 @@
 """Expectations on the reminders and thanks of a candidate plan."""
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 from cobranca.partitions.verdict import WARNING
 from cobranca.quality.expectations import Expectation, Measured, NoOffenders, filled, unique
@@ -11,6 +12,9 @@ from cobranca.quality.suites.contacted_checks import (
     ExpectGoodPayersLeftAlone,
     ExpectRespectedWishes,
 )
+
+if TYPE_CHECKING:
+    from cobranca.policy.limits import Limits
 
 
 class ExpectDecidedReminders(NoOffenders):
@@ -77,14 +81,37 @@ class ExpectItemisedTotals(NoOffenders):
 class ExpectLawfulFines(NoOffenders):
     """A consumer's fine is at most 2 % of the amount (CDC, art. 52, § 1º).
 
-    That holds whatever the models or the limits say.
+    That holds whatever the models or the limits say. Of a company it is at most the largest rate of
+    the limits.
     """
 
-    title = "Multa de consumidor de no máximo 2 % (CDC, art. 52)"
+    title = "Multa de consumidor de no máximo 2 % (CDC, art. 52); de empresa, a do limite"
     offending = """
         select 1 from {batch}
-        where contract_type is distinct from 'business'
-            and coalesce(fine, 0) > round(amount * 0.02, 2)
+        where coalesce(fine, 0) > round(
+            amount * case when contract_type = 'business' then $largest else 0.02 end, 2
+        )
+    """
+
+
+class ExpectAgreedInterest(NoOffenders):
+    """Interest is at most that of the whole amount since the due date, at the agreed rate.
+
+    The rate is the landed one, else the company's, else (the taxa legal) the largest of the limits;
+    never more than the largest. Half a cent is what rounding may add.
+    """
+
+    title = "Juros dentro da taxa do título e do limite"
+    needs = ("landed_receivables",)
+    offending = """
+        select 1
+        from {batch} as reminder
+        inner join landed_receivables as landed
+            on landed.source || ':' || landed.receivable_id = reminder.receivable_key
+        where coalesce(reminder.interest, 0) * 30 - 0.15
+            > reminder.amount
+                * least(coalesce(landed.monthly_interest_rate, $default, $largest), $largest)
+                * greatest($business_date - landed.due_date, 0)
     """
 
 
@@ -144,7 +171,7 @@ class ExpectUsualVolume(Measured):
     """
 
 
-def reminders(business_date: date, maximum_messages: int) -> list[Expectation]:
+def reminders(business_date: date, limits: "Limits") -> list[Expectation]:
     """Every expectation on the reminders."""
     table = "out_reminders"
     return [
@@ -160,10 +187,16 @@ def reminders(business_date: date, maximum_messages: int) -> list[Expectation]:
         ExpectMessageNumbers.on(table),
         ExpectPositiveDebts.on(table),
         ExpectItemisedTotals.on(table),
-        ExpectLawfulFines.on(table),
+        ExpectLawfulFines.on(table, largest=limits.largest_fine_rate),
+        ExpectAgreedInterest.on(
+            table,
+            business_date=business_date,
+            default=limits.default_monthly_interest_rate,
+            largest=limits.largest_monthly_interest_rate,
+        ),
         ExpectGoodPayersLeftAlone.on(table),
         ExpectContactDay.on(table, business_date=business_date),
-        ExpectUsualVolume.on(table, severity=WARNING, maximum=maximum_messages),
+        ExpectUsualVolume.on(table, severity=WARNING, maximum=limits.volume.maximum_messages),
     ]
 
 

@@ -67,6 +67,9 @@ class Cleaner:
     ``amount_read`` is the exact sum of all finite amounts that came in, good rows or not, in
     currency units; both can be held against the database's own sums where :attr:`adds_exactly`
     (neither floats nor text came, nor NaN).
+
+    ``hundredths`` names the columns that hold a hundredth of what they land as: money in whole
+    cents, rates in per cent.
     """
 
     def __init__(
@@ -74,13 +77,13 @@ class Cleaner:
         source: str,
         entity: str,
         columns: Sequence[str],
-        cents: Sequence[str] = (),
+        hundredths: Sequence[str] = (),
         bounds: Bounds = ANY,
         by: Sequence[str] | None = None,
     ):
         self.source, self.entity = source, entity
         self.by = tuple(GROUPED[entity] if by is None else by)
-        self.columns, self._cents = tuple(columns), frozenset(cents)
+        self.columns, self._hundredths = tuple(columns), frozenset(hundredths)
         self._bounds = bounds
         self._key = schema.KEYS[entity]
         self.rows_read = 0
@@ -113,16 +116,17 @@ class Cleaner:
             raw = dict(zip(self.columns, zip(*chunk, strict=True), strict=True))
         bad: dict[int, tuple[str, str]] = {}
         arrays: dict[str, pa.Array] = {}
+        checks = RowChecks(self.entity, arrays, bad, self.notes, self.repairs)
         for field in schema.ENTITIES[self.entity]:
             if field.name == "source":
                 arrays["source"] = pa.repeat(self.source, count).cast(field.type)
             elif field.name in raw:
-                arrays[field.name] = self._convert(field, raw[field.name], bad)
+                arrays[field.name] = self._convert(field, raw[field.name], checks)
             else:
                 arrays[field.name] = _absent(self.entity, field, count)
         count_rows(self.groups, self.by, arrays, count, self._lost)
         self._lost = {}
-        RowChecks(self.entity, arrays, bad, self.notes, self.repairs).check(self._bounds)
+        checks.check(self._bounds)
         table = pa.table(arrays, schema=schema.ENTITIES[self.entity])
         if not bad:
             return Cleaned(table, schema.QUARANTINE.empty_table())
@@ -147,18 +151,20 @@ class Cleaner:
             self._codes[name, value] = UNREADABLE if found is None else str(found)
         return self._codes[name, value]
 
-    def _convert(
-        self, field: pa.Field, values: Values, bad: dict[int, tuple[str, str]]
-    ) -> pa.Array:
+    def _convert(self, field: pa.Field, values: Values, checks: RowChecks) -> pa.Array:
         name = field.name
         if field.type == schema.MONEY:
             column = self._money(name, values)
         elif field.type == schema.TEXT:
             column = self._text(name, values)
+        elif field.type == schema.RATE:
+            column = rates(values, is_percent=name in self._hundredths)
+            for row in column.bad:
+                checks.refused_rates[row].append(name)
         else:
-            column = {
-                schema.DATE: dates, schema.TIME: times, schema.FLAG: flags, schema.RATE: rates,
-            }[field.type](values)  # fmt: skip
+            column = {schema.DATE: dates, schema.TIME: times, schema.FLAG: flags}[field.type](
+                values
+            )
         stops = (
             field.type == schema.MONEY
             or name in schema.REQUIRED[self.entity]
@@ -166,7 +172,7 @@ class Cleaner:
         )
         for row, reason in column.bad.items():
             if stops:
-                bad.setdefault(row, (name, reason))
+                checks.bad.setdefault(row, (name, reason))
             else:
                 self.notes[f"{name} {reason}"] += 1
         for rule, count in column.repaired.items():
@@ -214,7 +220,7 @@ class Cleaner:
         )
 
     def _money(self, name: str, values: Values) -> CleanColumn:
-        in_cents = name in self._cents
+        in_cents = name in self._hundredths
         quickly = vectorized.money(values, in_cents) if isinstance(values, BulkColumn) else None
         exact = isinstance(values, BulkColumn) and values.kind in ("whole", "decimal")
         lost: dict[int, Decimal] = {}

@@ -27,6 +27,7 @@ from cobranca.sources.cleaning.values import (
     dates_column,
     flag_of,
     money_of,
+    percentage_of,
     rate_of,
     rows_where,
     text_of,
@@ -162,6 +163,8 @@ def flags(values: Values) -> CleanColumn:
     Null is false, and what cannot be read counts as set.
     """
     if isinstance(values, BulkColumn):
+        if values.array.type == schema.FLAG:
+            return CleanColumn(pc.fill_null(values.array, False), {})
         quickly = vectorized.codes(values, flag_of, schema.FLAG)
         if quickly is not None:
             return CleanColumn(pc.fill_null(quickly, False), {})
@@ -178,14 +181,19 @@ def flags(values: Values) -> CleanColumn:
     return CleanColumn(pc.fill_null(array, False), bad)
 
 
-def rates(values: Values) -> CleanColumn:
-    """Fractions between 0 and 1, rounded half up to six places; 2 (instead of 0.02) is refused."""
+def rates(values: Values, *, is_percent: bool = False) -> CleanColumn:
+    """Fractions from 0 to below 1, rounded half up to six places.
+
+    A number is a fraction, or in per cent where the source says so: then 2 is 0.02, else it is
+    refused.
+    """
+    read = percentage_of if is_percent else rate_of
     if isinstance(values, BulkColumn):
-        quickly = vectorized.codes(values, rate_of, schema.RATE)
+        quickly = vectorized.codes(values, read, schema.RATE)
         if quickly is not None:
             return CleanColumn(quickly, {})
         values = values.values()
-    return CleanColumn(*_each(values, lru_cache(maxsize=1024)(rate_of), schema.RATE))
+    return CleanColumn(*_each(values, lru_cache(maxsize=1024)(read), schema.RATE))
 
 
 def plain_values(values: Values) -> Sequence[object]:

@@ -1,6 +1,6 @@
 """Check converted rows as a whole: what is missing, out of range, or unlike its entity."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -20,7 +20,8 @@ class RowChecks:
 
     ``arrays`` holds the converted columns, of which some are corrected in place. ``bad`` maps rows
     to the column and the reason that send them to quarantine; the first reason stays. ``notes`` and
-    ``repairs`` count what was made null and what was written differently.
+    ``repairs`` count what was made null and what was written differently. ``refused_rates`` maps
+    rows to the names of the rates that were made null.
     """
 
     entity: str
@@ -28,6 +29,7 @@ class RowChecks:
     bad: dict[int, tuple[str, str]]
     notes: Counter[str] = field(default_factory=Counter)
     repairs: Counter[str] = field(default_factory=Counter)
+    refused_rates: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def check(self, bounds: Bounds) -> None:
         """Run every check; ``bounds`` are those of the policy."""
@@ -45,6 +47,28 @@ class RowChecks:
             due, issued = self.arrays["due_date"], self.arrays["issue_date"]
             self._refuse("due_date", "due_before_issue", pc.less(due, issued))
             self._refuse("due_date", "due_too_far", pc.greater(due, bounds.latest_due))
+            for name, highest in bounds.highest_rates:
+                self._check_rate(name, highest)
+            self._name_refused_rates()
+
+    def _check_rate(self, name: str, highest: Decimal) -> None:
+        """Make rates above the highest null: no contract has them, so the unit was misread."""
+        array = self.arrays[name]
+        rows = rows_where(too_high := pc.greater(array, pa.scalar(highest)))
+        if not rows:
+            return
+        self.notes[f"{name} rate_too_high"] += len(rows)
+        for row in rows:
+            self.refused_rates[row].append(name)
+        self.arrays[name] = pc.if_else(
+            pc.fill_null(too_high, False), pa.scalar(None, schema.RATE), array
+        )
+
+    def _name_refused_rates(self) -> None:
+        if self.refused_rates:
+            count = len(self.arrays["refused_rates"])
+            names = {row: ",".join(sorted(found)) for row, found in self.refused_rates.items()}
+            self.arrays["refused_rates"] = pa.array(map(names.get, range(count)), schema.TEXT)
 
     def _refuse(self, name: str, reason: str, mask: pa.Array) -> None:
         for row in rows_where(mask):

@@ -126,10 +126,27 @@ def _number_of(value: object) -> Decimal | None:
 
 
 def rate_of(value: object) -> Decimal | None:
-    number = _number_of(value)
-    if number is not None and not 0 <= number < 1:
-        raise UnreadableValue("out_of_range")
-    return None if number is None else number.quantize(RATE_STEP, rounding=ROUND_HALF_UP)
+    """A rate as a fraction; text with a per cent sign is one of a hundred."""
+    text = value.strip() if isinstance(value, str) else ""
+    if text.endswith("%"):
+        return percentage_of(text.removesuffix("%"))
+    return _fraction(_number_of(value))
+
+
+def percentage_of(value: object) -> Decimal | None:
+    """A rate in per cent, as a fraction: 2 is 0.02."""
+    number = _number_of(value.removesuffix("%") if isinstance(value, str) else value)
+    return _fraction(None if number is None else number / 100)
+
+
+def _fraction(number: Decimal | None) -> Decimal | None:
+    if number is None:
+        return None
+    if number < 0:
+        raise UnreadableValue("negative")
+    if number >= 1:
+        raise UnreadableValue("rate_too_high")
+    return number.quantize(RATE_STEP, rounding=ROUND_HALF_UP)
 
 
 def text_of(value: object) -> str:

@@ -135,8 +135,6 @@ def codes(
 
     ``None`` when there are many, or one cannot be read.
     """
-    if column.array.type == kind:
-        return column.array
     encoded = column.array.dictionary_encode()
     if len(encoded.dictionary) > MOST_DIFFERENT:
         return None

@@ -31,6 +31,7 @@ CHANGE_COLUMNS = {
 }
 # Money columns that a source may keep as whole cents.
 CENTS_COLUMNS = {"customers": (), "receivables": ("amount", "open_amount"), "payments": ("amount",)}
+RATE_COLUMNS = {"receivables": ("fine_rate", "monthly_interest_rate")}
 
 
 def _plain_name(value: str) -> str:
@@ -234,6 +235,8 @@ class SourceMapping(_Strict):
     """Folder of the source's files, absolute or relative to this file."""
     entities: Entities
     """The three entities."""
+    rates: Literal["fraction", "percent"] = "fraction"
+    """Whether rates of fine and interest are written as fractions (`0.02`) or in per cent (`2`)."""
     statement_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 900
     """Longest time of one statement."""
     _path: Path | None = PrivateAttr(default=None)
@@ -242,6 +245,11 @@ class SourceMapping(_Strict):
         """One entity by its name: customers, receivables or payments."""
         found: EntityMapping = getattr(self.entities, name)
         return found
+
+    def hundredths(self, entity: str) -> tuple[str, ...]:
+        """The columns of an entity that hold cents or per cent, a hundredth of what lands."""
+        in_percent = RATE_COLUMNS.get(entity, ()) if self.rates == "percent" else ()
+        return (*self.entity(entity).cents, *in_percent)
 
     @property
     def connection_id(self) -> str:
