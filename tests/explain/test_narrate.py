@@ -82,6 +82,30 @@ def test_charges_add_up_to_what_is_due(explained):
         ), line
 
 
+@pytest.mark.parametrize(
+    ("refused", "told"),
+    [
+        ("'fine_rate'", "a taxa da multa na origem"),
+        ("'fine_rate,monthly_interest_rate'", "a taxa da multa e dos juros na origem"),
+        ("null", None),
+    ],
+)
+def test_a_rate_that_was_set_aside_is_told(approved, explained, tmp_path, refused, told):
+    _, batch = approved
+    key = next(key for key, text in explained.items() if "Encargos: multa" in text)
+    settings = changed(
+        tmp_path,
+        batch,
+        fct_receivables=f"select * replace ({refused}::varchar as refused_rates) "
+        "from {fct_receivables}",
+    )
+    text = explain(settings, key, NIGHT)
+    if told is None:
+        assert "na origem" not in text
+    else:
+        assert f"; {told} não pôde ser usada: vale a da empresa" in text
+
+
 def test_a_hold_names_its_author_reason_and_last_day(approved):
     settings, _ = approved
     text = explain(settings, "erp:today-unknown", NIGHT)
