@@ -41,6 +41,7 @@ REASONS = {
     "no_regua": "Fora da régua por decisão de uma pessoa",
     "escalated": "Vai com o título mais antigo para a decisão de uma pessoa",
     "end_of_regua": "Fim da régua: uma pessoa decide",
+    "prescribed": "Prescrita: o prazo de cobrança passou, e ninguém é contatado por ela",
     "agreement_broken": "Acordo não cumprido: a dívida original voltou, e uma pessoa decide",
     "holdout": "Grupo de controle",
     "opted_out": "Cliente pediu para não ser contatado",

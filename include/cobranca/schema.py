@@ -131,7 +131,7 @@ POLICY: dict[str, pa.Schema] = {
         tolerance_share=RATE, clearing_bank_days=COUNT, promise_grace_days=COUNT,
         promise_kept_share=RATE, default_fine_rate=RATE, consumer_fine_cap=RATE,
         default_monthly_interest_rate=RATE, interest_start_consumer=TEXT,
-        interest_start_business=TEXT, group_company_branches=FLAG,
+        interest_start_business=TEXT, group_company_branches=FLAG, collect_until_years=COUNT,
     ),
     "policy_agents": _table(
         agent_id=TEXT, name=TEXT, level=TEXT, daily_capacity=COUNT, states=TEXT,

@@ -1,11 +1,14 @@
+{#- Reasons of a receivable itself, whatever its payer's decision is. -#}
+{%- set own_reasons = "'" ~ ['agreement_broken', 'prescribed', 'hold_reversal'] | join("', '") ~ "'" -%}
+
 with decisions as (select * from {{ ref('fct_decisions') }}),
 
 customers as (select * from {{ ref('int_customers__unified') }}),
 
 payers as (select * from {{ ref('int_customers__decided') }}),
 
--- the régua has ended or was changed, it cannot go on because no one can be reached, an agreement was broken, or
--- more was given back than is known to have been paid
+-- the régua has ended or was changed, it cannot go on because no one can be reached, an agreement was broken, the debt is
+-- prescribed, or more was given back than is known to have been paid
 cases as (
     select
         decisions.business_date,
@@ -14,8 +17,7 @@ cases as (
         decisions.open_amount,
         decisions.amount_due,
         decisions.days_past_due,
-        case when decisions.reason in ('agreement_broken', 'hold_reversal') then decisions.reason else payers.reason end
-            as reason,
+        case when decisions.reason in ({{ own_reasons }}) then decisions.reason else payers.reason end as reason,
         coalesce(payers.policy_version, decisions.policy_version) as policy_version
     from decisions
     left join payers on decisions.customer_key = payers.customer_key
@@ -26,7 +28,7 @@ cases as (
             and decisions.reason in ('no_contact_data', 'no_email', 'invalid_email', 'refused_email', 'delivery_unknown')
             and decisions.days_past_due > 0
         )
-        or decisions.reason in ('agreement_broken', 'hold_reversal')
+        or decisions.reason in ({{ own_reasons }})
 ),
 
 escalated as (

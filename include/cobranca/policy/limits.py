@@ -69,6 +69,10 @@ class Limits(Frozen):
     """Nor up to this share of the receivable."""
     clearing_bank_days: Annotated[int, Field(ge=0, le=10)] = 1
     """Bank days that a boleto paid on its due date takes to clear."""
+    collect_until_years: Annotated[int, Field(ge=1, le=20)] = 5
+    """Years after its due date for which a debt is collected; then it is prescribed (CC, art. 206,
+    § 5º, I; STJ, REsp 2.088.100: not out of court either) and no one is contacted about it.
+    """
     promise_grace_days: Days = 2
     """Days of grace after a promised date."""
     promise_kept_share: Rate = Decimal("0.95")

@@ -338,6 +338,11 @@ REFUSED_BY_THE_LANDING = {
         set_in("erp/customers", 1, opt_out_phone=True),
         {"fct_decisions willing_customers"},
     ),
+    "prescribed": (
+        # five years and a day before the night
+        set_in("erp/receivables", 0, due_date=date(2021, 11, 17), issue_date=None),
+        {"fct_decisions nothing_prescribed"},
+    ),
     "under legal hold": (
         set_in("erp/customers", 1, legal_hold=True),
         {"fct_decisions willing_customers"},
@@ -427,6 +432,8 @@ def test_what_landed_allows_all_that_is_no_obstacle(settings):
     landing = landing_tables()
     landing["erp/customers"][0]["opt_out_phone"] = True  # gets an e-mail
     landing["erp/customers"][2]["deceased"] = True  # is not contacted
+    landing["erp/receivables"][0]["due_date"] = date(2021, 11, 18)  # its last day
+    landing["erp/receivables"][2]["due_date"] = date(2000, 1, 3)  # is not contacted
     payment = landing["erp/payments"][0]
     landing["erp/payments"] += [
         {**payment, "payment_id": "P3", "receivable_id": "R1", "paid_on": date(2026, 11, 19)},
@@ -646,7 +653,7 @@ def test_a_plan_without_its_landing_is_refused(settings):
     assert not verdict.passed
     needing = {
         "open_at_the_source", "willing_customers", "erased_left_alone", "respected_wishes",
-        "nobody_on_hold", "unpaid_debts", "agreed_interest",
+        "nobody_on_hold", "unpaid_debts", "agreed_interest", "nothing_prescribed",
         "contact_day", "welcome_thanks",
     }  # fmt: skip
     assert broken == needing

@@ -1,8 +1,12 @@
 """Expectations on every payer that a candidate plan contacts, over any channel."""
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 from cobranca.quality.expectations import Expectation, Measured, NoOffenders
+
+if TYPE_CHECKING:
+    from cobranca.policy.limits import Limits
 
 # Receivables about which a payer is contacted, and the landed row behind each.
 CONTACTED = (
@@ -43,6 +47,18 @@ class ExpectOpenAtTheSource(NoOffenders):
         left join landed_receivables as landed on {SAME_RECEIVABLE}
         where landed.receivable_id is null or coalesce(landed.disputed, false)
             or coalesce(landed.status, 'open') <> 'open'
+    """
+
+
+class ExpectNothingPrescribed(NoOffenders):
+    """No one is contacted about a debt that is too old to be collected (CC, art. 206, § 5º, I)."""
+
+    title = "Nenhuma dívida prescrita é cobrada"
+    needs = ("landed_receivables",)
+    offending = f"""
+        select 1 from ({CONTACTED}) as contacted
+        join landed_receivables as landed on {SAME_RECEIVABLE}
+        where landed.due_date + interval '$years years' < $business_date
     """
 
 
@@ -183,12 +199,15 @@ class ExpectGoodPayersLeftAlone(NoOffenders):
     )
 
 
-def contacted(business_date: date) -> list[Expectation]:
+def contacted(business_date: date, limits: "Limits") -> list[Expectation]:
     """Every expectation on the decisions that contact a payer."""
     table = "fct_decisions"
     return [
         ExpectNoDisputes.on(table),
         ExpectOpenAtTheSource.on(table),
+        ExpectNothingPrescribed.on(
+            table, business_date=business_date, years=limits.collect_until_years
+        ),
         ExpectWillingCustomers.on(table),
         ExpectErasedLeftAlone.on(table),
         ExpectNobodyOnHold.on(table, business_date=business_date),

@@ -163,7 +163,7 @@ def plan_suite(
             for table, (inexact, invalid) in numbers.items()
         ),
         *_facts(bands),
-        *contacted(business_date),
+        *contacted(business_date, limits),
         *reminders(business_date, limits),
         *calls(business_date),
         *thanks(business_date),
