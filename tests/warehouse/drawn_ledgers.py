@@ -29,10 +29,10 @@ rates = st.sampled_from(
     [None, Decimal(0), Decimal("0.01"), Decimal("0.003333"), Decimal("0.02"), Decimal("0.15")]
 )
 shares = st.sampled_from([Decimal("0.25"), Decimal("0.5"), Decimal(1), Decimal("1.05")])
-# Most of what can go wrong lies around the due date and around the first instalment, 30 days and 2
-# of grace after the agreement.
+# Most of what can go wrong lies around the due date and around the first instalment: 30 days after
+# the agreement, 2 of grace, and what bank days add.
 days_to_payment = st.one_of(st.integers(-2, 4), st.integers(-15, 250))
-days_since_agreement = st.one_of(st.integers(31, 35), st.integers(1, 150))
+days_since_agreement = st.one_of(st.integers(31, 40), st.integers(1, 150))
 
 
 @st.composite
@@ -134,5 +134,6 @@ def _limits(draw) -> dict:
         "interest_start_consumer": draw(start),
         "interest_start_business": draw(start),
         "promise_grace_days": 2,
+        "clearing_bank_days": draw(st.integers(0, 2)),
         "promise_kept_share": Decimal("0.95"),
     }

@@ -5,6 +5,7 @@ an in-memory database, so that a ledger costs no dbt run.
 """
 
 import json
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -147,14 +148,18 @@ def payer_of(row: dict) -> str:
     return KEYS[row["source"], row["customer_id"]]
 
 
-def balance(row: dict, events: list, customer: dict, ledger: dict, night: date) -> dict:
-    due = row["due_date"]
+def next_bank_day(day: date, state: str = "") -> date:
     while (
-        due.weekday() > 4
-        or due in calendar.bank_holidays(due.year)
-        or due in LOCAL_HOLIDAYS[customer["state"]]
+        day.weekday() > 4
+        or day in calendar.bank_holidays(day.year)
+        or day in LOCAL_HOLIDAYS.get(state, ())
     ):
-        due += timedelta(days=1)
+        day += timedelta(days=1)
+    return day
+
+
+def balance(row: dict, events: list, customer: dict, ledger: dict, night: date) -> dict:
+    due = next_bank_day(row["due_date"], customer["state"])
     left = row["amount"] - sum(amount for _, _, amount in events)
     restored = row["status"] == "agreed" and any(
         row["due_date"] <= agreement["agreed_on"] and is_broken(agreement, ledger, night)
@@ -179,16 +184,22 @@ def balance(row: dict, events: list, customer: dict, ledger: dict, night: date) 
 
 def is_broken(agreement: dict, ledger: dict, night: date) -> bool:
     first = agreement["agreed_on"] + timedelta(days=30)
+    state = next(
+        customer["state"]
+        for customer in ledger["customers"]
+        if payer_of(customer) == agreement["customer_key"]
+    )
     past = 0
     for number in range(agreement["installments"]):
-        month = first.month - 1 + number
-        # the last days of a month have no namesake in a shorter one: due on the first of the next
-        year, month = first.year + month // 12, month % 12 + 1
-        try:
-            due = date(year, month, first.day)
-        except ValueError:
-            due = date(year + month // 12, month % 12 + 1, 1)
-        past += due + timedelta(days=2) < night
+        year, month = divmod(first.year * 12 + first.month - 1 + number, 12)
+        # the last days of a month have no namesake in a shorter one: due on its last
+        due = date(year, month + 1, min(first.day, monthrange(year, month + 1)[1]))
+        # two days of grace after the bank day on which it is due, the last of them a bank day, too
+        last = next_bank_day(next_bank_day(due, state) + timedelta(days=2), state)
+        known = last
+        for _ in range(ledger["policy_limits"][0]["clearing_bank_days"]):
+            known = next_bank_day(known + timedelta(days=1))
+        past += known < night
     owed = rounded(agreement["amount"] * past / agreement["installments"])
     own = {
         debt_of(row)

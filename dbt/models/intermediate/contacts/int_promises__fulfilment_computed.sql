@@ -5,6 +5,11 @@ with promises as (
 
 limits as (select * from {{ ref('stg_policy__limits') }}),
 
+terms as (
+    select * from {{ ref('int_terms__dated') }}
+    where kind = 'promise'
+),
+
 payments as (
     select * from {{ ref('int_payments__joined_to_receivables') }}
     where kind in ('payment', 'reversal')
@@ -15,9 +20,12 @@ renamed as (select * from {{ ref('int_customer_keys__remapped') }}),
 termed as (
     select
         promises.*,
-        {{ add_days('promises.promised_on', 'limits.promise_grace_days') }} as last_day,
+        terms.last_day,
+        terms.missed_from,
+        terms.is_over,
         limits.promise_kept_share
     from promises
+    inner join terms on promises.promise_id = terms.term_id
     cross join limits
 ),
 
@@ -72,12 +80,13 @@ select
     measured.made_on,
     measured.promised_on,
     measured.last_day,
+    measured.missed_from,
     measured.currency,
     measured.amount,
     measured.paid_amount,
     case
         when measured.paid_amount >= measured.amount * measured.promise_kept_share then 'kept'
-        when measured.last_day >= {{ business_date() }} then 'open'
+        when not measured.is_over then 'open'
         when measured.paid_amount > 0 then 'partial'
         else 'broken'
     end as state,

@@ -37,7 +37,7 @@ manual_holds as (
 promise_holds as (
     select
         coalesce(renamed.customer_key, promises.recorded_key) as customer_key,
-        max(promises.last_day) as last_day
+        max({{ add_days('promises.missed_from', -1) }}) as last_day
     from {{ ref('int_promises__fulfilment_computed') }} as promises
     left join renamed on {{ is_renamed('promises.recorded_key', 'promises.made_on') }}
     where promises.state = 'open'
