@@ -1,6 +1,6 @@
--- Until when a promised day and an instalment may be paid. A term that ends where the payer's banks are closed runs to the next bank
--- day (Código Civil, art. 132, § 1º), and so does its grace; what was paid on the last day is known some bank days later, as for
--- boletos.
+-- Until when a promised day and an instalment may be paid. A term that ends where the payer's banks are closed runs to the next
+-- bank day (Código Civil, art. 132, § 1º), and so does its grace; what was paid on the last day is known some bank days later, as
+-- for boletos.
 with limits as (select * from {{ ref('stg_policy__limits') }}),
 
 listed as (
