@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -218,16 +217,6 @@ def test_an_opt_out_before_its_contact_is_applied_later(ledger):
 )
 def test_a_consent_is_of_the_day_in_sao_paulo(at_utc, day):
     assert consent("C1", "email", False, "link", at_utc)["given_on"] == day
-
-
-@pytest.fixture
-def far_clock(monkeypatch):
-    """A machine whose own time zone is that of Tokyo."""
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.usefixtures("far_clock")

@@ -393,6 +393,14 @@ def test_a_message_leaves_on_its_day_within_the_contact_hours(settings, ledger, 
     assert contact_states(ledger)[1, TONIGHT] == expected
 
 
+@pytest.mark.usefixtures("far_clock")
+def test_the_time_zone_of_the_machine_ends_no_day(settings, ledger):
+    """In Tokyo it is tomorrow already."""
+    publish_plan(settings, [message(1)])
+    deliver(settings, TONIGHT, clock=clock_at(13, 0), channel=AcceptingChannel())
+    assert contact_states(ledger)[1, TONIGHT] == ("sent", None)
+
+
 def test_a_worker_does_not_send_another_plan_than_its_task_names(settings):
     publish_plan(settings, [message(1)])
     task = WorkerTask(settings, TONIGHT, "another batch", DeliveryOptions(), 0, (), 20)

@@ -55,3 +55,12 @@ def test_an_error_in_a_thread_is_raised_where_the_answer_is_taken(pool):
     flight.wait(30)
     with pytest.raises(ZeroDivisionError):
         flight.take_answers()
+
+
+def test_a_wait_without_an_answer_ends(pool):
+    allowed = threading.Event()
+    flight = InFlight(pool, lambda letter: allowed.wait(30) and SENT)
+    flight.start(fresh("M1"))
+    flight.wait(0.01)
+    assert (len(flight), flight.take_answers()) == (1, [])
+    allowed.set()

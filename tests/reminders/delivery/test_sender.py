@@ -1,6 +1,7 @@
 """Sender: what is committed, what an answer means, and when a check is too old to send."""
 
 import time
+from collections import Counter
 from contextlib import nullcontext
 from decimal import Decimal
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from cobranca.errors import DeliveryHalted
 from cobranca.ledger.contact_worker import ContactWorker
 from cobranca.reminders import deliver
 from cobranca.reminders.channels import Outcome
-from cobranca.reminders.delivery.sender import SENDING_PER_THREAD
+from cobranca.reminders.delivery.sender import PAUSED, SENDING_PER_THREAD
 from cobranca.reminders.delivery.sender_context import DeliveryOptions
 from reminders.contact_states import contact_states
 from reminders.fake_channels import AcceptingChannel
@@ -129,3 +130,46 @@ def test_after_a_refusal_no_message_that_was_committed_leaves(settings, ledger):
     )
     assert len(attempts) == 1
     assert {state for state, _ in contact_states(ledger).values()} == {"planned"}
+
+
+def test_a_pause_within_a_claim_holds_the_rest_and_waits_for_nobody(settings, ledger):
+    publish_plan(settings, [message(n) for n in range(30)])
+    channel = AcceptingChannel(threads=2)
+    accept = channel.send
+
+    def send(letter) -> Outcome:
+        if len(channel.message_keys) == 4:
+            ledger.switches.pause("ana", "revisão")
+        return accept(letter)
+
+    channel.send = send
+    began = time.monotonic()
+    deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel)
+    assert time.monotonic() - began < 60
+    states = Counter(contact_states(ledger).values())
+    sent = states["sent", None]
+    assert 5 <= sent <= 4 + 2 * SENDING_PER_THREAD * channel.threads
+    assert states == {("sent", None): sent, ("planned", PAUSED): 30 - sent}
+    ledger.switches.resume("ana", "visto")
+    channel.send = accept
+    assert deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel).sent == 30
+    assert len(channel.message_keys) == len(set(channel.message_keys)) == 30
+
+
+def test_messages_that_another_worker_took_over_hold_no_others(settings, ledger, monkeypatch):
+    """Their commit is refused, which is no pause."""
+    publish_plan(settings, [message(n) for n in range(12)])
+    advance, refused = ContactWorker.advance, []
+
+    def refuse_the_first(self, owner, *, ended, start, lease_seconds):
+        if start and not refused:
+            refused.extend(start)
+            start = []
+        return advance(self, owner, ended=ended, start=start, lease_seconds=lease_seconds)
+
+    monkeypatch.setattr(ContactWorker, "advance", refuse_the_first)
+    channel = AcceptingChannel()
+    options = DeliveryOptions(lease_seconds=60, max_wait_seconds=0)
+    deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel, options=options)
+    assert refused and len(channel.message_keys) == 12 - len(refused)
+    assert set(channel.message_keys).isdisjoint(refused)
