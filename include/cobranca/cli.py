@@ -103,6 +103,7 @@ def rebuild(business_date: date) -> None:
 def check(business_date: date | None) -> None:
     """Validate the configuration, reach every source and print what each query returns."""
     from cobranca.policy import load_policy
+    from cobranca.quality.policy_targets import unknown_targets_of
     from cobranca.sources.check import check as check_sources
     from cobranca.sources.check import report
 
@@ -111,7 +112,7 @@ def check(business_date: date | None) -> None:
     business_date = business_date or date.today()  # noqa: DTZ011 - the day of this machine
     policy = load_policy(settings.config, business_date)
     click.echo(f"policy {policy.version}: valid")
-    for warning in policy.warnings:
+    for warning in (*policy.warnings, *unknown_targets_of(settings, policy)):
         click.echo(f"  note: {warning}")
     rows = check_sources(settings, business_date)
     click.echo(report(rows))

@@ -85,8 +85,13 @@ def approve(settings: Settings, business_date: date) -> Manifest:
 
 
 def gate(settings: Settings, business_date: date) -> str:
-    """Judge the candidate plan and publish it."""
-    return f"approved batch {approve(settings, business_date).batch_id}"
+    """Judge the candidate plan and publish it; tells how many checks warn of something."""
+    from cobranca.partitions.verdict import count_warnings
+
+    approved = f"approved batch {approve(settings, business_date).batch_id}"
+    warnings = count_warnings(settings, business_date)
+    page = settings.folder("quality", business_date) / "index.html"
+    return f"{approved}; warnings: {warnings}, see {page}" if warnings else approved
 
 
 def reminders(settings: Settings, business_date: date) -> str:

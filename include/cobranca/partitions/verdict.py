@@ -5,6 +5,7 @@ The file outlives the run.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -159,6 +160,15 @@ def read_verdict(settings: Settings, business_date: date, subject: str) -> Verdi
             "checks again."
         )
     return verdict
+
+
+def count_warnings(settings: Settings, business_date: date) -> int:
+    """How many checks warn of something in the verdicts that the date has."""
+    count = 0
+    for subject in (ARRIVALS, PLAN):
+        with suppress(PartitionError):
+            count += len(read_verdict(settings, business_date, subject).failures(WARNING))
+    return count
 
 
 def require_approval(settings: Settings, business_date: date, batch_id: str) -> Verdict:

@@ -27,6 +27,7 @@ from cobranca.quality.batch_checks import (
     landed_payments,
     row_counts,
 )
+from cobranca.quality.policy_targets import check_targets
 from cobranca.settings import Settings
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def check_plan(settings: Settings, business_date: date, candidate: Manifest) -> 
             check_date(business_date, candidate),
             check_inputs(settings, business_date, candidate),
             check_declared_rows(files, candidate),
+            check_targets(files),
             *run(
                 files,
                 plan_suite(

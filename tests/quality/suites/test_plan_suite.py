@@ -506,6 +506,53 @@ def test_a_hold_by_a_person_refuses_a_plan_that_ignores_it(settings, hold):
     assert failed(judged(settings, plan_tables())) == {"fct_decisions nobody_on_hold"}
 
 
+LINES = {
+    "holds.csv": {
+        "customer;erp;1;legal;Ana;2026-11-01;2026-11-01": None,  # over
+        "customer;erp;3;legal;Ana;2026-11-01;": None,
+        "customer;erp;33;legal;Ana;2026-11-01;": "holds.csv: cliente 33 de erp",
+        "customer;crm;1;legal;Ana;2026-11-01;": "holds.csv: cliente 1 de crm",
+        "customer;erp;R3;legal;Ana;2026-11-01;": "holds.csv: cliente R3 de erp",
+        "receivable;erp;R3;legal;Ana;2026-11-01;": None,
+        "receivable;erp;3;legal;Ana;2026-11-01;": "holds.csv: título 3 de erp",
+        "customer;erp;52998224725;legal;Ana;2026-11-01;": "holds.csv: cliente (oculta) de erp",
+    },
+    "overrides.csv": {
+        "customer;erp;3;none;;;teste;Ana;2026-11-01;": None,
+        "receivable;erp;R33;none;;;teste;Ana;2026-11-01;": "overrides.csv: título R33 de erp",
+    },
+    "waivers.csv": {
+        "erp;R3;fine;10.00;;acordo;Ana;2026-11-01": None,
+        "erp;R33;fine;10.00;;acordo;Ana;2026-11-01": "waivers.csv: título R33 de erp",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "told"),
+    [(name, line, told) for name, lines in LINES.items() for line, told in lines.items()],
+)
+def test_a_line_that_meets_nobody_is_told_and_stops_nothing(
+    settings, ask_only_about, name, line, told
+):
+    with (settings.config / name).open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    ask_only_about(set())
+    verdict = judged(settings, plan_tables())
+    (known,) = (check for check in verdict.checks if check.name == "policy_targets_known")
+    assert (known.passed, known.observed) == (told is None, told or "todas encontram")
+    assert verdict.passed
+
+
+def test_of_many_lines_that_meet_nobody_ten_are_shown(settings, ask_only_about):
+    with (settings.config / "waivers.csv").open("a", encoding="utf-8") as file:
+        file.writelines(f"erp;X{n:02};fine;10.00;;acordo;Ana;2026-11-01\n" for n in range(12))
+    ask_only_about(set())
+    verdict = judged(settings, plan_tables())
+    (known,) = verdict.failures("warning")
+    assert known.observed.endswith("; waivers.csv: título X09 de erp; e mais 2")
+
+
 def test_equal_ids_of_another_source_are_others(settings):
     """There too are a customer 2 and a receivable R2: dead, held by a person, and paid."""
     landing = landing_tables()
