@@ -14,9 +14,9 @@ from reminders.rendering import letter, letter_for
 
 
 def test_the_mail_is_read_back_as_written(settings):
-    written = letter(settings, item("A1"), customer_name="José, o Ferreiro")
+    written = letter(settings, item("A1"), customer_name="José, o Ferreiro Ltda")
     mail = message_from_bytes(compose(written).as_bytes(), policy=policy.default)
-    assert mail["To"].addresses[0].display_name == "José, o Ferreiro"
+    assert mail["To"].addresses[0].display_name == "José, o Ferreiro Ltda"
     assert mail["Subject"] == written.subject
     assert mail.get_body(("plain",)).get_content().splitlines() == written.text.splitlines()
     assert mail.get_body(("html",)).get_content().split() == written.html.split()

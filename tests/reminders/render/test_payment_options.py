@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from cobranca.payments import boleto, pix
 from cobranca.reminders.render.letter_samples import samples
-from cobranca.reminders.render.payment_options import Unsendable, payment_options, txid
+from cobranca.reminders.render.payment_options import (
+    PaymentOptions,
+    Unsendable,
+    payment_options,
+    txid,
+)
 from reminders.plans import TONIGHT, item
 from reminders.rendering import CREDITOR, letter
 
@@ -95,8 +100,6 @@ def test_a_barcode_is_shown_as_the_line_that_a_person_types():
         ({"boleto_line": line(LATE.amount + 1)}, "valor diferente"),
         ({"boleto_line": line(LATE.amount, due=TONIGHT)}, "vencimento diferente"),
         ({"boleto_line": line(LATE.amount, currency="8")}, "outra moeda"),
-        ({"currency": "USD", "pix_code": None, "boleto_line": line(LATE.amount)}, "outra moeda"),
-        ({"currency": "USD", "boleto_line": None}, "outra moeda"),
         ({"pix_code": static(LATE.amount + 1)}, "valor diferente"),
         ({"pix_code": static(LATE.amount)[:-1] + "x"}, "Pix inválido"),
         ({"pix_code": "0" * (pix.LONGEST + 1)}, "Pix com mais de 512 caracteres"),
@@ -278,3 +281,17 @@ def test_a_code_issued_without_the_charges_has_a_note(settings):
         )
         == 2
     )
+
+
+def test_a_receivable_in_another_currency_is_offered_no_code_in_reais():
+    """Neither the source's codes, right or wrong, nor one of our own; its link stays."""
+    dollars = replace(LATE, currency="USD", payment_url="https://pagar.example.com/1")
+    for codes in (
+        {},
+        {"boleto_line": None, "pix_code": None},
+        {"boleto_line": "1", "pix_code": "x"},
+    ):
+        offered = payment_options(replace(dollars, **codes), WITH_KEY)
+        assert offered == PaymentOptions(payment_url="https://pagar.example.com/1")
+    with pytest.raises(Unsendable, match="link de pagamento"):
+        payment_options(replace(dollars, payment_url="javascript:1"), WITH_KEY)

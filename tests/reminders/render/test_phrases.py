@@ -64,6 +64,35 @@ def test_the_greeting_uses_a_name_only_where_it_is_certain(name, kind, greeting)
     assert f" {greeting} " in plain_text(written.html) or "<" in name
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "header"),
+    [
+        ("MARIA  DA SILVA", "consumer", "Maria da Silva"),
+        ("MARIA SILVA 12345678901", "consumer", "Maria Silva"),
+        ("Ana (NAO LIGAR)", "consumer", ""),
+        ("*** NÃO LIGAR *** MARIA", "consumer", ""),
+        ("Ana - AGRESSIVA", "consumer", ""),
+        ("Ana/João", "consumer", ""),
+        ("Espólio de João Silva", "consumer", ""),
+        ("Maria\u202eavliS", "consumer", ""),
+        ("Padaria Sol (NÃO LIGAR)", "business", "Padaria Sol"),
+        ("Padaria Sol [caloteiro", "business", "Padaria Sol"),
+        ("Padaria Sol - NÃO LIGAR", "business", "Padaria Sol"),
+        ("Padaria Sol * ver com Ana", "business", "Padaria Sol"),
+        ("Padaria (matriz) Sol", "business", "Padaria Sol"),
+        ("Auto-Peças Sol S/A", "business", "Auto-Peças Sol S/A"),
+        ("(NÃO LIGAR)", "business", ""),
+        ("Padaria Sol Ltda (NÃO LIGAR)", None, "Padaria Sol Ltda"),
+    ],
+)
+def test_no_note_beside_a_name_reaches_the_header(name, kind, header):
+    message = SAMPLES["first_notice" if kind else "thank_you"]
+    items = tuple(replace(item, contract_type=kind) for item in message.items)
+    written = RENDERER.render(replace(message, customer_name=name, items=items))
+    assert written.to_name == header
+    assert not re.search("LIGAR|AGRESSIVA|caloteiro|ver com", written.text + written.html)
+
+
 def test_amounts_of_two_currencies_are_never_added(settings):
     dollars = item("A2", currency="USD", amount="500.00", boleto_line=None, pix_code=None)
     written = letter(settings, item("A1", amount="1000.00"), dollars)

@@ -101,7 +101,7 @@ class LetterRenderer:
             business_date=self.business_date,
             template=message.template,
             sender=self.sender,
-            to_name=" ".join(message.customer_name.split()),
+            to_name=phrases.addressee(message),
             to_address=address,
             subject="".join(plain.blocks["subject"](plain.new_context(context))),
             html=html,

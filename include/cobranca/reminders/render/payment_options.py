@@ -47,13 +47,18 @@ def payment_options(item: Item, creditor: Creditor) -> PaymentOptions:
     asks for less gets a note. If no Pix code is left and the creditor has a key, a static code is
     made with today's amount and the receivable's id.
 
+    A boleto and a Pix code ask for reais, so a receivable in another currency gets neither.
+
     Raises:
         Unsendable: a check digit, the amount or the due date of a code is wrong, or a link is
             unsafe.
     """
+    if item.currency != "BRL":
+        check_link(item)
+        return PaymentOptions(payment_url=item.payment_url)
     line, asked_by_boleto = _boleto(item)
     code, asked_by_pix = _pix(item)
-    if code is None and creditor.pix_key and item.currency == "BRL" and item.amount_due > 0:
+    if code is None and creditor.pix_key and item.amount_due > 0:
         code = pix.build(
             pix.PixCode(
                 key=creditor.pix_key,
@@ -133,7 +138,7 @@ def _boleto(item: Item) -> tuple[str | None, Decimal | None]:
         read = boleto.parse(item.boleto_line, item.due_date)
     except boleto.InvalidBoleto as error:
         raise unsendable(_WRONG_BOLETO[type(error)], item) from None
-    if read.currency != boleto.REAL or item.currency != "BRL":
+    if read.currency != boleto.REAL:
         raise unsendable("boleto em outra moeda que a do título", item)
     if not _is_amount_of(read.amount, item):
         raise unsendable("boleto com valor diferente do título", item)
@@ -155,8 +160,6 @@ def _pix(item: Item) -> tuple[str | None, Decimal | None]:
         raise unsendable(f"código Pix com mais de {pix.LONGEST} caracteres", item) from None
     except pix.InvalidPix:
         raise unsendable("código Pix inválido", item) from None
-    if item.currency != "BRL":
-        raise unsendable("código Pix em outra moeda que a do título", item)
     if not _is_amount_of(read.amount, item):
         raise unsendable("código Pix com valor diferente do título", item)
     return (None, None) if _exceeds_due(read.amount, item) else (item.pix_code.strip(), read.amount)

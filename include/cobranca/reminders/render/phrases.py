@@ -16,6 +16,8 @@ _PUNCTUATION, _WITH_DIGIT, _NAME = (
     re.compile(r"\S*\d\S*"),
     re.compile(r"[^\W\d_](?:[^\W\d_]|[ .'’-])*"),
 )
+# What a clerk writes beside a name: in brackets, or after a mark or a dash.
+_NOTE = re.compile(r"\([^)]*\)?|\[[^\]]*\]?|[*#|;].*|\s[-–—/]+\s.*")
 # In the form that _without_punctuation() gives.
 _COMPANIES = {
     "ltda", "sa", "me", "epp", "eireli", "mei", "cia", "comércio", "comercio", "indústria",
@@ -66,24 +68,46 @@ def greeting_name(message: Message) -> str | None:
     message has no receivable to tell them apart. ``None`` where the name holds notes, begins with
     the last name, or names no living person.
     """
-    name = " ".join(message.customer_name.split())
-    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
-        return None
-    carrier = next((item for item in message.items if item.is_carrier), None) or next(
-        iter(message.items), None
-    )
-    plain = set(_without_punctuation(name).split())
-    if (carrier is not None and carrier.contract_type == "business") or plain & _COMPANIES:
+    name = _certain_name(message)
+    if name is None or _is_company(message, name):
         return name
-    # A number in a person's name is a note or a tax id.
-    name = _WITH_DIGIT.sub("", name).strip()
-    if not _NAME.fullmatch(name) or plain & _NO_PERSON:
-        return None
     words = name.split()
     first = words[0]
     is_title = _without_punctuation(first) in _TITLES
     is_first_name = len(first) > 1 and "." not in first and not is_title
-    return _capitalised(words[:1] if carrier is not None and is_first_name else words)
+    return _capitalised(words[:1] if message.items and is_first_name else words)
+
+
+def addressee(message: Message) -> str:
+    """The whole name in a message's header; empty where the greeting names no one.
+
+    What a clerk wrote beside the name must not reach its bearer.
+    """
+    name = _certain_name(message)
+    if name is None:
+        return ""
+    return name if _is_company(message, name) else _capitalised(name.split())
+
+
+def _certain_name(message: Message) -> str | None:
+    """The name without numbers and without notes beside a company's; ``None`` if unsure."""
+    name = " ".join(message.customer_name.split())
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        return None
+    if _is_company(message, name):
+        return " ".join(_NOTE.sub(" ", name).split()) or None
+    # A number in a person's name is a note or a tax id.
+    name = _WITH_DIGIT.sub("", name).strip()
+    is_plain = _NAME.fullmatch(name) and not _NOTE.search(name)
+    return name if is_plain and not _words(name) & _NO_PERSON else None
+
+
+def _is_company(message: Message, name: str) -> bool:
+    carrier = next((item for item in message.items if item.is_carrier), None) or next(
+        iter(message.items), None
+    )
+    is_business = carrier is not None and carrier.contract_type == "business"
+    return is_business or bool(_words(name) & _COMPANIES)
 
 
 def _capitalised(words: list[str]) -> str:
@@ -93,6 +117,10 @@ def _capitalised(words: list[str]) -> str:
         word.lower() if place and word.lower() in _PARTICLES else word
         for place, word in enumerate(written)
     )
+
+
+def _words(name: str) -> set[str]:
+    return set(_without_punctuation(name).split())
 
 
 def _without_punctuation(text: str) -> str:

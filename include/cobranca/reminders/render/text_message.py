@@ -54,7 +54,7 @@ class TextRenderer:
             business_date=self.business_date,
             template=message.template,
             channel=message.channel,
-            to_name=" ".join(message.customer_name.split()),
+            to_name=phrases.addressee(message),
             to_number=message.phone,
             body=_PLACE.sub(lambda place: values[place[1]], template.body),
             content_sid=template.content_sid,
