@@ -14,18 +14,17 @@ from cobranca.partitions.landing_totals import (
 )
 from cobranca.partitions.manifest import FileEntry
 from cobranca.partitions.verdict import Check, make_check, make_warning
+from cobranca.quality.arrival import Arrival, Stated
 from cobranca.schema import ENTITIES
 
 if TYPE_CHECKING:
     from cobranca.partitions.landing_partition import LandingDraft
     from cobranca.quality.facts import ControlFact
-    from cobranca.quality.suites.arrivals_suite import Arrival, Stated
 
 
-def read_arrivals(draft: "LandingDraft") -> "list[Arrival]":
+def read_arrivals(draft: "LandingDraft") -> list[Arrival]:
     """The files of a draft, one for each source and entity, with what their manifest says."""
     from cobranca.partitions.landing_totals import CHANGED, LEFT, READING, SWEPT
-    from cobranca.quality.suites.arrivals_suite import Arrival
 
     entries = {entry.name: entry for entry in draft.entries}
     previous = {entry.name: entry for entry in draft.previous.files} if draft.previous else {}
@@ -69,10 +68,9 @@ def _counts(entry: FileEntry, kind: str) -> dict[str, int]:
     }
 
 
-def _stated(entry: FileEntry) -> "dict[str, Stated]":
+def _stated(entry: FileEntry) -> dict[str, Stated]:
     """What the source itself counted and added of an entity, by currency."""
     from cobranca.partitions.landing_totals import SOURCE_LOST, SOURCE_ROWS, SOURCE_SUM
-    from cobranca.quality.suites.arrivals_suite import Stated
 
     found = {}
     for name, text in entry.totals.items():
@@ -87,7 +85,7 @@ def _stated(entry: FileEntry) -> "dict[str, Stated]":
     return found
 
 
-def check_completeness(draft: "LandingDraft", arrivals: "list[Arrival]") -> list[Check]:
+def check_completeness(draft: "LandingDraft", arrivals: list[Arrival]) -> list[Check]:
     """Each source brings customers and receivables, or payments only, as it did before."""
     came = {(arrival.source, arrival.entity) for arrival in arrivals}
     before = (

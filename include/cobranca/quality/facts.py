@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from validate_docbr import CNPJ, CPF
 
 from cobranca.partitions.manifest import Manifest
+from cobranca.quality.arrival import Arrival
 
 if TYPE_CHECKING:
     from cobranca.quality.runner import Files
-    from cobranca.quality.suites.arrivals_suite import Arrival
 
 Facts = dict[str, Any]
 """One figure or group of figures as JSON, read by the page's template by name."""
@@ -35,7 +35,7 @@ class ControlFact(TypedDict):
     totals: list[str] | None
 
 
-def arrivals_facts(files: "Files", arrivals: list["Arrival"], previous: Manifest | None) -> Facts:
+def arrivals_facts(files: "Files", arrivals: list[Arrival], previous: Manifest | None) -> Facts:
     """Rows and totals per source and entity, with those of the previous landing.
 
     The quarantine is counted by reason.
@@ -62,7 +62,7 @@ def arrivals_facts(files: "Files", arrivals: list["Arrival"], previous: Manifest
     }
 
 
-def _by_rule(arrival: "Arrival", counts: dict[str, int]) -> list[dict[str, object]]:
+def _by_rule(arrival: Arrival, counts: dict[str, int]) -> list[dict[str, object]]:
     """Counts by column and rule as rows, the most frequent first."""
     return [
         {
@@ -111,7 +111,7 @@ def plan_facts(files: "Files", landing_batch: str | None) -> Facts:
     }
 
 
-def _arrival(files: "Files", arrival: "Arrival") -> Facts:
+def _arrival(files: "Files", arrival: Arrival) -> Facts:
     unread = 0
     if arrival.quarantine_view in files.tables:
         unread = files.rows(f"select count(*) as rows from {arrival.quarantine_view}")[0]["rows"]
@@ -134,7 +134,7 @@ def _arrival(files: "Files", arrival: "Arrival") -> Facts:
     }
 
 
-def _control(files: "Files", arrival: "Arrival") -> list[ControlFact]:
+def _control(files: "Files", arrival: Arrival) -> list[ControlFact]:
     """What the source states, what landed and what went to quarantine of it, by currency."""
     # An amount below zero is no payment, and its row stands in quarantine; a reversal lands
     # positive.

@@ -4,7 +4,6 @@ There is one set of them for each source and entity.
 """
 
 import math
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from cobranca.calendar import previous_bank_day
 from cobranca.money import to_cents
 from cobranca.partitions.verdict import CRITICAL, WARNING
+from cobranca.quality.arrival import Arrival
 from cobranca.quality.expectations import (
     Expectation,
     Measured,
@@ -30,53 +30,6 @@ DATES = {
     "payments": ("paid_on", "credited_on"),
 }
 TABLE_NAMES = {"customers": "clientes", "receivables": "títulos", "payments": "pagamentos"}
-
-
-@dataclass(frozen=True)
-class Stated:
-    """What a source itself counted and added in the landing's own moment, in currency units.
-
-    ``total`` is ``None`` where it has no amounts, or cannot add them exactly. ``lost`` is the part
-    of it that no landed column can hold (finer than a cent, too large). Of payments every amount is
-    taken as positive, as they land.
-    """
-
-    rows: int
-    total: Decimal | None = None
-    lost: Decimal = Decimal(0)
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """One landed entity of one source, with what the previous landing had of it.
-
-    ``declared`` and ``previous_totals`` are control totals by name (``amount BRL``) in currency
-    units; ``repairs`` counts the values that cleaning wrote differently, by column and rule
-    (``phone normalised``), ``emptied`` the optional ones that it could not use. ``stated`` is by
-    currency, under an empty one for customers and payments. ``reading`` says how it was read, as
-    the manifest does: ``changes``, ``whole`` with a reason, or nothing; ``changed`` how many rows
-    were read then, ``left`` how many were gone, ``swept`` whether all keys were compared.
-    """
-
-    source: str
-    entity: str
-    view: str
-    quarantine_view: str
-    rows_declared: int
-    declared: dict[str, Decimal] = field(default_factory=dict)
-    previous_rows: int | None = None
-    previous_totals: dict[str, Decimal] = field(default_factory=dict)
-    repairs: dict[str, int] = field(default_factory=dict)
-    emptied: dict[str, int] = field(default_factory=dict)
-    stated: dict[str, Stated] = field(default_factory=dict)
-    reading: str = ""
-    changed: int | None = None
-    left: int = 0
-    swept: bool = False
-
-    @property
-    def subject(self) -> str:
-        return f"{self.source}.{self.entity}"
 
 
 class ExpectRowsAsDeclared(Measured):
