@@ -244,17 +244,20 @@ def charge(
     interest, day = Decimal(0), start
     while day < night:
         # what is owed at the end of a day accrues on the next
-        owed = max(principal - sum(amount for on, _, amount in events if on <= day), Decimal(0))
+        owed = owed_on(day, principal, events)
         day += timedelta(days=1)
         interest += owed * (legal_rate(day) if monthly is None else monthly)
-    fine = rounded(
-        max(principal - sum(amount for on, _, amount in events if on <= due), Decimal(0))
-        * fine_rate
-    )
+    fine = rounded(owed_on(due, principal, events) * fine_rate)
     interest = rounded(interest / 30)
     return {"fine": fine, "interest": interest} | shares(
         row, fine, interest, state["overpaid_amount"], ledger
     )
+
+
+def owed_on(day: date, principal: Decimal, events: list) -> Decimal:
+    """The principal left at the end of a day; never more of it than there is."""
+    left = principal - sum(amount for on, _, amount in events if on <= day)
+    return max(min(left, principal), Decimal(0))
 
 
 def shares(row: dict, fine: Decimal, interest: Decimal, beyond: Decimal, ledger: dict) -> dict:

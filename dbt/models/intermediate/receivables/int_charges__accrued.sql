@@ -1,5 +1,5 @@
 -- Interest is simple and follows the balance: each payment ends a segment, and what was paid beyond the principal earns the
--- payer nothing.
+-- payer nothing. No charge is on more than the principal, also where a payment was given back before the day it is dated.
 with started as (select * from {{ ref('int_charges__terms_resolved') }}),
 
 legal_rates as (select * from {{ ref('int_legal_rates__accrued') }}),
@@ -12,7 +12,8 @@ changes as (
         receivable_key,
         starts_on as day,
         principal_cents as added_cents,
-        principal_cents as defaulted_cents
+        principal_cents as defaulted_cents,
+        principal_cents
     from started
 
     union all
@@ -22,7 +23,8 @@ changes as (
         greatest(payments.paid_on, started.starts_on) as day,
         -{{ cents('payments.amount') }} as added_cents,
         case when payments.paid_on <= started.effective_due_date then -{{ cents('payments.amount') }} else 0 end
-            as defaulted_cents
+            as defaulted_cents,
+        started.principal_cents
     from started
     inner join payments on started.receivable_key = payments.receivable_key
 ),
@@ -32,7 +34,8 @@ segments as (
     select
         changes.receivable_key,
         changes.defaulted_cents,
-        greatest(sum(changes.added_cents) over by_day, 0) as balance_cents,
+        changes.principal_cents,
+        greatest(least(sum(changes.added_cents) over by_day, changes.principal_cents), 0) as balance_cents,
         {{ days_between('changes.day', 'coalesce(lead(changes.day) over by_day, ' ~ business_date() ~ ')') }} as days,
         coalesce(legal_rates.remaining_index, 0) - coalesce(lead(legal_rates.remaining_index) over by_day, 0) as legal_index
     from changes
@@ -46,7 +49,7 @@ segments as (
 balances as (
     select
         receivable_key,
-        greatest(sum(defaulted_cents), 0) as defaulted_cents,
+        greatest(least(sum(defaulted_cents), max(principal_cents)), 0) as defaulted_cents,
         sum(balance_cents * days) as cent_days,
         sum(balance_cents * legal_index) as cent_index
     from segments
