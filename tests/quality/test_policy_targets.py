@@ -38,6 +38,13 @@ def test_lines_are_held_against_the_newest_landing(settings, monkeypatch):
     assert "  note: holds.csv: customer 33 of erp is not in the landing of 2026-11-18" in output
 
 
+def test_a_landing_whose_files_are_gone_is_no_error(settings):
+    landed = land(settings, landing_tables())
+    add(settings, "holds.csv", "customer;erp;33;legal;Ana;2026-11-01;")
+    landed.path("erp/receivables.parquet").unlink()
+    assert list(unknown_targets_of(settings, load_policy(settings.config, D))) == []
+
+
 def test_the_gate_tells_how_many_checks_warn_and_where(settings):
     land(settings, landing_tables())
     candidate(settings, plan_tables())
