@@ -35,7 +35,7 @@ TOMORROW = TONIGHT + timedelta(days=1)
 
 
 def test_the_outbox_holds_each_message_once_and_an_index(settings):
-    publish_plan(settings, [message(n, customer_name=f"Ana <{n}>") for n in range(5)])
+    publish_plan(settings, [message(n, customer_name=f"Ana <{n}> Ltda") for n in range(5)])
     counts = deliver(settings, TONIGHT)
     assert (counts.planned, counts.sent, counts.new, counts.held) == (5, 5, 5, 0)
     folder = settings.folder("outbox", TONIGHT)
