@@ -75,8 +75,9 @@ def unknown_targets_of(settings: Settings, policy: Policy) -> Iterator[str]:
     with open_files(views) as files:
         if files.tables < views.keys():  # retention took them
             return
+        listed = policy_tables(policy)
         for name in LISTED:
-            table = pa.Table.from_pylist(list(policy_tables(policy)[name]), schema=POLICY[name])
+            table = pa.Table.from_pylist(list(listed[name]), schema=POLICY[name])
             files.connection.register(name, table)
         found = _unknown_targets(files.connection)
     for row in found:

@@ -69,7 +69,7 @@ def greeting_name(message: Message) -> str | None:
     the last name, or names no living person.
     """
     name = _certain_name(message)
-    if name is None or _is_company(message, name):
+    if name is None or _is_company(message):
         return name
     words = name.split()
     first = words[0]
@@ -86,7 +86,7 @@ def addressee(message: Message) -> str:
     name = _certain_name(message)
     if name is None:
         return ""
-    return name if _is_company(message, name) else _capitalised(name.split())
+    return name if _is_company(message) else _capitalised(name.split())
 
 
 def _certain_name(message: Message) -> str | None:
@@ -94,7 +94,7 @@ def _certain_name(message: Message) -> str | None:
     name = " ".join(message.customer_name.split())
     if not name or len(name) > _LONGEST_NAME or not name.isprintable():
         return None
-    if _is_company(message, name):
+    if _is_company(message):
         return " ".join(_NOTE.sub(" ", name).split()) or None
     # A number in a person's name is a note or a tax id.
     name = _WITH_DIGIT.sub("", name).strip()
@@ -102,12 +102,12 @@ def _certain_name(message: Message) -> str | None:
     return name if is_plain and not _words(name) & _NO_PERSON else None
 
 
-def _is_company(message: Message, name: str) -> bool:
+def _is_company(message: Message) -> bool:
     carrier = next((item for item in message.items if item.is_carrier), None) or next(
         iter(message.items), None
     )
     is_business = carrier is not None and carrier.contract_type == "business"
-    return is_business or bool(_words(name) & _COMPANIES)
+    return is_business or bool(_words(message.customer_name) & _COMPANIES)
 
 
 def _capitalised(words: list[str]) -> str:
@@ -120,7 +120,7 @@ def _capitalised(words: list[str]) -> str:
 
 
 def _words(name: str) -> set[str]:
-    return set(_without_punctuation(name).split())
+    return set(_without_punctuation(" ".join(name.split())).split())
 
 
 def _without_punctuation(text: str) -> str:

@@ -53,22 +53,26 @@ class RowChecks:
 
     def _check_rate(self, name: str, highest: Decimal) -> None:
         """Make rates above the highest null: no contract has them, so the unit was misread."""
-        array = self.arrays[name]
-        rows = rows_where(too_high := pc.greater(array, pa.scalar(highest)))
-        if not rows:
-            return
-        self.notes[f"{name} rate_too_high"] += len(rows)
-        for row in rows:
+        too_high = pc.greater(self.arrays[name], pa.scalar(highest))
+        for row in self._empty(name, "rate_too_high", too_high):
             self.refused_rates[row].append(name)
-        self.arrays[name] = pc.if_else(
-            pc.fill_null(too_high, False), pa.scalar(None, schema.RATE), array
-        )
 
     def _name_refused_rates(self) -> None:
         if self.refused_rates:
             count = len(self.arrays["refused_rates"])
             names = {row: ",".join(sorted(found)) for row, found in self.refused_rates.items()}
             self.arrays["refused_rates"] = pa.array(map(names.get, range(count)), schema.TEXT)
+
+    def _empty(self, name: str, reason: str, mask: pa.Array) -> list[int]:
+        """Make the values of an optional column null where the mask is true; returns their rows."""
+        rows = rows_where(mask)
+        if rows:
+            self.notes[f"{name} {reason}"] += len(rows)
+            array = self.arrays[name]
+            self.arrays[name] = pc.if_else(
+                pc.fill_null(mask, False), pa.scalar(None, array.type), array
+            )
+        return rows
 
     def _refuse(self, name: str, reason: str, mask: pa.Array) -> None:
         for row in rows_where(mask):
@@ -100,13 +104,7 @@ class RowChecks:
                 continue
             array = self.arrays[one.name]
             outside = pc.or_(pc.less(array, FIRST_DAY), pc.greater(array, LAST_DAY))
-            rows = rows_where(outside)
-            if not rows:
-                continue
             if one.name in schema.REQUIRED[self.entity]:
                 self._refuse(one.name, "out_of_range", outside)
             else:
-                self.notes[f"{one.name} out_of_range"] += len(rows)
-                self.arrays[one.name] = pc.if_else(
-                    pc.fill_null(outside, False), pa.scalar(None, schema.DATE), array
-                )
+                self._empty(one.name, "out_of_range", outside)

@@ -129,7 +129,7 @@ def rate_of(value: object) -> Decimal | None:
     """A rate as a fraction; text with a per cent sign is one of a hundred."""
     text = value.strip() if isinstance(value, str) else ""
     if text.endswith("%"):
-        return percentage_of(text.removesuffix("%"))
+        return percentage_of(text)
     return _fraction(_number_of(value))
 
 
