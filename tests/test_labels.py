@@ -129,6 +129,10 @@ def test_a_score_is_explained_in_a_sentence(codes, sentence):
             "days_past_due:9; recovery_percent:5; payer_class:pontual; no_email",
             "atraso de 9 dias, recuperação esperada de 5%; bom pagador; sem e-mail",
         ),
+        (
+            "days_past_due:9; recovery_percent:5; payer_class:pontual; credit:200.50",
+            "atraso de 9 dias, recuperação esperada de 5%; bom pagador; crédito já abatido: 200,50",
+        ),
         ("atraso de 12 dias, recuperação esperada de 85%; cliente novo",) * 2,
     ],
 )

@@ -43,6 +43,8 @@ REASONS = {
     "end_of_regua": "Fim da régua: uma pessoa decide",
     "prescribed": "Prescrita: o prazo de cobrança passou, e ninguém é contatado por ela",
     "agreement_broken": "Acordo não cumprido: a dívida original voltou, e uma pessoa decide",
+    "agreement_kept": "Acordo cumprido: nada mais é pedido, e uma pessoa lança o desconto",
+    "in_credit": "Um crédito do cliente cobre o valor: nada é pedido, e uma pessoa o apropria",
     "holdout": "Grupo de controle",
     "opted_out": "Cliente pediu para não ser contatado",
     "no_contact_data": "Sem e-mail ou telefone a que se possa recorrer",
@@ -175,6 +177,11 @@ def priority_sentence(text: str | None) -> str | None:
             if code in CALL_REMARKS
         ),
         *(["promessa não cumprida"] if "broken_promise" in codes else []),
+        *(
+            [f"crédito já abatido: {codes['credit'].replace('.', ',')}"]
+            if "credit" in codes
+            else []
+        ),
     ]
     return "; ".join(remarks)
 

@@ -35,7 +35,7 @@ ENTITIES: dict[str, pa.Schema] = {
     ),
     "payments": _table(
         source=TEXT, payment_id=TEXT, receivable_id=TEXT, paid_on=DATE, amount=MONEY, kind=TEXT,
-        credited_on=DATE, method=TEXT, updated_at=TIME,
+        credited_on=DATE, method=TEXT, customer_id=TEXT, currency=TEXT, updated_at=TIME,
     ),
 }  # fmt: skip
 
@@ -50,6 +50,11 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "payments": ("payment_id", "receivable_id", "paid_on", "amount"),
 }
 
+# Where a required column is empty, another one must be filled: money that came in for no receivable
+# (an advance, a transfer that nobody has matched yet) is its payer's, in ``currency``. That of any
+# other payment is its receivable's.
+OR_ELSE: dict[str, dict[str, str]] = {"payments": {"receivable_id": "customer_id"}}
+
 # The ledger keeps "source:id" in 200 characters; what is longer could be landed but never acted on.
 LONGEST_SOURCE, LONGEST_ID = 40, 150
 
@@ -61,9 +66,12 @@ ALLOWED: dict[str, dict[str, tuple[str, ...]]] = {
     "payments": {"kind": ("payment", "credit_note", "discount", "write_off", "reversal")},
 }
 
+# Of what names no currency.
+OWN_CURRENCY = "BRL"
+
 DEFAULTS: dict[str, dict[str, str]] = {
     "customers": {"contract_type": "consumer"},
-    "receivables": {"currency": "BRL", "status": "open"},
+    "receivables": {"currency": OWN_CURRENCY, "status": "open"},
     "payments": {"kind": "payment"},
 }
 
@@ -102,6 +110,7 @@ FEEDBACK: dict[str, pa.Schema] = {
         agreement_id=TEXT, customer_key=TEXT, agreed_on=DATE, currency=TEXT, amount=MONEY,
         installments=COUNT, discount_rate=RATE, agent_id=TEXT,
     ),
+    "commitment_items": _table(commitment_id=TEXT, receivable_key=TEXT, made_on=DATE),
     "consents": _table(
         customer_key=TEXT, channel=TEXT, is_opted_in=FLAG, origin=TEXT, given_at=TIME,
         given_on=DATE,
@@ -132,6 +141,7 @@ POLICY: dict[str, pa.Schema] = {
         promise_kept_share=RATE, default_fine_rate=RATE, consumer_fine_cap=RATE,
         default_monthly_interest_rate=RATE, interest_start_consumer=TEXT,
         interest_start_business=TEXT, group_company_branches=FLAG, collect_until_years=COUNT,
+        credits=TEXT,
     ),
     "policy_agents": _table(
         agent_id=TEXT, name=TEXT, level=TEXT, daily_capacity=COUNT, states=TEXT,

@@ -19,6 +19,7 @@ def night(*decisions: tuple[str, str]) -> Night:
         payers=1,
         contacts=(),
         promises=(),
+        agreements=(),
         holds=(),
         next_step=None,
         limits=None,

@@ -4,8 +4,10 @@ accounted for.
 
 import json
 import os
+import sqlite3
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -130,6 +132,61 @@ def test_orphans_and_duplicates_go_to_quarantine(erp_only: Settings, erp: Source
         assert good.rows + bad.rows == int(good.totals["rows_read"]) and bad.rows == int(
             good.totals["rows_quarantined"]
         )
+
+
+def test_money_for_no_receivable_lands_for_a_payer_who_is_there(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """An advance is its payer's, in its own currency; whose payer is unknown is told."""
+    for name in ("erp", "billing"):
+        (settings.config / "sources" / f"{name}.yml").unlink()
+    (settings.config / "sources" / "crm.yml").write_text(
+        "source: crm\nconnection: crm\nentities:\n"
+        "  customers: {query: select * from customers}\n"
+        "  receivables: {query: select * from receivables}\n"
+        "  payments: {query: select * from payments}\n",
+        encoding="utf-8",
+    )
+    with sqlite3.connect(tmp_path / "crm.db") as database:
+        database.executescript("""
+            create table customers (customer_id text, name text);
+            create table receivables (receivable_id text, customer_id text, due_date text,
+                amount text, currency text);
+            create table payments (payment_id text, receivable_id text, paid_on text, amount text,
+                customer_id text, currency text);
+            insert into customers values ('A', 'Ana');
+            insert into receivables values ('A1', 'A', '2026-11-10', '300.00', 'USD');
+            insert into payments values
+                ('of the receivable', 'A1', '2026-11-11', '10.00', null, null),
+                ('an advance', null, '2026-11-11', '20.00', 'A', null),
+                ('an advance in euros', '', '2026-11-11', '30.00', 'A', 'eur'),
+                ('of a stranger', null, '2026-11-11', '40.00', 'X', null),
+                ('of nobody', null, '2026-11-11', '50.00', ' ', null),
+                ('of a lost receivable', 'A9', '2026-11-11', '60.00', 'A', null),
+                ('of a long id', null, '2026-11-11', '70.00', printf('%0151d', 1), null);
+        """)
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", f"sqlite:///{tmp_path / 'crm.db'}")
+    published = land.land_all(settings, D, "run")
+    columns = ("payment_id", "receivable_id", "customer_id", "currency")
+    assert {
+        tuple(row[name] for name in columns) for row in landed(published, "crm", "payments")
+    } == {
+        ("an advance", None, "A", "BRL"),
+        ("an advance in euros", None, "A", "EUR"),
+        ("of the receivable", "A1", None, "BRL"),
+    }
+    assert refused(published, "crm", "payments") == {
+        "of a stranger": "unknown_customer",
+        "of nobody": "missing",
+        "of a lost receivable": "unknown_receivable",
+        "of a long id": "too_long",
+    }
+    totals = published.entry("crm/payments.parquet").totals
+    assert {name: total for name, total in totals.items() if name.startswith("amount")} == {
+        "amount BRL": "20.00",
+        "amount EUR": "30.00",
+        "amount USD": "10.00",
+    }
 
 
 def test_a_deleted_title_takes_its_settlements_along(erp_only: Settings, erp: SourceDatabase):

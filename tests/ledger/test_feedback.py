@@ -9,6 +9,7 @@ from cobranca.ledger.feedback import publish_feedback
 from cobranca.ledger.provider_events import consent
 from cobranca.ledger.tables import (
     agreements,
+    commitment_items,
     consents,
     contact_items,
     contacts,
@@ -72,6 +73,8 @@ def test_feedback_holds_only_events_before_its_date(installation, engine):
                 outcomes.insert(),
                 {"outcome_id": key, "contacted_on": day, "code": "RECADO", **person},
             )
+            item = {"commitment_id": key, "receivable_key": "erp:1", "made_on": day}
+            connection.execute(commitment_items.insert(), item)
             connection.execute(
                 promises.insert(),
                 {"promise_id": key, "made_on": day, "promised_on": day, **person, **money},

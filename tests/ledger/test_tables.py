@@ -58,6 +58,7 @@ APPEND_ONLY = {
         "author": "ana",
         "reason": "pedido",
     },
+    "commitment_items": {"commitment_id": "p1", "receivable_key": "erp:1", "made_on": NIGHT},
     "payer_accounts": {
         "customer_key": "C1",
         "known_since": NIGHT,

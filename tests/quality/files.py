@@ -24,7 +24,7 @@ Tables = dict[str, list[dict]]
 
 KINDS = {
     "amount": MONEY, "open_amount": MONEY, "fine": MONEY, "interest": MONEY, "amount_due": MONEY,
-    "priority": MONEY,
+    "priority": MONEY, "credit_applied": MONEY,
     "open_overdue_amount": MONEY, "score": MONEY, "business_date": DATE, "due_date": DATE,
     "is_disputed": FLAG,
     "receivables": pa.int32(), "queue_position": pa.int32(), "step_offset": pa.int32(),
@@ -104,7 +104,8 @@ def plan_tables() -> Tables:
             "receivable_key": row["receivable_key"],
          "customer_key": row["customer_key"], "currency": row["currency"],
          "open_amount": row["open_amount"],
-         "amount_due": row["amount_due"], "days_past_due": 15, "decision": decided[n],
+         "amount_due": row["amount_due"], "credit_applied": Decimal("0.00"),
+         "days_past_due": 15, "decision": decided[n],
          "reason": reasons[n], "step": "d10",
          "step_offset": 10, "policy_version": "2026-01", "payer_class": "novo",
          "channel": {"remind": "email", "call": "phone"}.get(decided[n]),
@@ -134,7 +135,11 @@ def plan_tables() -> Tables:
              "step": "d10", "step_offset": 10, "receivable_key": "erp:R1", "currency": "BRL",
              "due_date": date(2026, 11, 3), "amount": Decimal("1000.00"),
              "contract_type": "consumer", "payer_class": "novo",
-             "reason": "step_due", **money}
+             "reason": "step_due", "credit_applied": Decimal("0.00"), **money}
+        ],
+        "dim_payer_aliases": [
+            {"business_date": D, "source": "erp", "customer_id": f"{n}", "customer_key": f"C{n}"}
+            for n in range(1, 7)
         ],
         "out_call_queue": [
             {"business_date": D, "message_key": "M2", "customer_key": "C2",

@@ -33,6 +33,10 @@ SCHEMA = pa.schema(
     ]
 )  # fmt: skip
 
+DECIDED = pa.schema(
+    [("message_key", pa.string()), ("currency", pa.string()), ("receivable_key", pa.string())]
+)
+
 DAY = date(2026, 11, 18)
 
 
@@ -95,12 +99,24 @@ def publish_plan(
         [{**row, "business_date": business_date} for row in rows], schema=SCHEMA
     )
     pq.write_table(table, draft / "out_call_queue.parquet")
+    # Each row is about its episode and one more receivable, and about one in another currency.
+    decided = [
+        {"message_key": row["message_key"], "currency": currency, "receivable_key": key}
+        for row in rows
+        for key, currency in (
+            (row["episode_key"], row["currency"]),
+            (f"{row['episode_key']}-2", row["currency"]),
+            (f"{row['episode_key']}-usd", "USD"),
+        )
+    ]
+    pq.write_table(pa.Table.from_pylist(decided, schema=DECIDED), draft / "fct_decisions.parquet")
+    names = {"out_call_queue.parquet": len(rows), "fct_decisions.parquet": len(decided)}
     batch = manifest.publish(
         root,
         draft,
         kind="outbound",
         business_date=business_date,
-        files=[manifest.FileEntry.of(draft, "out_call_queue.parquet", table.num_rows)],
+        files=[manifest.FileEntry.of(draft, name, count) for name, count in names.items()],
     )
     approve(settings, batch, passed)
     return batch

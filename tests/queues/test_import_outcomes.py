@@ -90,6 +90,35 @@ def test_an_answer_becomes_an_outcome_and_a_promise(plan):
     )
 
 
+@pytest.mark.parametrize(
+    ("answer", "table", "key_column"),
+    [
+        (["PROMESSA", None, date(2026, 11, 25), 500.25], "promises", "promise_id"),
+        (["ACORDO", None, date(2026, 11, 25), 950, 3], "agreements", "agreement_id"),
+    ],
+)
+def test_what_was_promised_names_the_receivables_of_its_row(plan, answer, table, key_column):
+    """Those in the row's currency, once, however often the file comes back."""
+    for name in ("ana.xlsx", "again.xlsx"):
+        returned(plan, [key(1), *answer], name=name)
+        read_outcomes(plan, NEXT)
+    (made,) = ledger(plan, table)
+    assert ledger(plan, "commitment_items") == [
+        {
+            "commitment_id": made[key_column],
+            "receivable_key": receivable,
+            "made_on": "2026-11-18",
+        }
+        for receivable in ("erp:1", "erp:1-2")
+    ]
+
+
+def test_an_answer_that_promises_nothing_names_no_receivables(plan):
+    returned(plan, [key(1), "RECADO"])
+    read_outcomes(plan, NEXT)
+    assert not ledger(plan, "commitment_items")
+
+
 def test_a_promise_without_an_amount_is_for_all_that_is_due(plan):
     returned(plan, [key(1), "promessa", None, "25/11/2026"])
     read_outcomes(plan, NEXT)

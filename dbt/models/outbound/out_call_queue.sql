@@ -44,6 +44,7 @@ select
                 then assigned.reason
         end,
         case when broken_promises.promises > 0 then 'broken_promise' end,
+        case when assigned.credit_applied > 0 then 'credit:' || {{ as_text('assigned.credit_applied') }} end,
         case
             when assigned.reason = 'refused_email' and last_contacts.state = 'rejected'
                 then 'told:' || last_contacts.state_reason
@@ -76,7 +77,8 @@ select
     limits.max_installments,
     coalesce(windows.calling_window, national.calling_window) as calling_window,
     assigned.policy_version,
-    assigned.reason
+    assigned.reason,
+    assigned.credit_applied
 from assigned
 inner join customers on assigned.customer_key = customers.customer_key
 left join limits on assigned.customer_key = limits.customer_key

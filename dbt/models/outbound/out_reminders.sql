@@ -18,6 +18,8 @@ documents as (
 
 charges as (select * from {{ ref('int_charges__computed') }}),
 
+credits as (select * from {{ ref('int_receivables__credit_applied') }}),
+
 customers as (select * from {{ ref('int_customers__unified') }}),
 
 emails as (select * from {{ ref('int_customers__email_selected') }}),
@@ -54,9 +56,9 @@ select
     receivables.days_past_due,
     receivables.amount,
     receivables.open_amount,
-    receivables.fine,
-    receivables.interest,
-    receivables.amount_due,
+    {{ money('coalesce(credits.asked_fine, receivables.fine)') }} as fine,
+    {{ money('coalesce(credits.asked_interest, receivables.interest)') }} as interest,
+    decisions.asked_amount as amount_due,
     charges.fine_rate,
     charges.monthly_interest_rate,
     charges.interest_start,
@@ -65,7 +67,8 @@ select
     documents.payment_url,
     terms.contract_type,
     decisions.payer_class,
-    decisions.reason
+    decisions.reason,
+    decisions.credit_applied
 from decisions
 inner join receivables on decisions.receivable_key = receivables.receivable_key
 inner join terms on decisions.receivable_key = terms.receivable_key
@@ -73,4 +76,5 @@ inner join documents on decisions.receivable_key = documents.receivable_key
 inner join customers on decisions.customer_key = customers.customer_key
 left join emails on decisions.customer_key = emails.customer_key
 inner join payers on decisions.customer_key = payers.customer_key
+left join credits on decisions.receivable_key = credits.receivable_key
 left join charges on decisions.receivable_key = charges.receivable_key

@@ -1,11 +1,13 @@
 with source as (select * from {{ source('raw', 'payments') }}),
 
--- a reversal gives back what an earlier payment took
+-- money that came in for no receivable has no key of one; a reversal gives back what an earlier payment took
 signed as (
     select
         source,
         payment_id,
         {{ receivable_key('source', 'receivable_id') }} as receivable_key,
+        customer_id,
+        currency,
         paid_on,
         coalesce(credited_on, paid_on) as credited_on,
         kind,

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import groupby
 
+from cobranca.explain.commitments import commitments
 from cobranca.explain.night_rows import (
     ActiveHold,
     ContactLimits,
@@ -44,12 +45,6 @@ from cobranca.settings import Settings
 CONTACTS_SHOWN = 6
 # Decisions about receivables that are of no interest one by one.
 _QUIET = ("not_due",)
-PROMISES = {
-    "open": "ainda no prazo",
-    "kept": "cumprida",
-    "partial": "cumprida em parte",
-    "broken": "não cumprida",
-}
 
 
 def explain(settings: Settings, customer: str, business_date: date | None = None) -> str:
@@ -270,6 +265,8 @@ def _open(night: Night) -> Iterator[str]:
             f"{age(row['days_past_due'])}, {_due(receivable)}"
         )
         yield f"    {_charges(row, receivable)}"
+        if credit := row.get("credit_applied"):
+            yield f"    {_credit(row, credit)}"
         if len(conventions) > 1 and _convention(receivable):
             yield f"    Encargos: {_convention(receivable)}"
         yield f"    {_verdict(row, night.main)}"
@@ -332,6 +329,15 @@ def _charges(row: Decision, receivable: OpenReceivable | None) -> str:
     return f"{owed} + multa {fine} + juros {interest} = {due}{gift}"
 
 
+def _credit(row: Decision, credit: Decimal) -> str:
+    """What a credit of the payer leaves to ask."""
+    covered, currency = format_money(credit, row["currency"]), row["currency"]
+    if row["reason"] == "in_credit":
+        return f"Crédito do cliente que o cobre: {covered}."
+    asked = format_money(row["asked_amount"], currency)
+    return f"Crédito do cliente, abatido do que se pede: {covered}; pedidos {asked}."
+
+
 def _convention(receivable: OpenReceivable | None) -> str:
     """The terms that the charges follow, as on the message; nothing where there are none."""
     if receivable is None or not receivable.get("interest_start"):
@@ -370,13 +376,7 @@ def _history(night: Night) -> Iterator[str]:
             yield f"- e mais {len(night.contacts) - CONTACTS_SHOWN} antes"
     else:
         yield "Contatos até a véspera: nenhum"
-    for promise in night.promises:
-        amount = format_money(promise["amount"], promise["currency"])
-        paid = format_money(promise["paid_amount"], promise["currency"])
-        yield (
-            f"Promessa de {day(promise['made_on'])}: {amount} até {day(promise['promised_on'])}, "
-            f"{PROMISES[promise['state']]} (pagos {paid})"
-        )
+    yield from commitments(night)
 
 
 def _who(night: Night) -> str:

@@ -39,6 +39,8 @@ class Decision(TypedDict):
     last_contacted_on: NotRequired[date | None]
     considered_amount: NotRequired[Decimal | None]
     required_amount: NotRequired[Decimal | None]
+    credit_applied: NotRequired[Decimal]
+    asked_amount: NotRequired[Decimal]
 
 
 class OpenReceivable(TypedDict):
@@ -94,6 +96,17 @@ class PastPromise(TypedDict):
 
     made_on: date
     promised_on: date
+    currency: str
+    amount: Decimal
+    paid_amount: Decimal
+    state: str
+
+
+class PastAgreement(TypedDict):
+    """A row of ``fct_agreements``: an agreement and what was paid of it."""
+
+    agreed_on: date
+    installments: int
     currency: str
     amount: Decimal
     paid_amount: Decimal

@@ -15,6 +15,7 @@ from cobranca.explain.night_rows import (
     Decision,
     NextStep,
     OpenReceivable,
+    PastAgreement,
     PastContact,
     PastPromise,
     PayerKey,
@@ -46,6 +47,7 @@ class Night:
     payers: int
     contacts: tuple[PastContact, ...]
     promises: tuple[PastPromise, ...]
+    agreements: tuple[PastAgreement, ...]
     holds: tuple[ActiveHold, ...]
     next_step: NextStep | None
     limits: ContactLimits | None
@@ -111,6 +113,9 @@ def read_tables(settings: Settings, batch: Manifest, customer: str) -> Night | N
                 PastContact, "fct_contacts", key, "contacted_on desc, contact_key"
             ),
             promises=tables.of_payer(PastPromise, "fct_promises", key, "made_on desc, promise_id"),
+            agreements=tables.of_payer(
+                PastAgreement, "fct_agreements", key, "agreed_on desc, agreement_id"
+            ),
             holds=tables.of_payer(ActiveHold, "fct_holds", key, "scope, target_id, starts_on"),
             next_step=following[0] if following else None,
             limits=limits[0] if limits else None,

@@ -25,11 +25,26 @@ if TYPE_CHECKING:
 # where rows are repeated or lack their parents.
 SORT_MEMORY = ("112MB", "400MB", "1500MB")
 BATCH = 16_384
-# A row whose parent is not there cannot be dunned nor allotted: entity → (parent, the column that
-# names it, reason).
-PARENTS = {
-    "receivables": ("customers", "customer_id", "unknown_customer"),
-    "payments": ("receivables", "receivable_id", "unknown_receivable"),
+
+
+@dataclass(frozen=True)
+class Parent:
+    """What a row names must have landed: without it the row cannot be dunned nor allotted."""
+
+    entity: str
+    column: str
+    """The one that names it."""
+    reason: str
+    of_rows: str = "true"
+    """SQL of the rows that must have it."""
+
+
+PARENTS: dict[str, tuple[Parent, ...]] = {
+    "receivables": (Parent("customers", "customer_id", "unknown_customer"),),
+    "payments": (
+        Parent("receivables", "receivable_id", "unknown_receivable", "receivable_id is not null"),
+        Parent("customers", "customer_id", "unknown_customer", "receivable_id is null"),
+    ),
 }
 # Why a row that could be read is not landed all the same: a later copy of its key was.
 REPEATED = "duplicate_key"
@@ -149,12 +164,14 @@ def _finalize_entity(
     return _entries(database, source, extract, folder, good, bad)
 
 
-def _parents(extract: Extract, folder: Path) -> tuple[str, str, str] | None:
-    """SQL of the parents' keys, the column that names them, and the reason where one is missing."""
-    if extract.entity not in PARENTS:
-        return None
-    parent, column, reason = PARENTS[extract.entity]
-    return f"(select {column} from {table_of(folder / f'{parent}.parquet')})", column, reason
+def _joined(rows: str, how: str, parent: Parent, folder: Path) -> str:
+    """SQL of the rows that name such a parent, ``semi`` or ``anti`` joined to those that landed."""
+    landed = table_of(folder / f"{parent.entity}.parquet")
+    column = parent.column
+    return (
+        f"(select * from {rows} where {parent.of_rows}) "
+        f"{how} join (select {column} from {landed}) using ({column})"
+    )
 
 
 def _in_order(database: "duckdb.DuckDBPyConnection", extract: Extract, folder: Path) -> Path | None:
@@ -167,12 +184,12 @@ def _in_order(database: "duckdb.DuckDBPyConnection", extract: Extract, folder: P
 
 
 def _orphans(database: "duckdb.DuckDBPyConnection", extract: Extract, folder: Path) -> bool:
-    found = _parents(extract, folder)
-    if found is None:
-        return False
-    parents, column, _ = found
-    query = f"select exists (select 1 from {extract.rows} anti join {parents} using ({column}))"
-    return bool(database.execute(query).fetchall()[0][0])
+    return any(
+        database.execute(
+            f"select exists (select 1 from {_joined(extract.rows, 'anti', parent, folder)})"
+        ).fetchall()[0][0]
+        for parent in PARENTS.get(extract.entity, ())
+    )
 
 
 def _sort(
@@ -210,16 +227,20 @@ def _sort(
     left_out = (
         f"select *, '{key}' as column_name, '{REPEATED}' as reason from copies where copy > 1"
     )
-    kept, parents = f"({single})", _parents(extract, folder)
-    if parents is not None:
-        known, column, reason = parents
-        kept = f"({single}) semi join {known} using ({column})"
-        left_out += (
-            f" union all by name select *, '{column}' as column_name, '{reason}' as reason "
-            f"from ({single}) anti join {known} using ({column})"
+    kept = single
+    if parents := PARENTS.get(entity):
+        kept = " union all ".join(
+            f"select {columns} from {_joined(f'({single})', 'semi', parent, folder)}"
+            for parent in parents
         )
+        for parent in parents:
+            left_out += (
+                f" union all by name select *, '{parent.column}' as column_name, "
+                f"'{parent.reason}' as reason "
+                f"from {_joined(f'({single})', 'anti', parent, folder)}"
+            )
     with ParquetFile(landed, schema.ENTITIES[entity]) as good:
-        _copy(database, f"select {columns} from {kept} order by {in_order(key)}", good)
+        _copy(database, f"select {columns} from ({kept}) order by {in_order(key)}", good)
     return good.rows, left_out
 
 
@@ -264,9 +285,9 @@ def _entries(
 ) -> list[FileEntry]:
     """Manifest entries: exact sums per currency, counts, reasons and notes, as text.
 
-    A payment has its receivable's currency. Of the quarantine, rows repeated (an older copy of a
-    key that landed) and refused ones are added apart: what the source holds is what landed plus
-    what was refused plus what was repeated.
+    A payment has its receivable's currency, or its own where it has no receivable. Of the
+    quarantine, rows repeated (an older copy of a key that landed) and refused ones are added apart:
+    what the source holds is what landed plus what was refused plus what was repeated.
     """
     entity = extract.entity
     landed, refused = folder / f"{entity}.parquet", folder / f"{entity}__quarantine.parquet"
@@ -275,9 +296,9 @@ def _entries(
         sums = f"select currency, sum(amount) from {table_of(landed)} group by 1 order by 1"
     else:
         sums = f"""
-            select r.currency, sum(p.amount)
+            select coalesce(r.currency, p.currency, '{schema.OWN_CURRENCY}'), sum(p.amount)
             from {table_of(landed)} p
-            join {table_of(folder / "receivables.parquet")} r using (receivable_id)
+            left join {table_of(folder / "receivables.parquet")} r using (receivable_id)
             group by 1 order by 1
         """
     if entity != "customers":

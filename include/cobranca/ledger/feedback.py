@@ -12,6 +12,7 @@ from cobranca.ledger.engine import open_ledger
 from cobranca.ledger.payer_accounts import account_periods, with_limits
 from cobranca.ledger.tables import (
     agreements,
+    commitment_items,
     consents,
     contact_items,
     contacts,
@@ -35,6 +36,7 @@ EVENT_DATES = {
     "outcomes": outcomes.c.contacted_on,
     "promises": promises.c.made_on,
     "agreements": agreements.c.agreed_on,
+    "commitment_items": commitment_items.c.made_on,
     "consents": consents.c.given_on,
     "suppressions": suppressions.c.listed_on,
     "holdouts": holdouts.c.business_date,

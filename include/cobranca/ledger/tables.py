@@ -163,6 +163,16 @@ agreements = sa.Table(
     sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 
+# The receivables that a promise or an agreement is about: those of the payer and currency on the
+# queue row on which it was made. One made without a queue has none. Triggers refuse every change.
+commitment_items = sa.Table(
+    "commitment_items",
+    metadata,
+    sa.Column("commitment_id", sa.String(64), primary_key=True),
+    sa.Column("receivable_key", sa.String(200), primary_key=True),
+    sa.Column("made_on", sa.Date, nullable=False, index=True),
+)
+
 # Hold-outs: steps left out on purpose, once for each dunning case, due date and step. Triggers
 # refuse every change.
 holdouts = sa.Table(

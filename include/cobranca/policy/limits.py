@@ -73,6 +73,10 @@ class Limits(Frozen):
     """Years after its due date for which a debt is collected; then it is prescribed (CC, art. 206,
     § 5º, I; STJ, REsp 2.088.100: not out of court either) and no one is contacted about it.
     """
+    credits: Literal["net", "hold"] = "net"
+    """What becomes of money of a payer that belongs to no open receivable: `net` takes it off what
+    is asked, the oldest due date first; `hold` asks for nothing until a person has allotted it.
+    """
     promise_grace_days: Days = 2
     """Days of grace after a promised date."""
     promise_kept_share: Rate = Decimal("0.95")

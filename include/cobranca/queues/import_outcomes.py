@@ -8,7 +8,9 @@ copied. Reading the same file again changes nothing.
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 REJECTED = "rejected.csv"
+DECISIONS = "fct_decisions.parquet"
 LedgerRow = OutcomeRow | PromiseRow | AgreementRow
 
 
@@ -89,10 +92,10 @@ def read_outcomes(settings: Settings, business_date: date) -> dict[str, int]:
                 )
                 _file_away(path, settings.folder("inbox", business_date, "unreadable"))
                 continue
-            understood, rejected = understand(
-                answers, _queue_rows(settings, business_date, answers), policy.outcome_codes
-            )
-            recorded, refused = _record(engine, understood)
+            queue = _queue_rows(settings, business_date, answers)
+            rows = {key: handed_out.row for key, handed_out in queue.items()}
+            understood, rejected = understand(answers, rows, policy.outcome_codes)
+            recorded, refused = _record(engine, understood, queue)
             rejected += refused
             counts["answers"] += len(answers)
             counts["recorded"] += recorded["outcomes"]
@@ -120,9 +123,18 @@ def _waiting(inbox: Path) -> list[Path]:
     )
 
 
+@dataclass(frozen=True)
+class HandedOut:
+    """A row of a queue as it was handed out, and the receivables that it was about."""
+
+    row: QueueRow
+    receivables: tuple[str, ...]
+    """Keys of those in the row's currency."""
+
+
 def _queue_rows(
     settings: Settings, business_date: date, answers: list[Answer]
-) -> dict[str, QueueRow]:
+) -> dict[str, HandedOut]:
     """The rows that were handed out under these keys, from the newest plan back.
 
     Replaced plans of a date count too.
@@ -131,7 +143,7 @@ def _queue_rows(
     import pyarrow.parquet as pq
 
     wanted = {answer.message_key for answer in answers if answer.message_key}
-    found: dict[str, QueueRow] = {}
+    found: dict[str, HandedOut] = {}
     for days in range(OLDEST_QUEUE_DAYS + 1):
         if not wanted - found.keys():
             break
@@ -139,8 +151,25 @@ def _queue_rows(
         for path in sorted(root.glob(f"[!.]*/{QUEUE}")):
             table = pq.read_table(path)
             table = table.filter(pc.is_in(table[KEY], value_set=_text_array(wanted)))
-            for row in cast("list[QueueRow]", table.to_pylist()):
-                found.setdefault(row["message_key"], row)
+            rows = cast("list[QueueRow]", table.to_pylist())
+            keys = [row["message_key"] for row in rows]
+            called_about = _receivables(path.with_name(DECISIONS), keys)
+            for row in rows:
+                about = called_about.get((row["message_key"], row["currency"]), ())
+                found.setdefault(row["message_key"], HandedOut(row, tuple(about)))
+    return found
+
+
+def _receivables(decisions: Path, message_keys: list[str]) -> dict[tuple[str, str], list[str]]:
+    """The receivables behind rows of a queue, by message key and currency, in order."""
+    import pyarrow.parquet as pq
+
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    if message_keys:
+        names = ["message_key", "currency", "receivable_key"]
+        chosen = [("message_key", "in", message_keys)]
+        for row in pq.read_table(decisions, columns=names, filters=chosen).to_pylist():
+            found[row["message_key"], row["currency"]].append(row["receivable_key"])
     return found
 
 
@@ -154,7 +183,7 @@ def _text_array(values: Iterable[str]) -> "pa.Array":
 
 
 def _record(
-    engine: "sa.Engine", understood: list[AgentOutcome]
+    engine: "sa.Engine", understood: list[AgentOutcome], queue: Mapping[str, HandedOut]
 ) -> tuple[dict[str, int], list[Rejection]]:
     """Insert what is new, in one transaction.
 
@@ -180,9 +209,29 @@ def _record(
                 (tables.promises, item.promise),
                 (tables.agreements, item.agreement),
             ):
-                if row is not None:
-                    counts[table.name] += _insert_once(connection, table, row)
+                if row is not None and _insert_once(connection, table, row):
+                    counts[table.name] += 1
+                    if table is not tables.outcomes:
+                        about = queue[item.answer.message_key].receivables
+                        _insert_items(connection, table, row, about)
     return counts, refused
+
+
+def _insert_items(
+    connection: "sa.Connection", table: "sa.Table", row: LedgerRow, receivables: Iterable[str]
+) -> None:
+    """Record what a new promise or agreement is about."""
+    from cobranca.ledger.feedback import EVENT_DATES
+    from cobranca.ledger.tables import commitment_items
+
+    values: dict[str, Any] = {**row}
+    key, day = next(iter(table.primary_key.columns)).name, EVENT_DATES[table.name].name
+    items = [
+        {"commitment_id": values[key], "receivable_key": receivable, "made_on": values[day]}
+        for receivable in receivables
+    ]
+    if items:
+        connection.execute(commitment_items.insert(), items)
 
 
 def _contradicts(connection: "sa.Connection", table: "sa.Table", row: LedgerRow | None) -> bool:

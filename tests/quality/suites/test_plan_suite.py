@@ -312,6 +312,16 @@ def settled(landing: Tables) -> None:
     )
 
 
+def received(**values):
+    """Money of C2, who is called, for no receivable."""
+
+    def change(landing: Tables) -> None:
+        advance = {"payment_id": "P9", "receivable_id": None, "customer_id": "2"}
+        landing["erp/payments"].append({**landing["erp/payments"][0], **advance, **values})
+
+    return change
+
+
 REFUSED_BY_THE_LANDING = {
     "already paid": (settled, {"fct_decisions unpaid_debts"}),
     "paid today": (
@@ -356,6 +366,10 @@ REFUSED_BY_THE_LANDING = {
         set_in("erp/customers", 2, erased_key="C3"),
         {"fct_decisions erased_left_alone"},
     ),
+    "an advance that is not taken off": (
+        received(amount=Decimal("900.00")),
+        {"fct_decisions asked_on_balance"},
+    ),
     "thanked against a wish": (
         set_in("erp/customers", 5, opt_out_email=True),
         {"out_surveys welcome_thanks"},
@@ -379,6 +393,52 @@ def test_what_landed_refuses_a_plan_that_ignores_it(settings, ask_only_about, sp
     spoil(landing)
     ask_only_about({name.replace("erp/", "landed_") for name in changed(landing, landing_tables())})
     assert failed(judged(settings, plan_tables(), landing)) == expected
+
+
+@pytest.mark.parametrize(
+    ("money", "applied", "is_refused"),
+    [
+        # of the tolerance of R$ 1.00 each side may be off
+        ([received(amount=Decimal("400.00"))], "399.00", False),
+        ([received(amount=Decimal("400.00"))], "398.99", True),
+        ([received(amount=Decimal("400.00"), currency="USD")], "0.00", False),
+        ([received(amount=Decimal("400.00"), kind="write_off")], "0.00", False),
+        ([received(amount=Decimal("400.00"), paid_on=date(2026, 11, 19))], "0.00", False),
+        ([received(amount=Decimal("400.00"), customer_id="3")], "0.00", False),
+        (
+            [
+                received(amount=Decimal("400.00")),
+                received(amount=Decimal("300.00"), kind="reversal", payment_id="P10"),
+            ],
+            "99.00",
+            False,
+        ),
+        # paid beyond it by the due date, and a day later, when charges may have taken it
+        ([received(receivable_id="R2", amount=Decimal("1400.00"), paid_on=date(2026, 11, 3))],
+            "0.00", True),
+        ([received(receivable_id="R2", amount=Decimal("1400.00"), paid_on=date(2026, 11, 4))],
+            "0.00", False),
+        # more than is owed: nothing may be asked
+        ([received(amount=Decimal("5000.00"))], "999.00", False),
+        ([received(amount=Decimal("5000.00"))], "998.99", True),
+    ],
+)  # fmt: skip
+def test_nobody_is_asked_for_more_than_is_owed_on_balance(
+    settings, ask_only_about, money, applied, is_refused
+):
+    landing, plan = landing_tables(), plan_tables()
+    for spoil in money:
+        spoil(landing)
+    # a second receivable of the payer, of which the first one's money may be too much
+    if landing["erp/payments"][-1]["receivable_id"] == "R2":
+        other = {"receivable_id": "R7", "receivable_key": "erp:R7", "message_key": "M2"}
+        landing["erp/receivables"].append({**landing["erp/receivables"][1], "receivable_id": "R7"})
+        for table in ("fct_receivables", "fct_decisions"):
+            plan[table][1].update({name: other[name] for name in other if name in plan[table][1]})
+    plan["fct_decisions"][1]["credit_applied"] = Decimal(applied)
+    ask_only_about({"fct_decisions"})
+    refused = "fct_decisions asked_on_balance" in failed(judged(settings, plan, landing))
+    assert refused is is_refused
 
 
 @pytest.mark.parametrize(
@@ -701,7 +761,7 @@ def test_a_plan_without_its_landing_is_refused(settings):
     needing = {
         "open_at_the_source", "willing_customers", "erased_left_alone", "respected_wishes",
         "nobody_on_hold", "unpaid_debts", "agreed_interest", "nothing_prescribed",
-        "contact_day", "welcome_thanks",
+        "asked_on_balance", "contact_day", "welcome_thanks",
     }  # fmt: skip
     assert broken == needing
 

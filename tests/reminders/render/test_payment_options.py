@@ -273,6 +273,22 @@ def test_a_code_issued_for_more_than_is_due_is_left_out(settings):
     )
 
 
+def test_a_letter_shows_the_credit_that_it_takes_off(settings):
+    """A code for the whole is left out; the total and our own Pix code are of the rest."""
+    credit = {
+        "credit_applied": Decimal(200),
+        "fine": Decimal(16),
+        "interest": Decimal(0),
+        "amount_due": Decimal(816),
+    }
+    written = letter(settings, item("A1", **credit))
+    text = written.text.replace("\u00a0", " ")
+    assert "Principal: R$ 1.000,00" in text
+    assert "Crédito a seu favor, já abatido: -R$ 200,00" in text
+    assert "linha digitável" not in text and "R$ 816,00" in text
+    assert "Crédito" not in letter(settings, item("A1")).text
+
+
 def test_a_code_issued_without_the_charges_has_a_note(settings):
     written = letter(settings, item("A1", days=10, amount="1000.00"))
     assert (

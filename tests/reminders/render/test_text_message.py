@@ -56,6 +56,25 @@ def test_amounts_of_two_currencies_are_never_added_in_a_text(settings):
     )
 
 
+@pytest.mark.parametrize(
+    ("days", "itemised"),
+    [
+        (1, "R$ 816,00 (principal R$ 1.000,00, crédito a seu favor R$ 200,00, multa R$ 16,00, "),
+        (-1, "R$ 800,00 (principal R$ 1.000,00, crédito a seu favor R$ 200,00)"),
+    ],
+)
+def test_a_text_names_the_credit_that_it_takes_off(settings, days, itemised):
+    body = "{razao_social} {cnpj} {endereco} {contato} {link} {valores} | {total}"
+    edit_yaml(settings, "texts.yml", texts={"first_notice": {"whatsapp": {"body": body}}})
+    renderer = MessageRenderer(load_policy(settings.config, TONIGHT), TONIGHT)
+    fine = Decimal(16 if days > 0 else 0)
+    charges = {"fine": fine, "interest": Decimal(0), "amount_due": Decimal(800) + fine}
+    asked = item("R1", days=days, credit_applied=Decimal(200), **charges)
+    assert itemised in renderer.render(planned_text(settings, items=[asked])).body.replace(
+        "\u00a0", " "
+    )
+
+
 SHIPPED = load_policy(PROJECT_ROOT / "include" / "config", TONIGHT)
 EVERY_TEXT = [
     (template, channel)

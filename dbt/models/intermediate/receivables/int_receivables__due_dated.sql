@@ -22,17 +22,11 @@ calendar as (select * from {{ ref('stg_policy__calendar') }}),
 
 local_calendar as (select * from {{ ref('stg_policy__local_calendar') }}),
 
-renamed as (select * from {{ ref('int_customer_keys__remapped') }}),
-
 broken_agreements as (
-    select
-        coalesce(renamed.customer_key, agreements.recorded_key) as customer_key,
-        agreements.currency,
-        max(agreements.agreed_on) as agreed_on
-    from {{ ref('int_agreements__fulfilment_computed') }} as agreements
-    left join renamed on {{ is_renamed('agreements.recorded_key', 'agreements.agreed_on') }}
-    where agreements.restores_debts
-    group by coalesce(renamed.customer_key, agreements.recorded_key), agreements.currency
+    select assigned.receivable_key
+    from {{ ref('int_receivables__agreement_assigned') }} as assigned
+    inner join {{ ref('int_agreements__fulfilment_computed') }} as fulfilled on assigned.agreement_id = fulfilled.agreement_id
+    where fulfilled.restores_debts
 ),
 
 dated as (
@@ -47,7 +41,7 @@ dated as (
         receivables.amount,
         receivables.source_open_amount,
         receivables.status as source_status,
-        receivables.status = 'agreed' and broken_agreements.customer_key is not null as is_restored,
+        receivables.status = 'agreed' and broken_agreements.receivable_key is not null as is_restored,
         receivables.is_disputed,
         receivables.fine_rate,
         receivables.monthly_interest_rate
@@ -60,10 +54,7 @@ dated as (
     left join local_calendar
         on payers.place = local_calendar.place
         and receivables.due_date = local_calendar.day
-    left join broken_agreements
-        on customers.customer_key = broken_agreements.customer_key
-        and receivables.currency = broken_agreements.currency
-        and receivables.due_date <= broken_agreements.agreed_on
+    left join broken_agreements on receivables.receivable_key = broken_agreements.receivable_key
 )
 
 select * from dated

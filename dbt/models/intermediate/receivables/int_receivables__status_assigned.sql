@@ -2,6 +2,10 @@
 -- clearing time, or overdue; and the régua that it follows.
 with receivables as (select * from {{ ref('int_receivables__aged') }}),
 
+held as (select * from {{ ref('int_receivables__held') }}),
+
+credits as (select * from {{ ref('int_receivables__credit_applied') }}),
+
 limits as (select * from {{ ref('stg_policy__limits') }}),
 
 -- each régua looks as far ahead as its first preventive step
@@ -13,8 +17,6 @@ horizons as (
     group by segment
 ),
 
-assigned as (select * from {{ ref('int_receivables__regua_assigned') }}),
-
 due_days as (select * from {{ ref('stg_policy__calendar') }}),
 
 yesterday as (
@@ -23,67 +25,45 @@ yesterday as (
     where day = {{ add_days(business_date(), -1) }}
 ),
 
--- of several holds, the one that lasts longest
-holds as (
-    {{ first_rows(
-        ref('stg_policy__holds'),
-        where="scope = 'receivable'",
-        per=['source', 'target_id'],
-        order_by=['(expires_on is not null)', 'expires_on desc nulls last', 'reason'],
-        columns=[receivable_key('source', 'target_id') ~ ' as receivable_key', 'reason', 'expires_on']
-    ) }}
-),
-
--- why nothing is done about a receivable, whatever its age
-held as (
+asked as (
     select
         receivables.*,
-        assigned.regua,
-        assigned.ends_at_offset,
-        assigned.goes_on_after_offset,
-        case
-            when assigned.is_erased then 'hold_erased'
-            when receivables.is_disputed then 'hold_dispute'
-            when holds.reason is not null then 'hold_' || holds.reason
-            when assigned.regua = 'none' then 'no_regua'
-            -- its source still says that it was renegotiated: a person puts that right before anybody is contacted
-            when receivables.is_restored then 'agreement_broken'
-            -- the claim ends years after the day for which it was due (CC, art. 206, § 5º, I), which is its last (art. 132, § 3º)
-            when {{ add_months('receivables.due_date', '12 * limits.collect_until_years') }} < {{ business_date() }}
-                then 'prescribed'
-            -- more was given back than is known to have been paid: no one is asked for more than was invoiced (CDC, art. 42)
-            when receivables.open_amount > receivables.amount then 'hold_reversal'
-        end as hold_reason,
-        case
-            when assigned.is_erased or receivables.is_disputed then null
-            else coalesce(holds.expires_on, assigned.no_regua_until)
-        end as hold_until
+        held.regua,
+        held.ends_at_offset,
+        held.goes_on_after_offset,
+        -- money of the payer that covers it is allotted by a person, and not asked for a second time
+        case when credits.is_covered then 'in_credit' else held.hold_reason end as hold_reason,
+        held.hold_until,
+        {{ money('coalesce(credits.credit_applied, 0)') }} as credit_applied,
+        {{ money(
+            'receivables.open_amount - coalesce(credits.credit_applied, 0) + coalesce(credits.asked_fine, receivables.fine)'
+            ~ ' + coalesce(credits.asked_interest, receivables.interest)'
+        ) }} as asked_amount
     from receivables
-    inner join assigned on receivables.receivable_key = assigned.receivable_key
-    cross join limits
-    left join holds on receivables.receivable_key = holds.receivable_key
+    inner join held on receivables.receivable_key = held.receivable_key
+    left join credits on receivables.receivable_key = credits.receivable_key
 )
 
 select
-    held.*,
+    asked.*,
     case
-        when held.hold_reason is not null then 'held'
-        when -held.days_past_due > horizons.days then 'not_due'
+        when asked.hold_reason is not null then 'held'
+        when -asked.days_past_due > horizons.days then 'not_due'
         -- what is left of a receivable that was all but paid
         when
-            held.open_amount < held.amount
+            asked.open_amount < asked.amount
             and (
-                held.open_amount <= coalesce(limits.tolerance_amount, 0)
-                or held.open_amount <= held.amount * coalesce(limits.tolerance_share, 0)
+                asked.open_amount <= coalesce(limits.tolerance_amount, 0)
+                or asked.open_amount <= asked.amount * coalesce(limits.tolerance_share, 0)
             )
             then 'within_tolerance'
-        when held.days_past_due <= 0 then 'upcoming'
+        when asked.days_past_due <= 0 then 'upcoming'
         -- a boleto paid on its due date reaches the creditor a bank day later, and its file the night after
         when yesterday.bank_day_number - due_days.bank_day_number < limits.clearing_bank_days then 'within_grace'
         else 'overdue'
     end as collection_status
-from held
+from asked
 cross join limits
 cross join yesterday
-inner join due_days on held.effective_due_date = due_days.day
-left join horizons on held.regua = horizons.regua
+inner join due_days on asked.effective_due_date = due_days.day
+left join horizons on asked.regua = horizons.regua

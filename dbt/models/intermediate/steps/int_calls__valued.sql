@@ -42,8 +42,9 @@ amounts as (
         customer_key,
         currency,
         cast(count(*) as integer) as receivables,
-        {{ money('sum(open_amount)') }} as open_amount,
-        {{ money('sum(amount_due)') }} as amount_due
+        {{ money('sum(open_amount - credit_applied)') }} as open_amount,
+        {{ money('sum(asked_amount)') }} as amount_due,
+        {{ money('sum(credit_applied)') }} as credit_applied
     from decisions
     group by customer_key, currency
 ),
@@ -66,6 +67,7 @@ expected as (
         amounts.receivables,
         amounts.open_amount,
         amounts.amount_due,
+        amounts.credit_applied,
         others.other_currencies,
         bands.recovery_percent,
         bands.guaranteed_percent

@@ -3,13 +3,13 @@ with receivables as (select * from {{ ref('int_receivables__status_assigned') }}
 
 limits as (select * from {{ ref('stg_policy__limits') }}),
 
--- limits compare what is overdue, or for a preventive step what is about to fall due
+-- limits compare what no credit covers of what is overdue, or for a preventive step what is about to fall due
 totals as (
     select
         customer_key,
         currency,
         collection_status,
-        {{ money('sum(open_amount)') }} as open_amount
+        {{ money('sum(open_amount - credit_applied)') }} as open_amount
     from receivables
     where collection_status in ('overdue', 'upcoming')
     group by customer_key, currency, collection_status
@@ -19,7 +19,7 @@ everything_open as (
     select
         customer_key,
         currency,
-        {{ money('sum(open_amount)') }} as open_amount
+        {{ money('sum(open_amount - credit_applied)') }} as open_amount
     from receivables
     group by customer_key, currency
 ),

@@ -82,7 +82,9 @@ decided as (
         coalesce(contacts_in_7_days, 0) as contacts_in_7_days,
         coalesce(contacts_in_30_days, 0) as contacts_in_30_days,
         {{ money('case when is_reached then considered_amount end') }} as considered_amount,
-        {{ money('case when is_reached then required_amount end') }} as required_amount
+        {{ money('case when is_reached then required_amount end') }} as required_amount,
+        credit_applied,
+        asked_amount
     from joined
 )
 

@@ -30,5 +30,7 @@ select
     contacts_in_7_days,
     contacts_in_30_days,
     considered_amount,
-    required_amount
+    required_amount,
+    credit_applied,
+    asked_amount
 from decisions

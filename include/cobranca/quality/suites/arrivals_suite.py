@@ -21,7 +21,7 @@ from cobranca.quality.expectations import (
     some_rows,
     unique,
 )
-from cobranca.schema import ALLOWED, KEYS, REQUIRED
+from cobranca.schema import ALLOWED, KEYS, OR_ELSE, OWN_CURRENCY, REQUIRED
 
 YEARS_BACK, YEARS_AHEAD = 30, 15
 DATES = {
@@ -202,6 +202,14 @@ class ExpectKnownCustomers(Measured):
     """
 
 
+class ExpectOneOrTheOther(NoOffenders):
+    """Money belongs to a receivable, or at least to a payer."""
+
+    title = "$first preenchido, ou então $second"
+    expected = "nenhuma linha sem os dois"
+    offending = "select 1 from {batch} where coalesce($first, $second) is null"
+
+
 class ExpectPaymentsFresh(Measured):
     """The newest payment is one of the last bank day, or later.
 
@@ -305,13 +313,19 @@ class Summed(NamedTuple):
 
 
 def _summed(arrival: Arrival, name: str) -> Summed:
-    """``amount BRL`` → which rows to add up. A payment has the currency of its receivable."""
+    """``amount BRL`` → which rows to add up.
+
+    A payment has the currency of its receivable, or its own where it has no receivable.
+    """
     currency = name.partition(" ")[2]
     condition = f"currency = '{currency}'"
     if arrival.entity != "payments":
         return Summed(currency, condition)
     receivables = f"receivables_of_{arrival.source}"
-    condition = f"receivable_id in (select receivable_id from {receivables} where {condition})"
+    condition = f"""(
+        receivable_id in (select receivable_id from {receivables} where {condition})
+        or (receivable_id is null and coalesce(currency, '{OWN_CURRENCY}') = '{currency}')
+    )"""
     return Summed(currency, condition, (receivables,))
 
 
@@ -346,7 +360,16 @@ def _content(
     found: list[Expectation] = [
         unique(view, key, f"{key}: nenhum código repetido", subject=subject)
     ]
-    found += [filled(view, column, subject=subject) for column in REQUIRED[arrival.entity]]
+    instead = OR_ELSE.get(arrival.entity, {})
+    found += [
+        filled(view, column, subject=subject)
+        for column in REQUIRED[arrival.entity]
+        if column not in instead
+    ]
+    found += [
+        ExpectOneOrTheOther.on(view, subject=subject, first=first, second=second)
+        for first, second in instead.items()
+    ]
     for column, values in ALLOWED[arrival.entity].items():
         found.append(
             one_of(

@@ -169,6 +169,58 @@ class ExpectUnpaidDebts(NoOffenders):
     """
 
 
+class ExpectAskedOnBalance(NoOffenders):
+    """No payer is asked for more principal than it owes on balance, in each currency.
+
+    Credits are reckoned again from the landed files: money for no receivable, and what was paid or
+    credited beyond one by its due date, so that no charge can have taken it. The models know more.
+    """
+
+    title = "Ninguém é cobrado além do que deve, descontados os seus créditos"
+    needs = ("dim_payer_aliases", "fct_receivables", "landed_receivables", "landed_payments")
+    offending = """
+        with booked as (
+            select *, if(kind = 'reversal', -abs(amount), amount) as signed
+            from landed_payments
+            where kind <> 'write_off' and paid_on <= $business_date
+        ),
+        beyond as (
+            select landed.source, landed.customer_id, landed.currency,
+                sum(booked.signed) - any_value(landed.amount) as amount
+            from landed_receivables as landed
+            join booked using (source, receivable_id)
+            where coalesce(landed.status, 'open') <> 'agreed'
+            group by landed.source, landed.receivable_id, landed.customer_id, landed.currency
+            having sum(booked.signed) > any_value(landed.amount)
+                and max(booked.paid_on) <= any_value(landed.due_date)
+        ),
+        credit as (
+            select customer_key, currency, sum(amount) as amount
+            from (
+                select source, customer_id, currency, amount from beyond
+                union all
+                select source, customer_id, coalesce(currency, 'BRL'), signed
+                from booked where receivable_id is null
+            ) as money
+            join dim_payer_aliases using (source, customer_id)
+            group by all
+        ),
+        asked as (
+            select customer_key, currency, sum(open_amount - credit_applied) as amount
+            from {batch} where decision in ('remind', 'call') group by all
+        ),
+        owed as (
+            select customer_key, currency, sum(open_amount) as amount
+            from fct_receivables group by all
+        )
+        select 1
+        from asked
+        join owed using (customer_key, currency)
+        join credit using (customer_key, currency)
+        where asked.amount > greatest(owed.amount - credit.amount, 0) + $tolerance
+    """
+
+
 class ExpectContactDay(Measured):
     """No contact falls on a weekend or a holiday."""
 
@@ -213,4 +265,7 @@ def contacted(business_date: date, limits: "Limits") -> list[Expectation]:
         ExpectNobodyOnHold.on(table, business_date=business_date),
         ExpectNoHeldContacts.on(table),
         ExpectUnpaidDebts.on(table, business_date=business_date),
+        ExpectAskedOnBalance.on(
+            table, business_date=business_date, tolerance=limits.tolerance_amount
+        ),
     ]

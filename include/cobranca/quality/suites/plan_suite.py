@@ -186,7 +186,7 @@ def _facts(bands: tuple[str, ...]) -> list[Expectation]:
             "Faixa de atraso conhecida",
             check="aging_band_known",
         ),
-        ExpectItemisedTotals.on("fct_receivables"),
+        ExpectItemisedTotals.on("fct_receivables", credit=0),
         ExpectAgingToTie.on("fct_aging"),
         unique("dim_payer_ranking", "customer_key", "Cada cliente uma vez no ranking"),
         one_of(

@@ -70,11 +70,12 @@ class ExpectPositiveDebts(NoOffenders):
 
 
 class ExpectItemisedTotals(NoOffenders):
-    """The amount due is principal, fine and interest, to the cent."""
+    """The amount due is principal, less what a credit covers, fine and interest, to the cent."""
 
-    title = "Total = valor em aberto + multa + juros"
+    title = "Total = valor em aberto - crédito + multa + juros"
     offending = (
-        "select 1 from {batch} where amount_due is distinct from open_amount + fine + interest"
+        "select 1 from {batch} "
+        "where amount_due is distinct from open_amount - $credit + fine + interest"
     )
 
 
@@ -186,7 +187,7 @@ def reminders(business_date: date, limits: "Limits") -> list[Expectation]:
         ExpectRespectedWishes.on(table, channel="channel", business_date=business_date),
         ExpectMessageNumbers.on(table),
         ExpectPositiveDebts.on(table),
-        ExpectItemisedTotals.on(table),
+        ExpectItemisedTotals.on(table, credit="credit_applied"),
         ExpectLawfulFines.on(table, largest=limits.largest_fine_rate),
         ExpectAgreedInterest.on(
             table,

@@ -52,6 +52,10 @@ class Item:
     pix_code: str | None
     payment_url: str | None
     contract_type: str | None
+    credit_applied: Decimal = Decimal(0)
+    """What a credit of the payer takes off the open amount: fine, interest and amount due are on
+    the rest.
+    """
 
     @property
     def paid(self) -> Decimal:

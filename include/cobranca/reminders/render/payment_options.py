@@ -79,13 +79,13 @@ def payment_options(item: Item, creditor: Creditor) -> PaymentOptions:
 
 
 def check_amounts(item: Item) -> None:
-    """Check that principal, fine and interest add up to the amount due.
+    """Check that principal less credit, fine and interest add up to the amount due.
 
     Raises:
         Unsendable: they do not.
     """
-    if item.open_amount + item.fine + item.interest != item.amount_due:
-        raise unsendable("principal, multa e juros não somam o total", item)
+    if item.open_amount - item.credit_applied + item.fine + item.interest != item.amount_due:
+        raise unsendable("principal, crédito, multa e juros não somam o total", item)
 
 
 def check_link(item: Item) -> None:

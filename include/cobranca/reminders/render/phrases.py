@@ -175,6 +175,8 @@ def amount_lines(item: Item, business_date: date) -> list[Line]:
         lines.append(Line("Valor original", item.amount))
         lines.append(Line("Já pago ou abatido", item.open_amount - item.amount))
     lines.append(Line("Principal em aberto" if lines else "Principal", item.open_amount))
+    if item.credit_applied:
+        lines.append(Line("Crédito a seu favor, já abatido", -item.credit_applied))
     if item.section == "overdue" or item.fine or item.interest:
         fine_rate = (
             f" ({percent(item.fine_rate)})" if item.fine and item.fine_rate is not None else ""

@@ -114,13 +114,14 @@ def _itemised(items: list[Item], currency: str) -> str:
 
     ``R$ 1.020,33 (principal R$ 1.000,00, multa R$ 20,00, juros R$ 0,33)``
     """
-    total, principal, fine, interest = (
+    total, principal, credit, fine, interest = (
         format_money(sum(getattr(item, part) for item in items), currency)
-        for part in ("amount_due", "open_amount", "fine", "interest")
+        for part in ("amount_due", "open_amount", "credit_applied", "fine", "interest")
     )
-    if not any(item.section == "overdue" or item.fine or item.interest for item in items):
-        return total
-    return f"{total} (principal {principal}, multa {fine}, juros {interest})"
+    less = f", crédito a seu favor {credit}" if any(item.credit_applied for item in items) else ""
+    if any(item.section == "overdue" or item.fine or item.interest for item in items):
+        return f"{total} (principal {principal}{less}, multa {fine}, juros {interest})"
+    return f"{total} (principal {principal}{less})" if less else total
 
 
 def _due_dates(items: Iterable[Item]) -> str:

@@ -79,8 +79,13 @@ class RowChecks:
             self.bad.setdefault(row, (name, reason))
 
     def _check_required(self) -> None:
+        instead = schema.OR_ELSE.get(self.entity, {})
         for name in schema.REQUIRED[self.entity]:
-            self._refuse(name, "missing", pc.is_null(self.arrays[name]))
+            missing = pc.is_null(self.arrays[name])
+            if other := instead.get(name):
+                missing = pc.and_(missing, pc.is_null(self.arrays[other]))
+            self._refuse(name, "missing", missing)
+        for name in (*schema.REQUIRED[self.entity], *instead.values()):
             if name.endswith("_id"):
                 length = pc.utf8_length(self.arrays[name])
                 self._refuse(name, "too_long", pc.greater(length, schema.LONGEST_ID))

@@ -2,6 +2,10 @@
 -- their own: then those are the debt, and asking for both would ask twice.
 with matched as (select * from {{ ref('int_agreements__payments_matched') }}),
 
+latest as (
+    select distinct agreement_id from {{ ref('int_receivables__agreement_assigned') }}
+),
+
 measured as (
     select
         *,
@@ -11,17 +15,15 @@ measured as (
 
 stated as (
     select
-        *,
+        measured.*,
         case
-            when paid_amount >= amount * promise_kept_share then 'kept'
-            when paid_amount >= past_amount * promise_kept_share then 'open'
+            when measured.paid_amount >= measured.amount * measured.promise_kept_share then 'kept'
+            when measured.paid_amount >= measured.past_amount * measured.promise_kept_share then 'open'
             else 'broken'
         end as state,
-        row_number() over (
-            partition by present_key, currency
-            order by agreed_on desc, agreement_id
-        ) = 1 as is_latest
+        latest.agreement_id is not null as is_latest
     from measured
+    left join latest on measured.agreement_id = latest.agreement_id
 ),
 
 fulfilled as (
@@ -40,7 +42,7 @@ fulfilled as (
         discount_rate,
         agent_id,
         is_booked_by_source,
-        -- what was agreed last is what counts
+        -- of each debt what was agreed last is what counts
         state = 'broken' and is_latest and not is_booked_by_source as restores_debts
     from stated
 )

@@ -1,9 +1,6 @@
--- The instalments of each agreement made before tonight, one a month from the agreed day on; a month that lacks the day has its
+-- The instalments of each agreement, one a month from the agreed day on; a month that lacks the day has its
 -- last.
-with agreements as (
-    select * from {{ ref('stg_ledger__agreements') }}
-    where agreed_on < {{ business_date() }}
-),
+with agreements as (select * from {{ ref('stg_ledger__agreements') }}),
 
 first_days as (
     select

@@ -1,8 +1,5 @@
--- Since when each agreement made before tonight is paid, and how many of its instalments should have been paid by now.
-with agreements as (
-    select * from {{ ref('stg_ledger__agreements') }}
-    where agreed_on < {{ business_date() }}
-),
+-- Since when each agreement is paid, and how many of its instalments should have been paid by now.
+with agreements as (select * from {{ ref('stg_ledger__agreements') }}),
 
 limits as (select * from {{ ref('stg_policy__limits') }}),
 

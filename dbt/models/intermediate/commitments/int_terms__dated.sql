@@ -30,7 +30,6 @@ terms as (
         customer_key,
         promised_on as due_on
     from {{ ref('stg_ledger__promises') }}
-    where made_on < {{ business_date() }}
 
     union all
 

@@ -1,0 +1,3 @@
+with source as (select * from {{ source('raw', 'commitment_items') }})
+
+select * from source
