@@ -137,6 +137,10 @@ def plan_tables() -> Tables:
              "contract_type": "consumer", "payer_class": "novo",
              "reason": "step_due", "credit_applied": Decimal("0.00"), **money}
         ],
+        "fct_agreements": [
+            {"business_date": D, "agreement_id": "A1", "customer_key": "C3", "state": "open",
+             "receivables": 1}
+        ],
         "dim_payer_aliases": [
             {"business_date": D, "source": "erp", "customer_id": f"{n}", "customer_key": f"C{n}"}
             for n in range(1, 7)

@@ -53,11 +53,14 @@ def ledgers(draw, last_day: date = NIGHT) -> dict:
     defaulted = {
         "customers": customers,
         "receivables": receivables,
-        "payments": draw(st.permutations(payments)),
+        "payments": draw(st.permutations([*payments, *draw(_advances(last_day))])),
     }
+    agreements, promises = draw(_agreements()), draw(_promises())
     return {table: [DEFAULTS[table] | row for row in rows] for table, rows in defaulted.items()} | {
         "policy_waivers": waivers,
-        "agreements": draw(_agreements()),
+        "agreements": agreements,
+        "promises": promises,
+        "commitment_items": draw(_items([*agreements, *promises], receivables)),
         "policy_limits": [draw(_limits())],
     }
 
@@ -101,6 +104,25 @@ def _payments(draw, receivable: dict, part: int, last_day: date) -> dict:
 
 
 @st.composite
+def _advances(draw, last_day: date) -> list[dict]:
+    """Money for no receivable, most of it around today's promises, and its reversals."""
+    return [
+        {
+            "source": source,
+            "payment_id": f"advance {number}",
+            "receivable_id": None,
+            "customer_id": customer_id,
+            "currency": draw(st.sampled_from([None, "BRL", "USD"])),
+            "paid_on": last_day - timedelta(days=draw(st.integers(0, 60))),
+            "amount": draw(cents),
+            "kind": draw(st.sampled_from(KINDS)),
+        }
+        for number in range(draw(st.integers(0, 3)))
+        for source, customer_id in [draw(st.sampled_from(list(CUSTOMERS)))]
+    ]
+
+
+@st.composite
 def _waivers(draw, receivable: dict) -> list[dict]:
     part = st.sampled_from([{}, {"amount": Decimal("3.50")}, {"share": Decimal("0.333333")}])
     of = {name: receivable[name] for name in ("source", "receivable_id")}
@@ -119,6 +141,41 @@ def _agreements(draw) -> list[dict]:
             "installments": draw(st.integers(2, 6)),
         }
         for number, key in enumerate(KEYS.values())
+        if draw(st.booleans())
+    ]
+
+
+@st.composite
+def _promises(draw) -> list[dict]:
+    found = []
+    for number in range(draw(st.integers(0, 5))):
+        made_on = NIGHT - timedelta(days=draw(st.integers(1, 30)))
+        found.append(
+            {
+                "promise_id": f"P{number}",
+                "customer_key": draw(st.sampled_from(list(KEYS.values()))),
+                "made_on": made_on,
+                "promised_on": made_on + timedelta(days=draw(st.integers(0, 15))),
+                "currency": draw(st.sampled_from(["BRL", "BRL", "USD"])),
+                "amount": draw(cents),
+                "agent_id": "ana",
+            }
+        )
+    return found
+
+
+@st.composite
+def _items(draw, made: list[dict], receivables: list[dict]) -> list[dict]:
+    """What some were about, as their queue row said: also of what is somebody else's by now."""
+    return [
+        {
+            "commitment_id": row.get("promise_id") or row["agreement_id"],
+            "receivable_key": f"{debt['source']}:{debt['receivable_id']}",
+            "made_on": row.get("made_on") or row["agreed_on"],
+        }
+        for row in made
+        if draw(st.booleans())
+        for debt in receivables
         if draw(st.booleans())
     ]
 

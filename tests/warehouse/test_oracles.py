@@ -1,11 +1,10 @@
 """Balances and charges of random ledgers against plain arithmetic, day by day.
 
-Amounts are whole cents and decimals. The SQL is what dbt compiled for the busy night, as views over
+Amounts are whole cents and decimals. The SQL is what dbt compiled for the busy night, run in
 an in-memory database, so that a ledger costs no dbt run.
 """
 
 import json
-from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -22,19 +21,25 @@ from cobranca.schema import RAW
 from cobranca.warehouse.engines import empty_table
 from seeds import few_or_many
 from warehouse.busy_nights import NIGHT
-from warehouse.drawn_ledgers import CENT, KEYS, ledgers
+from warehouse.commitment_oracle import (
+    LOCAL_HOLIDAYS,
+    agreement,
+    debt_of,
+    named,
+    next_bank_day,
+    payer_of,
+)
+from warehouse.drawn_ledgers import CENT, ledgers
 
 TABLES = ("int_receivables__balances_computed", "int_charges__computed")
-# Read again for every ledger, they would cost more than the rest together.
+# Of the policy, the same for every ledger: made once.
 STORED = ("stg_policy__calendar", "stg_policy__local_calendar", "int_legal_rates__accrued")
-SIGN = {"reversal": -1}
-LOCAL_HOLIDAYS = {"SP": [date(2026, 7, 9)], "RJ": [date(2026, 4, 23)]}
 
 
 class Rules:
     """The compiled models on one business date, over raw tables that a test fills."""
 
-    def __init__(self, target: Path, night: date):
+    def __init__(self, target: Path, night: date, tables: Iterable[str] = TABLES):
         self.night = night
         self.connection = duckdb.connect()
         self.connection.execute("attach ':memory:' as warehouse")
@@ -46,25 +51,32 @@ class Rules:
         self.nodes = {
             node["name"]: node for node in nodes.values() if node["resource_type"] == "model"
         }
-        self.target, self.made = target, set()
-        for table in TABLES:
-            self._make(table)
+        self.target, self.made = target, dict[str, str]()
+        for table in tables:
+            self._read(table)
+        for statement in self.made.values():
+            self.connection.execute(statement)
 
-    def _make(self, name: str) -> None:
+    def _read(self, name: str) -> None:
+        """Keep the statement that makes a model, after those of the models that it reads."""
         if name in self.made:
             return
-        self.made.add(name)
         node = self.nodes[name]
         for parent in node["depends_on"]["nodes"]:
             if parent.startswith("model."):
-                self._make(parent.split(".")[-1])
+                self._read(parent.split(".")[-1])
         sql = (self.target / "compiled" / "cobranca" / node["original_file_path"]).read_text(
             encoding="utf-8"
         )
         sql = sql.replace(NIGHT.isoformat(), self.night.isoformat())
         self.connection.execute(f"create schema if not exists warehouse.{node['schema']}")
-        kind = "table" if name in STORED else "view"
-        self.connection.execute(f"create {kind} warehouse.{node['schema']}.{name} as {sql}")
+        self.made[name] = f"create or replace table warehouse.{node['schema']}.{name} as {sql}"
+
+    def build(self) -> None:
+        """Make every model of the filled tables, each once."""
+        for name, statement in self.made.items():
+            if name not in STORED:
+                self.connection.execute(statement)
 
     def _fill_policy(self) -> None:
         days_off = [_Off(day, state) for state, days in LOCAL_HOLIDAYS.items() for day in days]
@@ -91,6 +103,7 @@ class Rules:
     def evaluate(self, ledger: dict) -> tuple[dict[str, dict], dict[str, dict]]:
         for table, rows in ledger.items():
             self.fill(table, rows)
+        self.build()
         return self.rows("int_receivables__balances_computed"), self.rows("int_charges__computed")
 
 
@@ -140,31 +153,12 @@ def expected(ledger: dict, night: date) -> tuple[dict[str, dict], dict[str, dict
     return balances, charges
 
 
-def debt_of(row: dict) -> str:
-    return f"{row['source']}:{row['receivable_id']}"
-
-
-def payer_of(row: dict) -> str:
-    return KEYS[row["source"], row["customer_id"]]
-
-
-def next_bank_day(day: date, state: str = "") -> date:
-    while (
-        day.weekday() > 4
-        or day in calendar.bank_holidays(day.year)
-        or day in LOCAL_HOLIDAYS.get(state, ())
-    ):
-        day += timedelta(days=1)
-    return day
-
-
 def balance(row: dict, events: list, customer: dict, ledger: dict, night: date) -> dict:
     due = next_bank_day(row["due_date"], customer["state"])
     left = row["amount"] - sum(amount for _, _, amount in events)
     restored = row["status"] == "agreed" and any(
-        row["due_date"] <= agreement["agreed_on"] and is_broken(agreement, ledger, night)
-        for agreement in ledger["agreements"]
-        if (agreement["customer_key"], agreement["currency"]) == (payer_of(row), row["currency"])
+        is_broken(made, ledger, night) and row in named(made, made["agreed_on"], ledger, night)
+        for made in ledger["agreements"]
     )
     owed = left if restored or row["open_amount"] is None else min(left, row["open_amount"])
     status = row["status"]
@@ -182,40 +176,8 @@ def balance(row: dict, events: list, customer: dict, ledger: dict, night: date) 
     }
 
 
-def is_broken(agreement: dict, ledger: dict, night: date) -> bool:
-    first = agreement["agreed_on"] + timedelta(days=30)
-    state = next(
-        customer["state"]
-        for customer in ledger["customers"]
-        if payer_of(customer) == agreement["customer_key"]
-    )
-    past = 0
-    for number in range(agreement["installments"]):
-        year, month = divmod(first.year * 12 + first.month - 1 + number, 12)
-        # the last days of a month have no namesake in a shorter one: due on its last
-        due = date(year, month + 1, min(first.day, monthrange(year, month + 1)[1]))
-        # two days of grace after the bank day on which it is due, the last of them a bank day, too
-        last = next_bank_day(next_bank_day(due, state) + timedelta(days=2), state)
-        known = last
-        for _ in range(ledger["policy_limits"][0]["clearing_bank_days"]):
-            known = next_bank_day(known + timedelta(days=1))
-        past += known < night
-    owed = rounded(agreement["amount"] * past / agreement["installments"])
-    own = {
-        debt_of(row)
-        for row in ledger["receivables"]
-        if payer_of(row) == agreement["customer_key"]
-        and row["currency"] == agreement["currency"]
-        and not (row["issue_date"] and row["issue_date"] > night)
-    }
-    paid = sum(
-        row["amount"] * SIGN.get(row["kind"], 1)
-        for row in ledger["payments"]
-        if debt_of(row) in own
-        and row["kind"] in ("payment", "reversal")
-        and agreement["agreed_on"] <= row["paid_on"] <= night
-    )
-    return paid < agreement["amount"] * Decimal("0.95") and paid < owed * Decimal("0.95")
+def is_broken(made: dict, ledger: dict, night: date) -> bool:
+    return agreement(made, ledger, night).state == "broken"
 
 
 def charge(

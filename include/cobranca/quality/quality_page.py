@@ -40,6 +40,7 @@ NAMES = {
     "fct_receivables": "títulos em aberto",
     "fct_aging": "aging (faixas de atraso)",
     "fct_decisions": "decisões",
+    "fct_agreements": "acordos",
     "dim_payer_ranking": "ranking de pagadores",
     "out_reminders": "lembretes",
     "out_call_queue": "fila de ligações",

@@ -673,6 +673,24 @@ def test_a_missing_phone_and_an_unusual_volume_are_warnings(settings):
     }
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_told"),
+    [
+        ({"receivables": 0}, True),
+        ({"receivables": 0, "state": "broken"}, True),
+        ({"receivables": 0, "state": "kept"}, False),
+        ({"receivables": 1}, False),
+    ],
+)
+def test_an_agreement_about_nothing_is_told(settings, ask_only_about, changes, is_told):
+    plan = plan_tables()
+    plan["fct_agreements"][0].update(changes)
+    ask_only_about({"fct_agreements"})
+    verdict = judged(settings, plan)
+    assert verdict.passed
+    assert failed(verdict) == ({"fct_agreements agreements_about_debts"} if is_told else set())
+
+
 def test_old_payments_degrade_the_plan(settings):
     landing = landing_tables()
     for row in landing["erp/payments"]:

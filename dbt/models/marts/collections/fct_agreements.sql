@@ -1,18 +1,29 @@
-with agreements as (select * from {{ ref('int_agreements__fulfilment_computed') }})
+with agreements as (select * from {{ ref('int_agreements__fulfilment_computed') }}),
+
+titles as (
+    select
+        commitment_id,
+        cast(count(*) as integer) as receivables
+    from {{ ref('int_commitments__titles') }}
+    where kind = 'agreement'
+    group by commitment_id
+)
 
 select
     {{ business_date() }} as business_date,
-    agreement_id,
-    customer_key,
-    agreed_on,
-    first_due_on,
-    currency,
-    amount,
-    installments,
-    discount_rate,
-    past_amount,
-    paid_amount,
-    state,
-    restores_debts,
-    agent_id
+    agreements.agreement_id,
+    agreements.customer_key,
+    agreements.agreed_on,
+    agreements.first_due_on,
+    agreements.currency,
+    agreements.amount,
+    agreements.installments,
+    agreements.discount_rate,
+    agreements.past_amount,
+    agreements.paid_amount,
+    agreements.state,
+    agreements.restores_debts,
+    agreements.agent_id,
+    coalesce(titles.receivables, 0) as receivables
 from agreements
+left join titles on agreements.agreement_id = titles.commitment_id

@@ -7,6 +7,7 @@ from the models: a mistake in a model must not be able to approve itself.
 from datetime import date
 from typing import TYPE_CHECKING
 
+from cobranca.partitions.verdict import WARNING
 from cobranca.quality.expectations import (
     Expectation,
     Measured,
@@ -115,6 +116,13 @@ class ExpectMessageKeys(NoOffenders):
     )
 
 
+class ExpectAgreementsAboutDebts(NoOffenders):
+    """An agreement that is about no known receivable holds its payer and gives nothing back."""
+
+    title = "Todo acordo em andamento ou não cumprido é sobre títulos conhecidos"
+    offending = "select 1 from {batch} where receivables = 0 and state <> 'kept'"
+
+
 class ExpectAgingToTie(NoOffenders):
     """Per currency and band, the aging adds up to the open receivables."""
 
@@ -188,6 +196,7 @@ def _facts(bands: tuple[str, ...]) -> list[Expectation]:
         ),
         ExpectItemisedTotals.on("fct_receivables", credit=0),
         ExpectAgingToTie.on("fct_aging"),
+        ExpectAgreementsAboutDebts.on("fct_agreements", severity=WARNING),
         unique("dim_payer_ranking", "customer_key", "Cada cliente uma vez no ranking"),
         one_of(
             "dim_payer_ranking",

@@ -1,0 +1,88 @@
+"""A company of one source that a test writes row by row: what payers owe and what they paid."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+
+from cobranca.settings import PROJECT_ROOT
+from nights.installation import Installation
+
+CUSTOMERS = ("customer_id", "name", "tax_id", "email", "phone", "state", "contract_type")
+RECEIVABLES = (
+    "receivable_id", "customer_id", "issue_date", "due_date", "amount", "currency", "status",
+)  # fmt: skip
+PAYMENTS = ("payment_id", "receivable_id", "customer_id", "paid_on", "amount", "kind", "currency")
+TABLES = {"customers": CUSTOMERS, "receivables": RECEIVABLES, "payments": PAYMENTS}
+
+
+class SmallCompany(Installation):
+    """Its source is ``crm``; a payment of every day keeps its payments fresh."""
+
+    def __init__(self, folder: Path, business_date: date) -> None:
+        super().__init__(folder)
+        self.crm = folder / "crm.db"
+        self.environment["AIRFLOW_CONN_CRM"] = f"sqlite:///{self.crm}"
+        shutil.copytree(PROJECT_ROOT / "include" / "config", self.config)
+        for path in (self.config / "sources").glob("*.yml"):
+            path.unlink()
+        (self.config / "sources" / "crm.yml").write_text(
+            "source: crm\nconnection: crm\nentities:\n"
+            + "".join(f"  {name}: {{query: select * from {name}}}\n" for name in TABLES),
+            encoding="utf-8",
+        )
+        with sqlite3.connect(self.crm) as database:
+            for name, columns in TABLES.items():
+                database.execute(f"create table {name} ({', '.join(columns)})")
+        self.add("customers", [{"customer_id": "fresh", "name": "Pagadora Diária", "state": "SP"}])
+        self.add(
+            "receivables",
+            [{"receivable_id": "fresh", "customer_id": "fresh", "issue_date": "2024-01-02",
+              "due_date": "2040-01-02", "amount": "100.00"}],
+        )  # fmt: skip
+        days = (business_date - timedelta(days=number) for number in range(-5, 30))
+        self.add(
+            "payments",
+            [{"payment_id": f"fresh {day}", "receivable_id": "fresh", "paid_on": day.isoformat(),
+              "amount": "0.01"} for day in days],
+        )  # fmt: skip
+
+    def add(self, table: str, rows: Iterable[Mapping[str, str]]) -> None:
+        columns = TABLES[table]
+        marks = ", ".join("?" * len(columns))
+        with sqlite3.connect(self.crm) as database:
+            database.executemany(
+                f"insert into {table} values ({marks})",
+                [tuple(row.get(name) for name in columns) for row in rows],
+            )
+
+    def payers(self, *names: str, phone: str | None = "11987654321") -> None:
+        """Consumers of São Paulo who can be written to, one a name."""
+        self.add(
+            "customers",
+            [{"customer_id": name, "name": f"{name} Prado", "state": "SP", "phone": phone,
+              "email": f"{name.lower()}@example.com", "contract_type": "consumer"}
+             for name in names],
+        )  # fmt: skip
+
+    def owes(self, customer: str, number: int, due: str, amount: str, **columns: str) -> None:
+        self.add(
+            "receivables",
+            [{"receivable_id": f"{customer}{number}", "customer_id": customer, "due_date": due,
+              "issue_date": "2026-05-01", "amount": amount} | columns],
+        )  # fmt: skip
+
+    def pays(self, receivable: str | None, paid_on: str, amount: str, **columns: str) -> None:
+        with sqlite3.connect(self.crm) as database:
+            ((count,),) = database.execute("select count(*) from payments").fetchall()
+        self.add(
+            "payments",
+            [{"payment_id": f"p{count}", "receivable_id": receivable, "paid_on": paid_on,
+              "amount": amount} | columns],
+        )  # fmt: skip
+
+    def decisions(self, business_date: date) -> dict[str, tuple]:
+        """Decision, reason and what is asked, by receivable without its source."""
+        query = "select receivable_id, decision, reason, asked_amount from {}"
+        return {row[0]: row[1:] for row in self.rows(business_date, "fct_decisions", query)}

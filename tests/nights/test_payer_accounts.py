@@ -1,0 +1,200 @@
+"""One whole night of payers with credits, promises and agreements: nobody is asked for money that
+is not owed on balance, and a person is told.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from cobranca.ledger import open_ledger
+from cobranca.ledger.tables import agreements, commitment_items, outcomes, promises
+from nights.installation import FIRST
+from nights.small_company import SmallCompany
+from warehouse.nights import key_of
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def payers_in_credit(company: SmallCompany) -> None:
+    """Anita overpaid, Bento has a credit note, Celia overpaid less, Davi paid in advance; Elisa
+    paid in dollars.
+    """
+    company.payers("Anita", "Bento", "Celia", "Davi", "Elisa")
+    company.owes("Anita", 1, "2026-10-30", "500.00")
+    company.pays("Anita1", "2026-10-30", "800.00")
+    company.owes("Anita", 2, "2026-11-10", "300.00")
+    company.owes("Bento", 1, "2026-10-30", "200.00")
+    company.pays("Bento1", "2026-10-30", "500.00", kind="credit_note")
+    company.owes("Bento", 2, "2026-11-10", "100.00")
+    company.owes("Celia", 1, "2026-10-30", "100.00")
+    company.pays("Celia1", "2026-10-30", "300.00")
+    company.owes("Celia", 2, "2026-11-10", "1000.00")
+    company.owes("Davi", 1, "2026-11-10", "300.00")
+    company.pays(None, "2026-10-30", "300.00", customer_id="Davi")
+    company.owes("Elisa", 1, "2026-11-10", "300.00")
+    company.pays(None, "2026-10-30", "300.00", customer_id="Elisa", currency="USD")
+
+
+def kept_agreements(company: SmallCompany) -> None:
+    """Fabio paid 950 of 1 000 in one sum, Gil in two instalments; nobody booked the discount."""
+    company.payers("Fabio", "Gil")
+    for name in ("Fabio", "Gil"):
+        company.owes(name, 1, "2026-09-10", "1000.00")
+    company.pays("Fabio1", "2026-10-09", "950.00")
+    company.pays("Gil1", "2026-10-09", "475.00")
+    company.pays("Gil1", "2026-11-09", "475.00")
+
+
+def other_bills(company: SmallCompany) -> None:
+    """Helena pays her monthly bills and nothing on the agreement; Ivo pays on the old debt; Joana
+    promised an old debt and paid a new bill; Karl's queue row was about the second of two debts.
+    """
+    company.payers("Helena", "Ivo", "Joana", "Karl")
+    for name in ("Helena", "Ivo"):
+        company.owes(name, 1, "2026-06-10", "600.00", status="agreed")
+    company.owes("Helena", 2, "2026-10-20", "200.00", issue_date="2026-10-01")
+    company.pays("Helena2", "2026-10-20", "200.00")
+    company.owes("Helena", 3, "2026-11-10", "200.00", issue_date="2026-11-01")
+    company.pays("Helena3", "2026-11-10", "200.00")
+    company.pays("Ivo1", "2026-10-13", "200.00")
+    company.pays("Ivo1", "2026-11-10", "200.00")
+    for name in ("Joana", "Karl"):
+        company.owes(name, 1, "2026-10-05", "300.00")
+        company.owes(name, 2, "2026-10-20", "300.00")
+    company.owes("Joana", 3, "2026-11-20", "300.00", issue_date="2026-11-01")
+    company.pays("Joana3", "2026-11-12", "300.00")
+    company.pays("Karl1", "2026-11-12", "300.00")
+
+
+AGREED = {
+    "Fabio": (date(2026, 10, 5), date(2026, 10, 9), "950", 1),
+    "Gil": (date(2026, 10, 5), date(2026, 10, 9), "950", 2),
+    "Helena": (date(2026, 9, 10), date(2026, 10, 10), "600", 3),
+    "Ivo": (date(2026, 9, 10), date(2026, 10, 10), "600", 3),
+}
+
+
+def record(company: SmallCompany) -> None:
+    """What agents recorded before the night."""
+    made_on = date(2026, 11, 9)
+    money: dict[str, Any] = {"currency": "BRL", "agent_id": "ana"}
+    engine = open_ledger(company.settings.ledger)
+    with engine.begin() as connection:
+        for name, (agreed_on, first_due_on, amount, installments) in AGREED.items():
+            payer = {"customer_key": key_of(name, source="crm")}
+            connection.execute(
+                sa.insert(agreements),
+                payer | money | {
+                    "agreement_id": f"a{name}", "agreed_on": agreed_on, "amount": Decimal(amount),
+                    "installments": installments, "discount_rate": Decimal("0.05"),
+                },
+            )  # fmt: skip
+            connection.execute(
+                sa.insert(outcomes),
+                payer | {
+                    "outcome_id": f"o{name}", "contacted_on": agreed_on, "agent_id": "ana",
+                    "episode_key": f"crm:{name}1", "step": "d+20", "step_offset": 20,
+                    "code": "ACORDO", "follow_up_on": first_due_on, "policy_version": "1",
+                },
+            )  # fmt: skip
+        for name in ("Joana", "Karl"):
+            connection.execute(
+                sa.insert(promises),
+                money | {
+                    "promise_id": f"p{name}", "customer_key": key_of(name, source="crm"),
+                    "made_on": made_on, "promised_on": date(2026, 11, 13),
+                    "amount": Decimal(300),
+                },
+            )  # fmt: skip
+        connection.execute(
+            sa.insert(commitment_items),
+            {"commitment_id": "pKarl", "receivable_key": "crm:Karl2", "made_on": made_on},
+        )
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory) -> SmallCompany:
+    company = SmallCompany(tmp_path_factory.mktemp("accounts"), FIRST)
+    for situation in (payers_in_credit, kept_agreements, other_bills):
+        situation(company)
+    company.data.mkdir()
+    record(company)
+    done = company.night_here(FIRST)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return company
+
+
+def test_a_payer_in_credit_is_not_asked(company):
+    decided = company.decisions(FIRST)
+    nothing = ("none", "in_credit", Decimal(0))
+    assert {key: decided[key] for key in ("Anita2", "Bento2", "Davi1")} == dict.fromkeys(
+        ("Anita2", "Bento2", "Davi1"), nothing
+    )
+    # 1 000 less 200, and fine and interest on the 800
+    assert decided["Celia2"] == ("remind", "step_due", Decimal("818.14"))
+    # dollars pay no reais
+    assert decided["Elisa1"] == ("remind", "step_due", Decimal("306.80"))
+
+
+def test_the_letter_shows_the_credit(company):
+    (letter,) = [
+        path
+        for path in (company.data / "outbox" / FIRST.isoformat()).rglob("*.eml")
+        if b"celia@example.com" in path.read_bytes()
+    ]
+    from email import message_from_bytes, policy
+
+    message = message_from_bytes(letter.read_bytes(), policy=policy.default)
+    for part in ("plain", "html"):
+        text = message.get_body((part,)).get_content().replace("\u00a0", " ")
+        assert "Crédito a seu favor, já abatido" in text and "R$ 818,14" in text
+
+
+def test_whoever_kept_an_agreement_owes_nothing_more(company):
+    decided = company.decisions(FIRST)
+    assert {decided[key][:2] for key in ("Fabio1", "Gil1")} == {("none", "agreement_kept")}
+
+
+def test_money_for_other_bills_keeps_no_promise_and_no_agreement(company):
+    decided = company.decisions(FIRST)
+    assert decided["Helena1"][:2] == ("none", "agreement_broken")
+    assert "Ivo1" not in decided
+    states = dict(company.rows(FIRST, "fct_agreements", "select agreement_id, state from {}"))
+    assert states == {"aFabio": "kept", "aGil": "kept", "aHelena": "broken", "aIvo": "open"}
+    promised = company.rows(FIRST, "fct_promises", "select promise_id, state, paid_amount from {}")
+    assert sorted(promised) == [
+        ("pJoana", "broken", Decimal(0)),
+        ("pKarl", "broken", Decimal(0)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("payer", "sentences"),
+    [
+        (
+            "Davi",
+            [
+                "Um crédito do cliente cobre o valor: nada é pedido",
+                "Crédito do cliente que o cobre: R$ 300,00",
+            ],
+        ),
+        ("Celia", ["Crédito do cliente, abatido do que se pede: R$ 200,00; pedidos R$ 818,14"]),
+        (
+            "Gil",
+            [
+                "Acordo cumprido: nada mais é pedido",
+                "Acordo de 05/10/2026: R$ 950,00 em 2 parcelas, cumprido (pagos R$ 950,00)",
+            ],
+        ),
+        ("Helena", ["em 3 parcelas, não cumprido (pagos R$ 0,00)"]),
+    ],
+)
+def test_why_explains_it_in_words(company, payer, sentences):
+    said = company.here("why", "--customer", f"crm:{payer}", "--business-date", FIRST.isoformat())
+    text = said.stdout.replace("\u00a0", " ")
+    for sentence in sentences:
+        assert sentence in text, text
