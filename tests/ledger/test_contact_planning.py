@@ -15,7 +15,7 @@ from cobranca.ledger.state_reasons import (
     WAITS_FOR_APPROVAL,
 )
 from cobranca.ledger.states import CONTACT_STATES
-from cobranca.ledger.tables import ENTERED, contact_items, contacts, runs
+from cobranca.ledger.tables import ENTERED, contact_items, contacts, payer_accounts, runs
 from ledger.clients import LedgerClients
 from ledger.contact_rows import NIGHT, contact, insert_contacts, planned_contact, state_reasons
 
@@ -129,6 +129,100 @@ def test_only_the_same_step_of_the_same_debt_by_the_same_channel_is_done(ledger,
     row = planned_contact(2, **{"episode_key": "erp:1", **other})
     plan(ledger, "b2", row, night=TOMORROW)
     assert state_reasons(ledger)["m2"] == ("planned", None)
+
+
+def record_accounts(ledger: LedgerClients, known: dict[str, str], since=NIGHT) -> None:
+    """``{"C1": "erp:1 erp:2"}``: the accounts behind each key."""
+    rows = [
+        dict(zip(("source", "customer_id"), account.split(":"), strict=True))
+        | {"customer_key": key, "known_since": since}
+        for key, accounts in known.items()
+        for account in accounts.split()
+    ]
+    with ledger.engine.begin() as connection:
+        connection.execute(payer_accounts.insert(), rows)
+
+
+@pytest.mark.parametrize(
+    ("known", "is_done"),
+    [
+        pytest.param({"C1": "erp:1", "C2": "erp:2"}, False, id="the debt moved to its true payer"),
+        pytest.param({"C1": "erp:1", "C2": "erp:1"}, True, id="a tax id was corrected"),
+        pytest.param({"C1": "erp:1", "C2": "erp:1 erp:2"}, True, id="branches are grouped"),
+        pytest.param({"C1": "erp:1 erp:2", "C2": "erp:2"}, True, id="branches are apart again"),
+        pytest.param({"C1": "erp:1", "C2": "crm:1"}, False, id="the same id in another source"),
+        pytest.param({"C1": "erp:1"}, True, id="nothing is known of the payer"),
+        pytest.param({"C2": "erp:2"}, True, id="nothing is known of the earlier payer"),
+    ],
+)
+def test_a_step_is_done_once_for_each_payer_under_whatever_key(ledger, known, is_done):
+    insert_contacts(ledger, contact(1, payer_key="C1", state="sent"))
+    record_accounts(ledger, known)
+    plan(ledger, "b2", planned_contact(2, episode_key="erp:1"), night=TOMORROW)
+    assert (state_reasons(ledger)["m2"] == ("suppressed", STEP_ALREADY_DONE)) is is_done
+    assert bool(ledger.worker.claim(TOMORROW, "b2", "w", limit=9, after="", lease_seconds=9)) is (
+        not is_done
+    )
+
+
+@pytest.mark.parametrize(("days", "is_done"), [(-1, False), (0, True), (1, True)])
+def test_a_step_was_done_for_the_accounts_that_its_key_had_on_its_day(ledger, days, is_done):
+    """The key got the payer's account later than the contact, or before it."""
+    sent_on = NIGHT + timedelta(days=days)
+    insert_contacts(ledger, contact(1, business_date=sent_on, payer_key="C1", state="sent"))
+    record_accounts(ledger, {"C1": "erp:1"}, since=NIGHT - timedelta(days=9))
+    record_accounts(ledger, {"C1": "erp:1 erp:2"})
+    record_accounts(ledger, {"C2": "erp:2"}, since=TOMORROW)
+    later = NIGHT + timedelta(days=5)
+    plan(ledger, "b2", planned_contact(2, episode_key="erp:1"), night=later)
+    assert (state_reasons(ledger)["m2"][0] == "suppressed") is is_done
+
+
+def test_a_step_stays_done_for_both_payers_of_a_debt_that_moved(ledger):
+    """Also when the key of the second one changes, and when the debt moves back."""
+    record_accounts(ledger, {"C1": "erp:1", "C2": "erp:2", "C3": "erp:2", "C4": "erp:1 erp:9"})
+    found = {}
+    for number in (1, 2, 2, 3, 1, 4):
+        night = NIGHT + timedelta(days=len(found))
+        key = f"m{len(found)}"
+        row = planned_contact(number, message_key=key, episode_key="erp:debt")
+        plan(ledger, f"b{key}", row, night=night)
+        claimed = ledger.worker.claim(night, f"b{key}", "w", limit=9, after="", lease_seconds=60)
+        ledger.worker.advance("w", ended=[], start=claimed, lease_seconds=60)
+        found[key] = (f"C{number}", bool(claimed))
+    assert list(found.values()) == [
+        ("C1", True),
+        ("C2", True),
+        ("C2", False),
+        ("C3", False),
+        ("C1", False),
+        ("C4", False),
+    ]
+
+
+def test_a_step_of_an_earlier_release_is_done_for_every_payer_that_may_be_its_own(ledger):
+    """Its contacts name no payer of the step."""
+    insert_contacts(ledger, contact(1, state="sent"), contact(5, state="sent"))
+    record_accounts(ledger, {"C1": "erp:1", "C5": "erp:5", "C2": "erp:1", "C6": "erp:6"})
+    rows = [planned_contact(2, episode_key="erp:1"), planned_contact(6, episode_key="erp:5")]
+    plan(ledger, "b2", *rows, night=TOMORROW)
+    found = state_reasons(ledger)
+    assert (found["m2"], found["m6"]) == (("suppressed", STEP_ALREADY_DONE), ("planned", None))
+    assert ledger.worker.claim(TOMORROW, "b2", "w", limit=9, after="", lease_seconds=9) == ["m6"]
+
+
+def test_a_newer_plan_of_the_date_names_the_payer_anew(ledger):
+    """The key changes between two plans, and the message of the first is replaced."""
+    insert_contacts(
+        ledger,
+        contact(1, business_date=NIGHT - timedelta(days=1), payer_key="C1", state="sent"),
+    )
+    record_accounts(ledger, {"C1": "erp:1", "C2": "erp:2"}, since=NIGHT - timedelta(days=1))
+    plan(ledger, "b1", planned_contact(2, episode_key="erp:1"))
+    assert state_reasons(ledger)["m2"] == ("planned", None)
+    record_accounts(ledger, {"C2": "erp:1 erp:2"})
+    plan(ledger, "b2", planned_contact(2, episode_key="erp:1"))
+    assert state_reasons(ledger)["m2"] == ("suppressed", STEP_ALREADY_DONE)
 
 
 def test_two_channels_of_one_plan_may_ask_for_one_debt_on_a_day(ledger):

@@ -57,17 +57,24 @@ def test_nothing_is_claimed_or_started_while_sending_is_paused(planned):
 def test_a_step_that_was_done_meanwhile_is_suppressed_instead_of_claimed(planned):
     earlier = NIGHT - timedelta(days=1)
     # With another first day of counting, the unique index does not refuse the claim.
-    done = contact(9, episode_key="erp:2", business_date=earlier, state="sent")
+    done = contact(9, episode_key="erp:2", business_date=earlier, payer_key="C2", state="sent")
     insert_contacts(planned, done | {"counts_from": earlier})
     assert claim(planned) == ["m1", "m3"]
     assert state_reasons(planned)["m2"] == ("suppressed", STEP_ALREADY_DONE)
 
 
+def test_a_step_that_another_payer_took_meanwhile_is_claimed(planned):
+    """The debt moved to its true payer."""
+    insert_contacts(planned, contact(9, episode_key="erp:2", payer_key="C9", state="sent"))
+    assert claim(planned) == ["m1", "m2", "m3"]
+
+
 def test_the_unique_index_suppresses_the_second_of_two_claims_of_one_step(planned):
-    """Both contacts are planned, so neither counts as done when they are claimed together."""
-    twin = planned_contact(4, episode_key="erp:1")
-    rows = [planned_contact(number) for number in (1, 2, 3)]
-    planned.planner.plan(NIGHT, "b1", [[(row, []) for row in (*rows, twin)]])
+    """Both contacts are planned, so neither counts as done when they are claimed together.
+
+    They are with one payer, under two keys.
+    """
+    insert_contacts(planned, contact(4, episode_key="erp:1", payer_key="C1"))
     assert claim(planned) == ["m1", "m2", "m3"]
     assert state_reasons(planned)["m4"] == ("suppressed", STEP_ALREADY_DONE)
 

@@ -80,6 +80,32 @@ def test_a_holdout_is_recorded_once_for_each_due_date(installation):
         assert pq.read_table(landed.path("holdouts.parquet")).num_rows == rows
 
 
+@pytest.mark.parametrize(
+    ("accounts", "rows"),
+    [
+        pytest.param({"C1": "1", "C2": "2"}, 2, id="the debt moved to its true payer"),
+        pytest.param({"C1": "1", "C2": "1"}, 1, id="the key of its payer changed"),
+        pytest.param({"C1": "1"}, 1, id="nothing is known of the payer"),
+    ],
+)
+def test_a_holdout_is_recorded_once_for_each_payer(installation, accounts, rows):
+    """And once only, however often the second one's plan is entered."""
+    for days, key in ((0, "C1"), (1, "C2"), (2, "C2")):
+        night = TONIGHT + timedelta(days=days)
+        publish_plan(
+            installation,
+            [message(9, night=night)],
+            night=night,
+            decisions=[holdout(1, night=night, customer_key=key, days_past_due=3 + days)],
+            aliases=[
+                {"source": "erp", "customer_id": accounts.get(key, "none"), "customer_key": name}
+                for name in (key if key in accounts else "C9",)
+            ],
+        )
+        reminders.plan(installation, night)
+    assert len(recorded_holdouts(installation)) == rows
+
+
 @pytest.mark.parametrize(("days", "rows"), [(1, 2), (2, 1)])
 def test_a_holdout_on_the_first_day_of_the_due_date_is_not_recorded_again(installation, days, rows):
     """Tomorrow's debt is ``days`` past due, so its steps count from tomorrow or from tonight."""

@@ -33,7 +33,7 @@ def test_the_index_of_steps_holds_exactly_the_engaged_states(engine):
     with engine.connect() as connection:
         index = connection.exec_driver_sql(definition[engine.dialect.name]).scalar_one()
     columns, condition = re.split("where", index, flags=re.IGNORECASE)
-    assert "(episode_key, step, channel, counts_from)" in columns and "UNIQUE" in columns
+    assert "(episode_key, step, channel, counts_from, payer_key)" in columns and "UNIQUE" in columns
     assert sorted(re.findall(r"'(\w+)'", condition)) == sorted(ENGAGED_STATES)
 
 

@@ -24,19 +24,24 @@ def claimed_by(owner: str, keys: Iterable[str]) -> sa.ColumnElement[bool]:
     )
 
 
-def step_is_done() -> sa.ColumnElement[bool]:
-    """Whether another contact has already taken the same step of the same dunning case."""
-    other = contacts.alias("other")
-    return (
-        sa.select(1)
-        .where(
-            other.c.episode_key == contacts.c.episode_key,
-            other.c.step == contacts.c.step,
-            other.c.channel == contacts.c.channel,
-            # Earlier contacts were about an earlier due date.
-            other.c.business_date >= contacts.c.counts_from,
-            other.c.state.in_(ENGAGED_STATES),
-            other.c.message_key != contacts.c.message_key,
-        )
-        .exists()
+def takes_same_step(other: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether ``other``, an alias of contacts, took the same step of the same dunning case.
+
+    It may have been another payer's: a debt moves when a source corrects its customer.
+    """
+    return sa.and_(
+        other.c.episode_key == contacts.c.episode_key,
+        other.c.step == contacts.c.step,
+        other.c.channel == contacts.c.channel,
+        # Earlier contacts were about an earlier due date.
+        other.c.business_date >= contacts.c.counts_from,
+        other.c.state.in_(ENGAGED_STATES),
+        other.c.message_key != contacts.c.message_key,
     )
+
+
+def step_is_done() -> sa.ColumnElement[bool]:
+    """Whether another contact with the same payer has already taken the same step."""
+    other = contacts.alias("other")
+    same_payer = other.c.payer_key == contacts.c.payer_key
+    return sa.select(1).where(takes_same_step(other), same_payer).exists()

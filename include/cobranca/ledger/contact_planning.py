@@ -10,7 +10,12 @@ import sqlalchemy as sa
 
 from cobranca.errors import CobrancaError
 from cobranca.ledger.column_types import insert_into, one_of, rows_from_json, rows_to_json
-from cobranca.ledger.contact_conditions import NEEDS_NO_APPROVAL, step_is_done
+from cobranca.ledger.contact_conditions import (
+    NEEDS_NO_APPROVAL,
+    step_is_done,
+    takes_same_step,
+)
+from cobranca.ledger.payer_accounts import may_be_about
 from cobranca.ledger.restart_retry import LedgerClient
 from cobranca.ledger.state_reasons import (
     ALREADY_WRITTEN_TODAY,
@@ -62,7 +67,9 @@ class PlannedItem(TypedDict):
 PlannedMessage = tuple[PlannedContact, Sequence[PlannedItem]]
 
 _PLANNED_COLUMNS = tuple(PlannedContact.__annotations__)
-_PLANNED = tuple(contacts.c[name] for name in (*_PLANNED_COLUMNS, "state", "state_reason"))
+_PLANNED = tuple(
+    contacts.c[name] for name in (*_PLANNED_COLUMNS, "payer_key", "state", "state_reason")
+)
 
 
 class ContactPlanner(LedgerClient):
@@ -81,7 +88,8 @@ class ContactPlanner(LedgerClient):
         change:
 
         - planned, but not in this batch: ``superseded``
-        - planned, but the step was already done for the dunning case: ``suppressed``
+        - planned, but the step was already done for the dunning case and this payer, also under
+          another key of the payer: ``suppressed``
         - still planned for an earlier date: ``expired``
 
         Raises:
@@ -171,11 +179,12 @@ class ContactPlanner(LedgerClient):
             .where(planned, contacts.c.business_date < business_date)
             .values(state="expired", state_reason=LATER_DATE_PLANNED)
         )
-        connection.execute(
-            contacts.update()
-            .where(planned, contacts.c.business_date == business_date, step_is_done())
-            .values(state="suppressed", state_reason=STEP_ALREADY_DONE)
-        )
+        if self._name_payers(connection, business_date):
+            connection.execute(
+                contacts.update()
+                .where(planned, contacts.c.business_date == business_date, step_is_done())
+                .values(state="suppressed", state_reason=STEP_ALREADY_DONE)
+            )
         # This check avoids the join below on most nights. The join is slow until the database has
         # statistics of the rows that were just entered.
         if connection.scalar(_has_engaged(business_date)):
@@ -185,6 +194,37 @@ class ContactPlanner(LedgerClient):
                 .where(contacts.c.message_key.in_(_already_asked_today(business_date)))
                 .values(state="suppressed", state_reason=ALREADY_WRITTEN_TODAY)
             )
+
+    def _name_payers(self, connection: sa.Connection, business_date: date) -> bool:
+        """Name the payers of planned contacts as earlier contacts of the same step named them.
+
+        Returns whether there are such earlier contacts. A payer whose key has changed since is
+        named by the key of then. Of a debt that moved to another payer, that payer keeps its own.
+        """
+        earlier = contacts.alias("earlier")
+        query = sa.select(
+            contacts.c.message_key,
+            contacts.c.customer_key,
+            earlier.c.customer_key.label("earlier_key"),
+            earlier.c.business_date.label("earlier_on"),
+            earlier.c.payer_key,
+        ).where(
+            contacts.c.business_date == business_date,
+            contacts.c.state == "planned",
+            takes_same_step(earlier),
+        )
+        found = connection.execute(query.order_by(earlier.c.business_date)).all()
+        about = may_be_about(
+            connection, {(row.earlier_key, row.earlier_on, row.customer_key) for row in found}
+        )
+        for row in found:
+            if (row.earlier_key, row.earlier_on, row.customer_key) in about:
+                connection.execute(
+                    contacts.update()
+                    .where(contacts.c.message_key == row.message_key)
+                    .values(payer_key=row.payer_key)
+                )
+        return bool(found)
 
     def approve(
         self, business_date: date, batch_id: str, author: str, steps: Sequence[str] | None = None
@@ -242,6 +282,7 @@ def _row(contact: PlannedContact) -> dict[str, object]:
         # A contact without a debt, such as a survey, has no due date to count from.
         "counts_from": EARLIEST_DATE,
         "address_mark": None,
+        "payer_key": contact["customer_key"],
         **contact,
         "state": "planned",
         "state_reason": WAITS_FOR_APPROVAL if contact["requires_approval"] else None,

@@ -66,8 +66,8 @@ class ContactWorker(LedgerClient):
     ) -> list[str]:
         """Claim up to ``limit`` planned contacts with keys after ``after``; returns keys in order.
 
-        A contact whose step was meanwhile done for the same dunning case becomes ``suppressed``
-        instead. While sending is paused, nothing is claimed.
+        A contact whose step was meanwhile done for the same dunning case and payer becomes
+        ``suppressed`` instead. While sending is paused, nothing is claimed.
         """
         with self.engine.begin() as connection:
             if connection.scalar(sa.select(IS_PAUSED)):
@@ -125,7 +125,7 @@ class ContactWorker(LedgerClient):
     def _claim_one(self, connection: sa.Connection, claim: sa.Update, key: str) -> bool:
         """Claim one contact, or suppress it if another contact already holds the same step.
 
-        The unique index on (dunning case, step, channel, ``counts_from``) decides.
+        The unique index on (dunning case, step, channel, ``counts_from``, payer) decides.
         """
         try:
             with connection.begin_nested():

@@ -1,12 +1,14 @@
 """Record hold-outs: payers who are left out of a step on purpose, to measure its effect."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from cobranca.ledger.column_types import insert_into
+from cobranca.ledger.column_types import insert_into, one_of
+from cobranca.ledger.payer_accounts import may_be_about
 from cobranca.ledger.tables import counts_from, holdouts
 from cobranca.partitions.manifest import Manifest
 
@@ -25,8 +27,8 @@ _COLUMNS = (
 def record_holdouts(engine: sa.Engine, batch: Manifest) -> int:
     """Record the hold-outs of an approved batch; returns how many are new.
 
-    Idempotent: the first row for each dunning case, due date and step stays, and a rerun adds
-    nothing.
+    Idempotent: the first row for each dunning case, payer, due date and step stays, and a rerun
+    adds nothing.
     """
     import duckdb
 
@@ -37,9 +39,10 @@ def record_holdouts(engine: sa.Engine, batch: Manifest) -> int:
             [str(batch.path("fct_decisions.parquet"))],
         )
         before = _count(ledger, batch.business_date)
-        insert = _insert_new(ledger)
+        insert = insert_into(ledger, holdouts).on_conflict_do_nothing()
         while rows := found.fetchmany(_CHUNK):
-            ledger.execute(insert, [_holdout(row) for row in rows])
+            if new := _new(ledger, [_holdout(row) for row in rows]):
+                ledger.execute(insert, new)
         return _count(ledger, batch.business_date) - before
 
 
@@ -50,15 +53,28 @@ def _holdout(row: Sequence[Any]) -> dict[str, Any]:
     return holdout | {"counts_from": counts_from(effective_due_date, holdout["step_offset"])}
 
 
-def _insert_new(connection: sa.Connection) -> sa.Insert:
-    new = {name: sa.bindparam(name, type_=holdouts.c[name].type) for name in _COLUMNS}
-    held_out_before = sa.exists().where(
-        holdouts.c.episode_key == new["episode_key"],
-        holdouts.c.step == new["step"],
-        holdouts.c.business_date >= sa.bindparam("counts_from", type_=sa.Date),
+def _new(connection: sa.Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows to insert: those of which no hold-out of the same payer is recorded."""
+    earlier = defaultdict(list)
+    query = sa.select(holdouts).where(
+        one_of(holdouts.c.episode_key, {row["episode_key"] for row in rows})
     )
-    rows = sa.select(*new.values()).where(~held_out_before)
-    return insert_into(connection, holdouts).from_select(_COLUMNS, rows).on_conflict_do_nothing()
+    for found in connection.execute(query):
+        earlier[found.episode_key, found.step].append((found.customer_key, found.business_date))
+    records = [
+        {
+            (key, on, row["customer_key"])
+            for key, on in earlier[row["episode_key"], row["step"]]
+            if on >= row["counts_from"]
+        }
+        for row in rows
+    ]
+    about = may_be_about(connection, set().union(*records))
+    return [
+        {name: row[name] for name in _COLUMNS}
+        for row, recorded in zip(rows, records, strict=True)
+        if not recorded & about
+    ]
 
 
 def _count(connection: sa.Connection, business_date: date) -> int:

@@ -200,6 +200,28 @@ def _former_keys(
     ]
 
 
+def may_be_about(
+    connection: sa.Connection, records: Collection[tuple[str, date, str]]
+) -> set[tuple[str, date, str]]:
+    """Of records (key, day, payer's key), those that may be about that payer.
+
+    A record under another key is about another payer only where the accounts of both keys are known
+    and the payer had none of those behind the record on its day.
+    """
+    if not records:
+        return set()
+    payers = PayerKeys(connection, sorted({payer for _, _, payer in records}))
+    keys = {key for key, _, _ in records} | payers.requested
+    query = sa.select(payer_accounts.c.customer_key).distinct()
+    query = query.where(one_of(payer_accounts.c.customer_key, keys))
+    known: set[str] = set(connection.scalars(query))
+    return {
+        (key, on, payer)
+        for key, on, payer in records
+        if not {key, payer} <= known or payer in payers.payers_on(key, on)
+    }
+
+
 def exclusive_keys(connection: sa.Connection, accounts: Collection[tuple[str, str]]) -> set[str]:
     """The keys that had some of these accounts, and never another account."""
     recorded, other = payer_accounts, payer_accounts.alias("other")

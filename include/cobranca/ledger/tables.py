@@ -19,7 +19,7 @@ def counts_from(effective_due_date: date, step_offset: int) -> date:
     """The first day on which a contact counts as a step of a debt with this due date.
 
     An earlier contact was about an earlier due date: an overdue step is taken after the due date,
-    any other step not before its own day. int_episodes__contacts_aggregated applies the same rule.
+    any other step not before its own day. int_episodes__contacts_matched applies the same rule.
     """
     return effective_due_date + timedelta(days=1 if step_offset > 0 else step_offset)
 
@@ -60,6 +60,10 @@ contacts = sa.Table(
     # See :func:`counts_from`: it lets a step be taken once for each due date. EARLIEST_DATE if no
     # due date is known.
     sa.Column("counts_from", sa.Date, nullable=False, server_default=str(EARLIEST_DATE)),
+    # The payer of the step, by the key of the first contact with it: it stays when the payer's key
+    # changes, and is another when the debt moves to another payer. Empty in contacts of a release
+    # without it.
+    sa.Column("payer_key", sa.String(64), nullable=False, server_default=""),
     # Mark of the address that the message went to, to see a changed address (address_digest.py).
     sa.Column("address_mark", sa.String(4)),
     sa.Column("created_at", sa.DateTime, nullable=False, server_default=utc_now()),
@@ -80,6 +84,7 @@ sa.Index(
     contacts.c.step,
     contacts.c.channel,
     contacts.c.counts_from,
+    contacts.c.payer_key,
     unique=True,
     sqlite_where=_engaged,
     postgresql_where=_engaged,

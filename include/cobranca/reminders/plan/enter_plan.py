@@ -84,9 +84,10 @@ def enter(engine: sa.Engine, batch: Manifest, plan_file: PlanFile) -> Counts:
     # step in this plan.
     LeaseRecovery(engine).recover()
     before = sum(lookups.count_by_state(business_date).values())
+    # The accounts tell whether an earlier contact under another key was with the same payer.
+    record_accounts(engine, batch)
     if any(entry.name == DECISIONS for entry in batch.files):
         record_holdouts(engine, batch)
-    record_accounts(engine, batch)
     new = ContactPlanner(engine).plan(
         business_date, batch_id, _prefetch(_contacts(batch, plan_file))
     )
