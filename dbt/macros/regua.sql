@@ -10,3 +10,8 @@
 {% macro regua_of(policy_version) -%}
     case when {{ policy_version }} is not null then coalesce(nullif(split_part({{ policy_version }}, '/', 2), ''), '*') end
 {%- endmacro %}
+
+{#- Whether a step is a legal notice that lies within what a debt has heard by now, so that it was taken or only named over. -#}
+{% macro is_notice_named_over(last_offset) -%}
+    steps.is_legal_notice and steps.step_offset <= {{ last_offset }}
+{%- endmacro %}

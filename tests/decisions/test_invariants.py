@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from decisions.heard import heard_by, said_before
 from decisions.world import REGUA, Night, World
 
 # Together these histories meet each reason of note; a few of other seeds may not.
@@ -50,6 +51,8 @@ def test_the_kept_histories_meet_most_rules(checked):
         "awaiting_delivery",
         "frequency_cap",
         "regua_changed",
+        "named",
+        "moved",
     } <= set(sum(map(checked, MEETS_MOST_RULES), Counter()))
 
 
@@ -82,6 +85,8 @@ class Checker:
             self.limits_hold(night, row)
             self.steps_go_forward(night, row)
         for row in night.decisions:
+            if row["receivable_key"] == row["episode_key"]:
+                self.it_has_heard_what_named_it(night, row)
             self.seen[row["decision"]] += 1
             self.seen[row["reason"]] += 1
             self.the_reason_is_true(night, row)
@@ -164,6 +169,7 @@ class Checker:
             contact
             for contact in self.world.contacts
             if contact["business_date"] < day
+            and contact["customer_key"] == row["customer_key"]
             and contact["episode_key"] == row["episode_key"]
             and contact["policy_version"] == row["policy_version"]
         ]
@@ -176,6 +182,7 @@ class Checker:
             held["step_offset"]
             for held in self.world.holdouts
             if held["business_date"] < day
+            and held["customer_key"] == row["customer_key"]
             and held["episode_key"] == row["episode_key"]
             and held["policy_version"] == row["policy_version"]
         ]
@@ -206,6 +213,19 @@ class Checker:
             assert (day - row["last_step_on"]).days >= row["step_offset"] - row["last_offset"], (
                 "the clock runs from the last step"
             )
+
+    # F5
+    def it_has_heard_what_named_it(self, night: Night, row: dict) -> None:
+        said = said_before(self.world, night.business_date)
+        heard = heard_by(self.world, row, night.business_date, said)
+        steps = [step for _, step, regua in heard if step <= 0 or regua == row["regua"]]
+        assert row["last_step_on"] == max((day for day, _, _ in heard), default=None), row
+        assert row["last_offset"] == max(steps, default=None), (row, heard)
+        key = row["receivable_key"]
+        self.seen["named"] += len(heard) > sum(each.episode_key == key for each in said)
+        self.seen["moved"] += any(
+            each.episode_key == key and each.customer_key != row["customer_key"] for each in said
+        )
 
     # every reason for no contact is true, so no one is forgotten
     def the_reason_is_true(self, night: Night, row: dict) -> None:
@@ -317,7 +337,8 @@ class Checker:
         before = [
             h
             for h in self.world.holdouts
-            if h["episode_key"] == row["episode_key"] and h["step"] == row["step"]
+            if (h["customer_key"], h["episode_key"], h["step"])
+            == (row["customer_key"], row["episode_key"], row["step"])
         ]
         assert before == [] or before[0]["business_date"] == day, (
             "a debt is held out of a step once"
@@ -326,21 +347,6 @@ class Checker:
     def _end_of_regua(self, row, owed, day):
         last = max(OFFSETS[self._regua_of_carrier(row)])
         assert row["decision"] == "escalate" and row["last_offset"] == last
-        codes = ("NAO_ATENDE", "NUMERO_ERRADO")
-        done = [
-            c
-            for c in self.world.contacts
-            if c["state"] in ("sent", "delivered") and c["customer_key"] == row["customer_key"]
-        ]
-        done += [
-            o
-            for o in self.world.outcomes
-            if o["code"] not in codes and o["customer_key"] == row["customer_key"]
-        ]
-        done += [h for h in self.world.holdouts if h["customer_key"] == row["customer_key"]]
-        assert row["last_offset"] in {c["step_offset"] for c in done}, (
-            "escalated only after the last step was delivered"
-        )
 
     def _regua_changed(self, row, owed, day):
         assert row["decision"] == "escalate"

@@ -142,6 +142,37 @@ def test_both_start_from_the_ledger_as_it_stood(landed):
     }
 
 
+def test_a_simulated_message_names_what_it_lists(landed):
+    """The message of the 18th lists the younger debt, which goes on once the older one is paid.
+
+    By the dates alone a contact in reais would not have named one in dollars. On the 16th the other
+    payer's younger debt was in its clearing days, so that no message listed it.
+    """
+    entities = {
+        "customers": [customer("two"), customer("young")],
+        "receivables": [
+            receivable("old", "two", "2026-11-12", "1000.00"),
+            receivable("next", "two", "2026-11-13", "700.00", currency="USD"),
+            receivable("old_paid", "young", "2026-11-12", "1000.00"),
+            receivable("unnamed", "young", "2026-11-13", "500.00"),
+        ],
+        "payments": [
+            payment("p1", "old_paid", "2026-11-17", "1000.00"),
+            payment("p2", "old", "2026-11-19", "1000.00"),
+        ],
+    }
+    for night in NIGHTS:
+        land_night(landed, night, **entities)
+    found = compared(landed, CURRENT.replace("version: atual", "version: outra"))
+    steps = {(line.step, line.channel): line for line in found.steps}
+    assert {key: line.contacts.current for key, line in steps.items()} == {
+        ("d+1", "email"): 3,
+        ("d+3", "email"): 2,
+        ("d+7", "phone"): 1,
+    }
+    assert steps["d+7", "phone"].amounts["USD"].current == Decimal("700.00")
+
+
 def test_nothing_but_the_landing_is_read_and_nothing_is_written(landed):
     before = {path: path.read_bytes() for path in landed.data.rglob("*") if path.is_file()}
     compared(landed, last=NIGHTS[1])

@@ -33,6 +33,8 @@ SOURCES = ("erp", "crm")
 # Day offsets of the nights that are run: runs of nights, weekends and holidays among them, and gaps
 # where nights were missed.
 RUNS = (0, 1, 2, 3, 7, 8, 9, 13, 14, 20, 21, 28, 29, 36)
+# Between these nights some debts move to their true payers, and messages are without a list.
+MOVES = (3, 9, 14)
 ENGAGED = {"claimed", "sending", "sent", "unknown", "delivered"}
 FATES = (
     ("delivered",) * 10 + ("sent",) * 3 + ("bounced", "rejected", "unknown", "sending", "planned")
@@ -101,6 +103,7 @@ class Night:
 @dataclass
 class Receivable:
     key: str
+    customer_id: str
     customer_key: str
     currency: str
     issued: date
@@ -121,6 +124,7 @@ class World:
 
     def __init__(self, seed: int, payers: int = 200, **limits):
         self.chance = random.Random(seed)
+        self.moves = random.Random(seed + 1)
         policy = load_policy(PROJECT_ROOT / "include" / "config", START)
         regua = Regua.model_validate(REGUA)
         week = self.chance.choice([1, 1, 2, 3])
@@ -139,6 +143,7 @@ class World:
         self.holds: list[dict] = []
         self.overrides: list[dict] = []
         self.contacts: list[dict] = []
+        self.items: list[dict] = []
         self.outcomes: list[dict] = []
         self.promises: list[dict] = []
         self.holdouts: list[dict] = []
@@ -154,6 +159,11 @@ class World:
         self.policy_rows["policy_calendar"] = [
             r for r in tables["policy_calendar"] if year[0] <= r["day"] <= year[1]
         ]
+        self.bank_days = {
+            r["day"]
+            for r in self.policy_rows["policy_calendar"]
+            if r["place"] == "BR" and r["is_bank_day"]
+        }
         self.contact_days = {
             r["day"]
             for r in self.policy_rows["policy_calendar"]
@@ -186,7 +196,7 @@ class World:
             }
         )
         for item in range(chance.randrange(1, 5)):
-            self._owe(f"{source}:{name}-{item}", key)
+            self._owe(f"{source}:{name}-{item}", name, key)
         if chance.random() < 0.12:
             starts = START + timedelta(days=chance.randrange(30))
             scope = chance.choice(["customer", "receivable"])
@@ -221,12 +231,12 @@ class World:
             if self.overrides[-1]["scope"] == "receivable":
                 self.overrides[-1]["target_id"] += "-0"
 
-    def _owe(self, key: str, customer_key: str) -> None:
+    def _owe(self, key: str, customer_id: str, customer_key: str) -> None:
         chance = self.chance
         due = START + timedelta(days=chance.randrange(-40, 45))
         amount = Decimal(chance.randrange(100, 200_000)) / 100
         owed = Receivable(
-            key, customer_key, "USD" if chance.random() < 0.06 else "BRL",
+            key, customer_id, customer_key, "USD" if chance.random() < 0.06 else "BRL",
             due - timedelta(days=chance.choice([2, 30])),
             due, amount, chance.random() < 0.03,
         )  # fmt: skip
@@ -240,6 +250,15 @@ class World:
                 owed.payments.append((paid_on + timedelta(days=3), -part))
         self.receivables[owed.key] = owed
 
+    def _move(self) -> None:
+        """The source corrects whose debts some of them are."""
+        for owed in self.receivables.values():
+            if self.moves.random() < 0.05:
+                source = owed.key.partition(":")[0]
+                accounts = [name for place, name in self.keys if place == source]
+                owed.customer_id = self.moves.choice(accounts)
+                owed.customer_key = self.keys[source, owed.customer_id]
+
     # Living it
 
     def live(self, path: DecisionPath) -> Iterator[Night]:
@@ -249,6 +268,9 @@ class World:
             self._put(connection, {name: [] for name in RAW} | self.policy_rows | self._entities())
             for number, offset in enumerate(RUNS):
                 day = START + timedelta(days=offset)
+                if offset in MOVES:
+                    self._move()
+                    self._put(connection, {"receivables": self._entities()["receivables"]})
                 for run in range({2: 3, 9: 2}.get(number, 1)):
                     known = len(self.contacts)
                     self._put(connection, self._known_before(day))
@@ -271,7 +293,7 @@ class World:
             receivables.append(
                 {
                     "source": source, "receivable_id": receivable_id,
-                    "customer_id": receivable_id.split("-")[0],
+                    "customer_id": owed.customer_id,
                     "issue_date": owed.issued, "due_date": owed.due, "amount": owed.amount,
                     "currency": owed.currency,
                     "status": "open", "disputed": owed.disputed,
@@ -288,8 +310,11 @@ class World:
         return {"customers": self.customers, "receivables": receivables, "payments": payments}
 
     def _known_before(self, day: date) -> dict[str, list[dict]]:
+        contacts = [row for row in self.contacts if row["business_date"] < day]
+        known = {row["message_key"] for row in contacts}
         return {
-            "contacts": [row for row in self.contacts if row["business_date"] < day],
+            "contacts": contacts,
+            "contact_items": [row for row in self.items if row["message_key"] in known],
             "outcomes": [row for row in self.outcomes if row["contacted_on"] < day],
             "promises": [row for row in self.promises if row["made_on"] < day],
             "holdouts": [row for row in self.holdouts if row["business_date"] < day],
@@ -317,6 +342,9 @@ class World:
                         "template": row["template"], "state": fate,
                     }
                 )  # fmt: skip
+                # a few messages are of a release that kept no lists
+                if self.moves.random() < 0.9:
+                    self._list(row["message_key"], decisions)
             elif row["decision"] == "call" and self.chance.random() < 0.8:
                 self._call(day, known, row)
             elif row["reason"] == "holdout":
@@ -328,6 +356,14 @@ class World:
                 and self.chance.random() < 0.2
             ):
                 contact["state"] = self.chance.choice(["sent", "delivered", "bounced"])
+
+    def _list(self, message_key: str, decisions: list[dict]) -> None:
+        columns = ("message_key", "receivable_key", "currency", "open_amount", "amount_due")
+        self.items += [
+            {name: row[name] for name in columns}
+            for row in decisions
+            if row["message_key"] == message_key
+        ]
 
     def _call(self, day: date, known: dict, row: dict) -> None:
         code = self.chance.choice(OUTCOMES)

@@ -152,3 +152,32 @@ def test_what_is_not_known_is_said(approved, tmp_path):
         explain(settings, "erp:nobody")
     with pytest.raises(PartitionError):
         explain(settings, "erp:nobody", date(2026, 11, 17))
+
+
+@pytest.mark.parametrize(
+    ("contacts", "told"),
+    [
+        ("('d+20', 9)", ", citado no contato sobre outro título (d+20)"),
+        ("('d+5', 9)", ""),
+        ("('d+20', 9), ('d+5', 9)", ""),
+        ("(null, 9)", ""),
+        ("('d+20', 8)", ""),
+    ],
+)
+def test_a_step_that_a_contact_about_another_debt_told_is_explained(
+    approved, explained, tmp_path, contacts, told
+):
+    _, batch = approved
+    key = next(key for key, text in explained.items() if "Conta pelo título" in text)
+    settings = changed(
+        tmp_path,
+        batch,
+        fct_decisions="select * replace (5 as last_offset, date '2026-11-09' as last_step_on) "
+        "from {fct_decisions}",
+        fct_contacts=f"select contacts.* replace ('{key}' as customer_key, told.step as step, "
+        "make_date(2026, 11, told.day) as contacted_on) "
+        "from (from {fct_contacts} limit 1) as contacts, "
+        f"(values {contacts}) as told (step, day)",
+    )
+    text = explain(settings, key, NIGHT)
+    assert f"d+5 (5 dias depois do vencimento), em 09/11/2026{told}." in text

@@ -103,6 +103,7 @@ def random_ledger(seed: int, payers: int = 120, source: str = "erp") -> dict:
     customers, receivables, payments = [], [], []
     feedback: dict[str, list[dict]] = {
         "contacts": [],
+        "contact_items": [],
         "outcomes": [],
         "promises": [],
         "agreements": [],
@@ -174,13 +175,14 @@ def random_ledger(seed: int, payers: int = 120, source: str = "erp") -> dict:
     }
 
 
-def add_feedback(ledger: dict, payers: list[tuple[str, str]], seed: int) -> None:
+def add_feedback(ledger: dict, payers: list[tuple[str, list[str]]], seed: int) -> None:
     """Contacts of earlier nights with payers.
 
-    Each payer is given by customer key and first open receivable.
+    Each payer is given by customer key and open receivables; the contacts are about the first.
     """
     chance = random.Random(seed)
     agreed = random.Random(seed + 1)
+    listed = random.Random(seed + 2)
     for number, (customer_key, _) in enumerate(payers):
         if number % 6 == 0:
             ledger["feedback"]["agreements"].append(
@@ -195,7 +197,7 @@ def add_feedback(ledger: dict, payers: list[tuple[str, str]], seed: int) -> None
                     "agent_id": "ana",
                 }
             )
-    for customer_key, episode_key in payers:
+    for customer_key, (episode_key, *others) in payers:
         for back in chance.sample([1, 2, 3, 5, 9, 20, 40], k=chance.randrange(0, 3)):
             step, offset = chance.choice(
                 [("d-3", -3), ("d+1", 1), ("d+3", 3), ("d+10", 10), ("d+180", 180)]
@@ -207,6 +209,13 @@ def add_feedback(ledger: dict, payers: list[tuple[str, str]], seed: int) -> None
             ledger["feedback"]["contacts"].append(
                 contact(day, customer_key, episode_key, step, offset, state=state)
             )
+            message_key = ledger["feedback"]["contacts"][-1]["message_key"]
+            # a third of the messages are of a release that kept no lists
+            if listed.random() < 0.66:
+                named = [episode_key, *(key for key in others if listed.random() < 0.5)]
+                ledger["feedback"]["contact_items"] += [
+                    {"message_key": message_key, "receivable_key": key} for key in named
+                ]
         if customer_key[-1] in "0123":
             day = NIGHT - timedelta(days=2 + int(customer_key[-1]) * 9)
             ledger["feedback"]["holdouts"].append(
@@ -291,8 +300,8 @@ def busy_ledger(busy_settings) -> dict:
     return ledger
 
 
-def _payers(settings: Settings) -> list[tuple[str, str]]:
-    """Each payer's key with the first open receivable.
+def _payers(settings: Settings) -> list[tuple[str, list[str]]]:
+    """Each payer's key with its open receivables.
 
     Only SQL knows them, so the few models that compute them are run.
     """
@@ -308,8 +317,8 @@ def _payers(settings: Settings) -> list[tuple[str, str]]:
     )
     with duckdb.connect(settings.warehouse.removeprefix("duckdb:///")) as connection:
         query = (
-            "select customer_key, min(receivable_key) from marts.fct_receivables group by "
-            "customer_key order by customer_key"
+            "select customer_key, list(receivable_key order by receivable_key) from "
+            "marts.fct_receivables group by customer_key order by customer_key"
         )
         return connection.execute(query).fetchall()
 

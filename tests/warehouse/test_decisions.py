@@ -147,6 +147,8 @@ def night(tmp_path_factory):
         "unknown",
         "stuck",
         "inherits",
+        "listed",
+        "not_listed",
         "ended",
         "capped",
         "held_back",
@@ -161,11 +163,18 @@ def night(tmp_path_factory):
         receivable("stuck", "stuck", "2026-11-10"),
         receivable("inherits_paid", "inherits", "2026-11-03"),
         receivable("inherits", "inherits", "2026-11-09"),
+        receivable("listed_paid", "listed", "2026-10-01"),
+        receivable("listed", "listed", "2026-11-12"),
+        receivable("not_listed_paid", "not_listed", "2026-10-01"),
+        receivable("not_listed", "not_listed", "2026-11-12"),
         receivable("ended", "ended", "2026-03-02"),
         receivable("capped", "capped", "2026-11-09"),
         receivable("held_back", "held_back", "2026-11-13"),
     ]
-    payments.append(payment("p3", "inherits_paid", "2026-11-16"))
+    payments += [
+        payment(f"p-{name}", f"{name}_paid", "2026-11-16")
+        for name in ("inherits", "listed", "not_listed")
+    ]
 
     def contacted(day, name, receivable_id, step, offset, **columns):
         return contact(day, key_of(name), f"erp:{receivable_id}", step, offset, **columns)
@@ -180,15 +189,29 @@ def night(tmp_path_factory):
         contacted("2026-11-17", "unknown", "unknown", "d+1", 1, state="unknown"),
         contacted("2026-11-17", "held_back", "held_back", "d+1", 1, state="planned"),
         contacted("2026-11-12", "stuck", "stuck", "d+1", 1, state="unknown"),
-        # the message of the oldest also named the next
+        # a message without a list, so that it named the next by the dates
         contacted("2026-11-13", "inherits", "inherits_paid", "d+5", 5),
+        contacted("2026-11-16", "listed", "listed_paid", "d+35", 35),
+        contacted("2026-11-16", "not_listed", "not_listed_paid", "d+35", 35),
         contacted("2026-09-02", "ended", "ended", "d+180", 180),
         *(
             contacted(day, "capped", "other", "d-3", -3)
             for day in ("2026-11-12", "2026-11-14", "2026-11-16")
         ),
     ]
-    feedback = {"contacts": contacts, **under_former_keys(customers, receivables, contacts)}
+    items = [
+        {"message_key": f"M-{key_of(name)}-2026-11-16", "receivable_key": f"erp:{key}"}
+        for name, keys in (
+            ("listed", ("listed_paid", "listed")),
+            ("not_listed", ("not_listed_paid",)),
+        )
+        for key in keys
+    ]
+    feedback = {
+        "contacts": contacts,
+        "contact_items": items,
+        **under_former_keys(customers, receivables, contacts),
+    }
     land_night(
         settings,
         NIGHT,
@@ -320,7 +343,21 @@ def test_a_situation_gets_its_decision(night, name):
             "call",
             "step_due",
             "d+7",
-            id="the next oldest inherits the place in the cadence",
+            id="a debt named without a list goes on from its own step of that day",
+        ),
+        pytest.param(
+            "listed",
+            "remind",
+            "step_due",
+            "d+5",
+            id="so does a debt that a message listed, and not from the older one's step",
+        ),
+        pytest.param(
+            "not_listed",
+            "remind",
+            "step_due",
+            "d+1",
+            id="a debt that no message listed begins",
         ),
         pytest.param(
             "ended",

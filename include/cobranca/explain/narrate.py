@@ -13,7 +13,6 @@ from itertools import groupby
 from cobranca.explain.commitments import commitments
 from cobranca.explain.night_rows import (
     ActiveHold,
-    ContactLimits,
     Decision,
     OpenReceivable,
     PastContact,
@@ -32,6 +31,7 @@ from cobranca.explain.sentence_parts import (
     counted,
     day,
     percent,
+    step_code,
     step_name,
     thousands,
     totals,
@@ -180,7 +180,7 @@ def _decision(night: Night, outcomes: dict[str, str]) -> Iterator[str]:
     yield from map(_hold, night.holds)
     if main["episode_key"]:
         yield f"  Conta pelo título {main['episode_key']}, {age(main['days_past_due'])}."
-    yield from _inputs(main, night.limits)
+    yield from _inputs(main, night)
     if main["decision"] not in ACTED and main["step"]:
         yield f"  Passo que caberia: {step_name(main['step_offset'])}."
     if main["decision"] in ACTED and main["superseded_steps"]:
@@ -202,13 +202,14 @@ def _hold(hold: ActiveHold) -> str:
     )
 
 
-def _inputs(main: Decision, limits: ContactLimits | None) -> Iterator[str]:
+def _inputs(main: Decision, night: Night) -> Iterator[str]:
     """What the rule looked at, as far as the batch keeps it."""
+    limits = night.limits
     if last := main.get("last_step_on"):
         # a step of a régua that the debt follows no more has no place in this one
         offset = main["last_offset"]
         step = step_name(offset) if offset is not None else "de outra régua"
-        yield f"  Último passo dado: {step}, em {day(last)}."
+        yield f"  Último passo dado: {step}, em {day(last)}{_named_with(night, last, offset)}."
     if (in_30_days := main.get("contacts_in_30_days")) is not None:
         number = f"{main['contacts_in_7_days']} em 7 dias e {in_30_days} em 30"
         contacted_on = main["last_contacted_on"]
@@ -226,6 +227,14 @@ def _inputs(main: Decision, limits: ContactLimits | None) -> Iterator[str]:
         least = main.get("required_amount")
         limit = f", de um mínimo de {format_money(least, main['currency'])}" if least else ""
         yield f"  Valor considerado: {format_money(considered, main['currency'])}{limit}."
+
+
+def _named_with(night: Night, on: date, offset: int | None) -> str:
+    """By which contact about another receivable this one was told its step, if by one."""
+    steps = [row["step"] for row in night.contacts if row["contacted_on"] == on and row["step"]]
+    if offset is None or not steps or step_code(offset) in steps:
+        return ""
+    return f", citado no contato sobre outro título ({', '.join(sorted(set(steps)))})"
 
 
 def _next(night: Night) -> str:

@@ -10,12 +10,17 @@ from cobranca.labels import CHANNELS
 from cobranca.money import format_money
 
 
+def step_code(offset: int) -> str:
+    """``d+3``, the name of a step in the régua."""
+    return f"d{offset:+d}" if offset else "d0"
+
+
 def step_name(offset: int) -> str:
     """``d+3 (3 dias depois do vencimento)``."""
     if offset == 0:
         return "d0 (no vencimento)"
     side = "antes" if offset < 0 else "depois"
-    return f"d{offset:+d} ({counted(abs(offset), 'dia', 'dias')} {side} do vencimento)"
+    return f"{step_code(offset)} ({counted(abs(offset), 'dia', 'dias')} {side} do vencimento)"
 
 
 def channel_name(channel: str) -> str:

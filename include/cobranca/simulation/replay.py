@@ -4,7 +4,8 @@ Both ledgers start as the real one stood.
 
 What is taken as fact, for both: receivables, payments, customers, holds, overrides, limits and
 calendar of each landed night, and the ledger as it stood before the first one. What is simulated:
-every contact decided from then on, taken as delivered (a call, as answered), and every hold-out.
+every contact decided from then on, taken as delivered (a call, as answered), with the receivables
+that a message lists, and every hold-out.
 What agents recorded and customers promised after the first night is left out of both, since it came
 from contacts that one of the réguas might not have made.
 """
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 CURRENT, PROPOSED = "current", "proposed"
 ARMS = (CURRENT, PROPOSED)
 # Tables in which the arms differ, and those that stay as they were on the first night.
-_OWN = ("policy_steps", "contacts", "holdouts")
+_REMEMBERED = ("contacts", "contact_items", "holdouts")
+_OWN = ("policy_steps", *_REMEMBERED)
 _AS_AT_START = tuple(FEEDBACK)
 _CREATE_CONTACTED = """
     create or replace table main.contacted (
@@ -53,6 +55,13 @@ _RECORD_CONTACTS = """
         channel, template, policy_version, 'delivered' as state
     from intermediate.int_receivables__decided
     where decision in ('remind', 'call') and receivable_key = episode_key
+"""
+# A call names no receivable, as in the real ledger.
+_RECORD_ITEMS = """
+    insert into main.{arm}_contact_items by name
+    select message_key, receivable_key, currency, open_amount, amount_due
+    from intermediate.int_receivables__decided
+    where decision = 'remind'
 """
 _RECORD_HOLDOUTS = """
     insert into main.{arm}_holdouts by name
@@ -113,6 +122,7 @@ def replay_nights(
             path.run(connection, night, own)
             connection.execute(_RECORD_CONTACTED, {"arm": arm, "night": night})
             connection.execute(_RECORD_CONTACTS.format(arm=arm), {"night": night})
+            connection.execute(_RECORD_ITEMS.format(arm=arm))
             connection.execute(_RECORD_HOLDOUTS.format(arm=arm), {"night": night})
 
 
@@ -131,7 +141,7 @@ def _start(
             f"create or replace view raw.{table} as select * from main.start_{table}"
         )
     for arm in ARMS:
-        for table in ("contacts", "holdouts"):
+        for table in _REMEMBERED:
             connection.execute(
                 f"create or replace table main.{arm}_{table} as select * from main.start_{table}"
             )

@@ -8,6 +8,7 @@ renamed as (select * from {{ ref('int_customer_keys__remapped') }}),
 
 recorded as (
     select
+        contact_key,
         recorded_key,
         episode_key,
         contacted_on as happened_on,
@@ -23,6 +24,7 @@ recorded as (
     union all
 
     select
+        {{ as_text('null') }} as contact_key,
         customer_key as recorded_key,
         episode_key,
         held_out_on as happened_on,

@@ -1,44 +1,22 @@
--- What was already done for each carrying receivable. A later message about the same payer covers every receivable that was
--- overdue then, so the next oldest inherits the place in the cadence when the oldest is paid. A debt whose due date was moved
--- to a later day begins anew: what was said before it fell due was not about its being overdue.
+-- What was already done for each carrying receivable. A receivable that no contact named has heard nothing. A debt whose due date was
+-- moved to a later day begins anew: what was said before it fell due was not about its being overdue.
 with episodes as (select * from {{ ref('int_episodes__carrier_selected') }}),
-
-events as (select * from {{ ref('int_contacts__remapped') }}),
 
 counts as (select * from {{ ref('int_customers__contacts_counted') }}),
 
-pairs as (
+matched as (
     select
-        episodes.customer_key,
-        events.happened_on,
-        events.step_offset,
-        events.regua,
-        events.is_unsettled,
-        episodes.regua as own_regua,
-        episodes.goes_on_after_offset,
-        events.is_taken,
-        coalesce(
-            case
-                -- a step before the due date, or on it, is about the day for which it was due
-                when events.step_offset <= 0
-                    then
-                        events.episode_key = episodes.episode_key
-                        and events.happened_on >= {{ add_days('episodes.effective_due_date', 'events.step_offset') }}
-                else
-                    events.happened_on > episodes.effective_due_date
-                    and (events.step_offset > 0 or events.episode_key = episodes.episode_key)
-            end,
-            false
-        ) as is_about_episode
-    from episodes
-    inner join events on episodes.customer_key = events.customer_key
+        matched.*,
+        matched.is_taken and (matched.step_offset <= 0 or coalesce(matched.regua, episodes.regua) = episodes.regua) as is_in_regua
+    from {{ ref('int_episodes__contacts_matched') }} as matched
+    inner join episodes on matched.customer_key = episodes.customer_key
 ),
 
 -- the régua under which the payer was last spoken to about what is overdue
 last_reguas as (
     {{ first_rows(
-        'pairs',
-        where='is_about_episode and is_taken and step_offset > 0 and regua is not null',
+        'matched',
+        where='is_taken and step_offset > 0 and regua is not null',
         per=['customer_key'],
         order_by=['happened_on desc', 'step_offset desc', 'regua'],
         columns=['customer_key', 'regua']
@@ -48,43 +26,55 @@ last_reguas as (
 summed as (
     select
         customer_key,
-        own_regua,
-        goes_on_after_offset,
-        max(
-            case
-                when is_about_episode and is_taken and (step_offset <= 0 or coalesce(regua, own_regua) = own_regua)
-                    then step_offset
-            end
-        ) as last_offset,
-        max(case when is_about_episode and is_taken then happened_on end) as last_step_on,
-        max(case when is_about_episode and is_unsettled then happened_on end) as unsettled_on,
+        max(case when is_in_regua then step_offset end) as last_offset,
+        max(case when is_taken then happened_on end) as last_step_on,
+        max(case when is_in_regua and is_own then step_offset end) as own_offset,
+        max(case when is_taken and is_own then happened_on end) as own_step_on,
+        max(case when is_unsettled then happened_on end) as unsettled_on,
         {{ joined_text(
-            'case when is_about_episode and is_unsettled then ' ~ as_text('step_offset') ~ ' end',
+            'case when is_unsettled then ' ~ as_text('step_offset') ~ ' end',
             ',',
             order_by='happened_on, step_offset nulls last'
         ) }} as unsettled_offsets
-    from pairs
-    group by customer_key, own_regua, goes_on_after_offset
+    from matched
+    group by customer_key
 ),
 
 -- a debt followed under one régua goes on under another only where a person said after which step
-aggregated as (
+placed as (
     select
-        summed.customer_key,
-        case
-            when last_reguas.regua <> summed.own_regua then coalesce(summed.goes_on_after_offset, summed.last_offset)
-            else summed.last_offset
-        end as last_offset,
+        episodes.customer_key,
+        summed.last_offset,
         summed.last_step_on,
-        counts.last_contacted_on,
+        summed.own_offset,
+        summed.own_step_on,
         summed.unsettled_on,
         summed.unsettled_offsets,
+        coalesce(last_reguas.regua <> episodes.regua, false) as is_other_regua,
+        episodes.goes_on_after_offset
+    from episodes
+    left join summed on episodes.customer_key = summed.customer_key
+    left join last_reguas on episodes.customer_key = last_reguas.customer_key
+),
+
+aggregated as (
+    select
+        placed.customer_key,
+        case when placed.is_other_regua then coalesce(placed.goes_on_after_offset, placed.last_offset) else placed.last_offset end
+            as last_offset,
+        placed.last_step_on,
+        -- legal notices go by what the debt heard itself
+        case when placed.is_other_regua then coalesce(placed.goes_on_after_offset, placed.own_offset) else placed.own_offset end
+            as own_offset,
+        coalesce(placed.own_step_on, placed.last_step_on) as own_step_on,
+        counts.last_contacted_on,
+        placed.unsettled_on,
+        placed.unsettled_offsets,
         counts.contacts_in_7_days,
         counts.contacts_in_30_days,
-        coalesce(last_reguas.regua <> summed.own_regua, false) and summed.goes_on_after_offset is null as is_regua_changed
-    from summed
-    inner join counts on summed.customer_key = counts.customer_key
-    left join last_reguas on summed.customer_key = last_reguas.customer_key
+        placed.is_other_regua and placed.goes_on_after_offset is null as is_regua_changed
+    from placed
+    inner join counts on placed.customer_key = counts.customer_key
 )
 
 select * from aggregated

@@ -58,8 +58,7 @@ select
             )
             then 'within_tolerance'
         when asked.days_past_due <= 0 then 'upcoming'
-        -- a boleto paid on its due date reaches the creditor a bank day later, and its file the night after
-        when yesterday.bank_day_number - due_days.bank_day_number < limits.clearing_bank_days then 'within_grace'
+        when {{ is_clearing('yesterday', 'due_days') }} then 'within_grace'
         else 'overdue'
     end as collection_status
 from asked

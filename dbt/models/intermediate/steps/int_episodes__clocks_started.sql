@@ -64,6 +64,8 @@ clocks as (
         coalesce(decided.decision in ('remind', 'call') or decided.reason = 'holdout', false) as is_taken_tonight,
         contacted.last_offset,
         contacted.last_step_on,
+        contacted.own_offset,
+        contacted.own_step_on,
         contacted.last_contacted_on,
         case when substr(decided.reason, 1, 5) = 'hold_' then decided.hold_until end as hold_until,
         coalesce(decided.decision = 'escalate' or (substr(decided.reason, 1, 5) = 'hold_' and decided.hold_until is null), false)
@@ -81,8 +83,11 @@ clocks as (
 started as (
     select
         *,
-        case when is_taken_tonight then tonight_offset else last_offset end as taken_offset,
+        -- a legal notice that was missed comes after steps beyond it
+        case when is_taken_tonight then greatest(tonight_offset, last_offset) else last_offset end as taken_offset,
         case when is_taken_tonight then {{ business_date() }} else last_step_on end as taken_on,
+        case when is_taken_tonight then greatest(tonight_offset, own_offset) else own_offset end as own_taken_offset,
+        case when is_taken_tonight then {{ business_date() }} else own_step_on end as own_taken_on,
         case when is_taken_tonight then {{ business_date() }} else last_contacted_on end as spoken_on
     from clocks
     where not is_stopped

@@ -26,6 +26,12 @@ candidates as (
             -- nulls do not count among what is greatest
             case when steps.step_offset > 0 then started.cleared_on end,
             case
+                when {{ is_notice_named_over('started.taken_offset') }}
+                    then
+                        case
+                            when started.own_taken_offset > 0
+                                then {{ add_days('started.own_taken_on', 'steps.step_offset - started.own_taken_offset') }}
+                        end
                 when started.taken_offset > 0
                     then {{ add_days('started.taken_on', 'steps.step_offset - started.taken_offset') }}
             end,
@@ -35,7 +41,13 @@ candidates as (
     from started
     inner join steps
         on started.regua = steps.segment
-        and steps.step_offset > coalesce(started.taken_offset, -100000)
+        -- as in int_steps__reached
+        and steps.step_offset > coalesce(
+            case
+                when {{ is_notice_named_over('started.taken_offset') }} then started.own_taken_offset else started.taken_offset
+            end,
+            -100000
+        )
         and steps.step_offset <= coalesce(started.ends_at_offset, steps.step_offset)
     where
         (steps.only_classes is null or {{ list_holds('steps.only_classes', 'started.payer_class') }})

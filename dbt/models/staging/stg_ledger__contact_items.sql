@@ -1,0 +1,6 @@
+with source as (select * from {{ source('raw', 'contact_items') }})
+
+select
+    message_key,
+    receivable_key
+from source
