@@ -5,7 +5,16 @@ from typing import get_args
 
 import pytest
 
-from cobranca.labels import REASONS, priority_sentence, read_codes, score_sentence
+from cobranca.labels import (
+    REASON_CATALOGUE,
+    REASONS,
+    RESPONSIBLE,
+    may_do,
+    priority_sentence,
+    read_codes,
+    score_sentence,
+)
+from cobranca.policy.publish import reason_rows
 from cobranca.policy.types import Effect, HoldReason, Template
 from cobranca.settings import PROJECT_ROOT
 
@@ -22,6 +31,7 @@ def test_every_reason_that_a_model_writes_has_words():
         "int_customers__routed",
         "int_customers__decided",
         "int_receivables__decided",
+        "int_receivables__escalated",
     }
     files = [
         path for path in (dbt / "models" / "intermediate").rglob("*.sql") if path.stem in wanted
@@ -163,3 +173,38 @@ def test_no_model_writes_a_sentence():
             if re.search(r"[à-ÿÀ-Ÿ]|[A-Za-z]{2} [a-z]{2}", text)
         ]
     assert sentences == []
+
+
+def test_a_reason_that_ends_with_a_person_says_who_acts_and_what_they_may_do():
+    """The list of cases is read by people: no line without a name and a sentence."""
+    asked = {code for code, row in REASON_CATALOGUE.items() if row.responsible}
+    assert {row.ends_with for row in REASON_CATALOGUE.values()} == {"person", "step", "itself"}
+    assert {code for code, row in REASON_CATALOGUE.items() if row.ends_with == "person"} <= asked
+    for code in asked:
+        row = REASON_CATALOGUE[code]
+        assert row.ends_with in ("person", "step") and row.responsible in RESPONSIBLE, code
+        assert re.fullmatch(r"[A-ZÀ-Ý][^;]{10,110}[^.;]", row.may_do), code
+    assert {code for code, row in REASON_CATALOGUE.items() if row.may_do} == asked
+    # what is added while models learn to write it
+    assert {"in_credit", "agreement_kept", "no_step_left"} <= asked
+
+
+def test_each_reason_stands_once_and_the_table_has_their_order():
+    rows = reason_rows()
+    assert [row["reason"] for row in rows] == list(REASONS)
+    assert [row["reason_order"] for row in rows] == list(range(1, len(REASONS) + 1))
+    lines = (PROJECT_ROOT / "include" / "cobranca" / "reasons.csv").read_text(encoding="utf-8")
+    codes = re.findall(r"^([a-z_]+);", lines, re.MULTILINE)
+    assert codes[1:] == list(REASONS)
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("end_of_regua", "Negociar, encaminhar ao jurídico ou baixar"),
+        ("waiting_next_step", "Conferir o caso e decidir"),
+        ("brand_new", "Conferir o caso e decidir"),
+    ],
+)
+def test_what_may_be_done_is_a_sentence(code, sentence):
+    assert may_do(code) == sentence

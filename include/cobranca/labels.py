@@ -3,8 +3,11 @@
 Pages, workbooks, messages and ``cobranca why`` read them here.
 """
 
+import csv
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 DECISIONS = {
     "remind": "Mensagem",
@@ -20,56 +23,40 @@ CLASSES = {
     "critico": "Crítico",
     "novo": "Novo",
 }
-REASONS = {
-    "step_due": "Passo da régua previsto para hoje",
-    "carried_by_other": "Vai junto com o título mais antigo do cliente",
-    "not_due": "Ainda não venceu",
-    "within_grace": "Pagamento pode estar em compensação",
-    "waiting_next_step": "Aguarda o próximo passo da régua",
-    "within_tolerance": "Resto dentro da tolerância",
-    "superseded": "Dispensado: o contato de hoje é sobre o que já venceu",
-    "waiting_interval": "Intervalo mínimo entre contatos",
-    "frequency_cap": "Limite de contatos do período atingido",
-    "preventive_not_needed": (
-        "Lembrete antes do vencimento não previsto para esta classe de pagador"
-    ),
-    "below_minimum": "Abaixo do valor mínimo",
-    "no_contact_day": "Fim de semana ou feriado",
-    "awaiting_delivery": "Aguarda confirmação da última mensagem",
-    "delivery_unknown": "Entrega da última mensagem não confirmada",
-    "regua_changed": "Mudou de régua depois de contatado: uma pessoa decide",
-    "no_regua": "Fora da régua por decisão de uma pessoa",
-    "escalated": "Vai com o título mais antigo para a decisão de uma pessoa",
-    "end_of_regua": "Fim da régua: uma pessoa decide",
-    "prescribed": "Prescrita: o prazo de cobrança passou, e ninguém é contatado por ela",
-    "agreement_broken": "Acordo não cumprido: a dívida original voltou, e uma pessoa decide",
-    "agreement_kept": "Acordo cumprido: nada mais é pedido, e uma pessoa lança o desconto",
-    "in_credit": "Um crédito do cliente cobre o valor: nada é pedido, e uma pessoa o apropria",
-    "holdout": "Grupo de controle",
-    "opted_out": "Cliente pediu para não ser contatado",
-    "no_contact_data": "Sem e-mail ou telefone a que se possa recorrer",
-    "no_email": "Sem e-mail",
-    "no_phone": "Sem telefone: segue por e-mail",
-    "calls_declined": "Não aceita ligações: segue por e-mail",
-    "no_opt_in": "Não escolheu este canal: segue por e-mail",
-    "failed_text": "Última mensagem ao telefone não foi entregue: segue por e-mail",
-    "invalid_email": "E-mail inválido",
-    "refused_email": "Último e-mail não pôde ser enviado",
-    "hold_dispute": "Contestação em análise",
-    "hold_promise": "Promessa de pagamento em aberto",
-    "hold_agreement": "Acordo em andamento",
-    "hold_legal": "Cobrança judicial ou suspensão legal",
-    "hold_deceased": "Cliente falecido",
-    "hold_hardship": "Dificuldade reconhecida",
-    "hold_opt_out": "Cliente pediu para não ser contatado",
-    "hold_paid_claim": "Cliente informou que já pagou: em verificação",
-    "hold_refused": "Recusou-se a pagar: pausa antes de novo contato",
-    "hold_scheduled": "Retorno agendado",
-    "hold_erased": "Dados pessoais apagados a pedido do titular (LGPD, art. 18)",
-    "hold_reversal": (
-        "Estorno maior do que o pagamento conhecido: uma pessoa confere antes de qualquer contato"
-    ),
+RESPONSIBLE = {
+    "agente": "Agente",
+    "supervisao": "Supervisão",
+    "financeiro": "Financeiro",
+    "juridico": "Jurídico",
+    "cadastro": "Cadastro",
 }
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One line of ``reasons.csv``: why a receivable is or is not contacted, and who goes on.
+
+    ``ends_with`` is what ends the wait of an overdue receivable that is not contacted: ``person``,
+    ``step`` or ``itself``. ``responsible`` and ``may_do`` are empty where no person is asked.
+    """
+
+    code: str
+    ends_with: str
+    responsible: str
+    label: str
+    may_do: str
+
+
+def _read_reasons() -> dict[str, Reason]:
+    text = (Path(__file__).parent / "reasons.csv").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    rows = csv.reader(lines[1:], delimiter=";")
+    return {code: Reason(code, *rest) for code, *rest in rows}
+
+
+# The first of a payer's reasons is the one that stands first here.
+REASON_CATALOGUE = _read_reasons()
+REASONS = {code: found.label for code, found in REASON_CATALOGUE.items()}
 
 CONTACT_STATES = {
     "planned": "planejado",
@@ -100,6 +87,15 @@ def reason(code: str | None) -> str:
     if not code:
         return "(sem motivo)"
     return REASONS.get(code) or code.removeprefix("hold_").replace("_", " ").capitalize()
+
+
+def may_do(code: str) -> str:
+    """What the person in charge may do about a case of this reason.
+
+    A code that is not in the catalogue asks for a look.
+    """
+    found = REASON_CATALOGUE.get(code)
+    return (found and found.may_do) or "Conferir o caso e decidir"
 
 
 def in_sentence(text: str) -> str:

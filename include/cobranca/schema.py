@@ -191,6 +191,7 @@ POLICY: dict[str, pa.Schema] = {
         class_habitual_over_10_one_in=COUNT, class_habitual_over_30_one_in=COUNT,
         class_habitual_open_days=COUNT,
     ),
+    "policy_reasons": _table(reason=TEXT, reason_order=COUNT, ends_with=TEXT, responsible=TEXT),
 }  # fmt: skip
 
 # Every table of the warehouse's ``raw`` schema.

@@ -1,61 +1,59 @@
-{#- Reasons of a receivable itself, whatever its payer's decision is. -#}
-{%- set own_reasons = "'" ~ ['agreement_broken', 'prescribed', 'hold_reversal'] | join("', '") ~ "'" -%}
-
-with decisions as (select * from {{ ref('fct_decisions') }}),
+with cases as (select * from {{ ref('int_receivables__escalated') }}),
 
 customers as (select * from {{ ref('int_customers__unified') }}),
 
-payers as (select * from {{ ref('int_customers__decided') }}),
-
--- the régua has ended or was changed, it cannot go on because no one can be reached, an agreement was broken, the debt is
--- prescribed, or more was given back than is known to have been paid
-cases as (
+per_reason as (
     select
-        decisions.business_date,
-        decisions.customer_key,
-        decisions.currency,
-        decisions.open_amount,
-        decisions.amount_due,
-        decisions.days_past_due,
-        case when decisions.reason in ({{ own_reasons }}) then decisions.reason else payers.reason end as reason,
-        coalesce(payers.policy_version, decisions.policy_version) as policy_version
-    from decisions
-    left join payers on decisions.customer_key = payers.customer_key
-    where
-        decisions.decision = 'escalate'
-        or (
-            decisions.decision = 'none'
-            and decisions.reason in ('no_contact_data', 'no_email', 'invalid_email', 'refused_email', 'delivery_unknown')
-            and decisions.days_past_due > 0
-        )
-        or decisions.reason in ({{ own_reasons }})
-),
-
-escalated as (
-    select
-        business_date,
         customer_key,
         currency,
         reason,
-        max(policy_version) as policy_version,
-        cast(count(*) as integer) as receivables,
+        responsible,
+        reason_order,
+        count(*) as receivables,
+        sum(open_amount) as open_amount,
+        sum(amount_due) as amount_due,
+        max(days_past_due) as days_past_due,
+        min(since_on) as since_on,
+        max(policy_version) as policy_version
+    from cases
+    group by customer_key, currency, reason, responsible, reason_order
+),
+
+main_reasons as (
+    {{ first_rows('per_reason', per=['customer_key', 'currency'], order_by=['reason_order', 'reason']) }}
+),
+
+summed as (
+    select
+        customer_key,
+        currency,
+        cast(sum(receivables) as integer) as receivables,
         {{ money('sum(open_amount)') }} as open_amount,
         {{ money('sum(amount_due)') }} as amount_due,
-        cast(max(days_past_due) as integer) as days_past_due
-    from cases
-    group by business_date, customer_key, currency, reason
+        cast(max(days_past_due) as integer) as days_past_due,
+        min(since_on) as since_on,
+        {{ joined_text('reason', ',', order_by='reason_order, reason') }} as reasons,
+        max(policy_version) as policy_version
+    from per_reason
+    group by customer_key, currency
 )
 
 select
-    escalated.business_date,
-    escalated.customer_key,
+    {{ business_date() }} as business_date,
+    summed.customer_key,
     customers.customer_name,
-    escalated.reason,
-    escalated.currency,
-    escalated.receivables,
-    escalated.open_amount,
-    escalated.amount_due,
-    escalated.days_past_due,
-    escalated.policy_version
-from escalated
-inner join customers on escalated.customer_key = customers.customer_key
+    main_reasons.reason,
+    summed.currency,
+    summed.receivables,
+    summed.open_amount,
+    summed.amount_due,
+    summed.days_past_due,
+    summed.policy_version,
+    summed.reasons,
+    summed.since_on,
+    main_reasons.responsible
+from summed
+inner join main_reasons
+    on summed.customer_key = main_reasons.customer_key
+    and summed.currency = main_reasons.currency
+inner join customers on summed.customer_key = customers.customer_key

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cobranca import calendar
+from cobranca.labels import REASON_CATALOGUE
 from cobranca.partitions import manifest
 from cobranca.policy.bands import Bands, band_rows
 from cobranca.policy.extra_holidays import ExtraHoliday
@@ -97,13 +98,31 @@ def policy_tables(policy: Policy) -> dict[str, list[Row]]:
         ],
         "policy_bands": band_rows(policy.bands),
         "policy_ranking": ranking_rows(policy.ranking),
+        "policy_reasons": reason_rows(),
     }
 
 
 def default_tables() -> dict[str, pa.Table]:
     """The tables that a policy frozen before they existed lacks, as that night followed them."""
-    rows = {"policy_bands": band_rows(Bands()), "policy_ranking": ranking_rows(Ranking())}
+    rows = {
+        "policy_bands": band_rows(Bands()),
+        "policy_ranking": ranking_rows(Ranking()),
+        "policy_reasons": reason_rows(),
+    }
     return {name: pa.Table.from_pylist(rows[name], schema=POLICY[name]) for name in rows}
+
+
+def reason_rows() -> list[Row]:
+    """The rows of ``policy_reasons``: what each reason waits for, and who acts; in their order."""
+    return [
+        {
+            "reason": found.code,
+            "reason_order": order,
+            "ends_with": found.ends_with,
+            "responsible": found.responsible or None,
+        }
+        for order, found in enumerate(REASON_CATALOGUE.values(), 1)
+    ]
 
 
 @lru_cache(maxsize=1)

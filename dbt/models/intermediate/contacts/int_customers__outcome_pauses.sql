@@ -28,5 +28,5 @@ pauses as (
     'pauses',
     per=['customer_key'],
     order_by=["(effect = 'none')", 'contacted_on desc', 'outcome_id'],
-    columns=['customer_key', 'reason', 'last_day']
+    columns=['customer_key', 'reason', 'contacted_on', 'last_day']
 ) }}

@@ -70,7 +70,15 @@ held as (
             when promise_holds.customer_key is not null then promise_holds.last_day
             when agreement_holds.customer_key is not null then null
             else outcome_pauses.last_day
-        end as hold_until
+        end as hold_until,
+        -- no day ends it, or an agent heard what only a person can answer
+        case
+            when customers.is_erased then false
+            when customers.is_deceased or customers.is_legal_hold then true
+            when manual_holds.reason is not null then manual_holds.expires_on is null
+            when promise_holds.customer_key is not null or agreement_holds.customer_key is not null then false
+            else coalesce(outcome_pauses.reason in ('hold_deceased', 'hold_dispute', 'hold_request'), false)
+        end as asks_person
     from customers
     left join manual_holds on customers.customer_key = manual_holds.customer_key
     left join promise_holds on customers.customer_key = promise_holds.customer_key

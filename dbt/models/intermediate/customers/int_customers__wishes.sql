@@ -8,7 +8,8 @@ remapped as (
     select
         coalesce(renamed.customer_key, consents.customer_key) as customer_key,
         consents.channel,
-        consents.is_opted_in
+        consents.is_opted_in,
+        consents.given_on
     from consents
     left join renamed on {{ is_renamed('consents.customer_key', 'consents.given_on') }}
 ),
@@ -20,7 +21,8 @@ wishes as (
         bool_or(channel = 'whatsapp' and is_opted_in) as is_opted_in_whatsapp,
         bool_or(channel = 'whatsapp' and not is_opted_in) as is_opted_out_whatsapp,
         bool_or(channel = 'sms' and is_opted_in) as is_opted_in_sms,
-        bool_or(channel = 'sms' and not is_opted_in) as is_opted_out_sms
+        bool_or(channel = 'sms' and not is_opted_in) as is_opted_out_sms,
+        max(case when not is_opted_in then given_on end) as opted_out_on
     from remapped
     group by customer_key
 )
