@@ -8,7 +8,7 @@ later.
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -92,12 +92,15 @@ REGUA = {
 
 @dataclass
 class Night:
-    """One run of one business date: the ledger before it, and every decision."""
+    """One run of one business date: the ledger before it, every decision, and the cases that wait
+    for a person where the path leads so far.
+    """
 
     business_date: date
     decisions: list[dict]
     ledger_before: int
     is_rerun: bool
+    cases: list[dict]
 
 
 @dataclass
@@ -261,12 +264,12 @@ class World:
 
     # Living it
 
-    def live(self, path: DecisionPath) -> Iterator[Night]:
+    def live(self, path: DecisionPath, runs: Sequence[int] = RUNS) -> Iterator[Night]:
         """Run every night, some two or three times; the world answers in between."""
         with duckdb.connect(config={"threads": 1}) as connection:
             path.create_schemas(connection)
             self._put(connection, {name: [] for name in RAW} | self.policy_rows | self._entities())
-            for number, offset in enumerate(RUNS):
+            for number, offset in enumerate(runs):
                 day = START + timedelta(days=offset)
                 if offset in MOVES:
                     self._move()
@@ -275,9 +278,10 @@ class World:
                     known = len(self.contacts)
                     self._put(connection, self._known_before(day))
                     path.run(connection, day)
-                    yield Night(day, _rows(connection), known, run > 0)
+                    decisions = _rows(connection, "int_receivables__decided")
+                    yield Night(day, decisions, known, run > 0, _cases(connection, path))
                     if run == 0:
-                        answers = _rows(connection)
+                        answers = decisions
                 self._answer(day, answers)
 
     def _put(self, connection, tables: dict[str, list[dict]]) -> None:
@@ -448,9 +452,12 @@ class World:
         return found
 
 
-def _rows(connection) -> list[dict]:
-    found = connection.execute(
-        "select * from intermediate.int_receivables__decided order by receivable_key"
-    )
+def _rows(connection, model: str) -> list[dict]:
+    found = connection.execute(f"select * from intermediate.{model} order by receivable_key")
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _cases(connection, path: DecisionPath) -> list[dict]:
+    cases = "int_receivables__escalated"
+    return _rows(connection, cases) if path.models[-1].name == cases else []

@@ -193,6 +193,14 @@ REFUSALS = {
         [key(1), "ACORDO", None, "25/11", 1000],
         "Parcelas: falta o número",
     ),
+    "half an instalment": (
+        [key(1), "ACORDO", None, "25/11", 1000, 2.5],
+        "Parcelas: não é um número",
+    ),
+}
+
+
+REQUESTS = {
     "discount beyond the limit": (
         [key(1), "ACORDO", None, "25/11", 920.0, 1],
         "Valor prometido: o desconto passa da alçada",
@@ -201,15 +209,28 @@ REFUSALS = {
         [key(1), "ACORDO", None, "25/11", 1000, 7],
         "Parcelas: passa da alçada",
     ),
-    "half an instalment": (
-        [key(1), "ACORDO", None, "25/11", 1000, 2.5],
-        "Parcelas: não é um número",
-    ),
     "agreement from the reserve": (
         [key(8), "ACORDO", None, "25/11", 1000, 2],
         "acordos desta lista precisam de um agente",
     ),
 }
+
+
+@pytest.mark.parametrize(("row", "reason"), REQUESTS.values(), ids=REQUESTS)
+def test_an_agreement_beyond_the_limits_is_refused_and_becomes_a_request(plan, row, reason):
+    for new in (1, 0):
+        returned(plan, row, [key(2), "NAO_ATENDE"])
+        counts = read_outcomes(plan, NEXT)
+        assert (counts["answers"], counts["rejected"], counts["requests"]) == (2, 1, new)
+        assert counts["recorded"] == new
+        assert {
+            (outcome["message_key"], outcome["code"], outcome["follow_up_on"])
+            for outcome in ledger(plan, "outcomes")
+        } == {(key(2), "NAO_ATENDE", None), (row[0], "PEDIDO", None)}
+        assert ledger(plan, "agreements") == []
+        (refused,) = rejected(plan)
+        assert refused["Motivo da recusa"].startswith(reason)
+        assert refused["Motivo da recusa"].endswith("; o pedido foi para a supervisão")
 
 
 @pytest.mark.parametrize(("row", "reason"), REFUSALS.values(), ids=REFUSALS)

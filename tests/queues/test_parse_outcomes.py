@@ -247,6 +247,62 @@ def test_an_agreement_needs_an_agent_with_both_limits(changes):
     )
 
 
+def test_a_request_is_the_call_of_the_agreement_under_a_code_of_its_own():
+    """Its pause is that of the code, so the day of the first instalment is left out."""
+    with_requests = (
+        *CODES,
+        CODES[0].model_copy(update={"code": "PEDIDO", "label": "Pediu mais", "effect": "request"}),
+    )
+    row = call(1)
+    asked = answer(
+        "ACORDO",
+        reason="esqueceu",
+        called_on="19/11/2026",
+        day="25/11",
+        amount=1000,
+        installments=7,
+    )
+    found, (refused,) = understand([asked], {row["message_key"]: row}, with_requests)
+    assert found == []
+    assert refused.reason == "Parcelas: passa da alçada do agente; o pedido foi para a supervisão"
+    agreed = recorded(
+        "ACORDO",
+        reason="esqueceu",
+        called_on="19/11/2026",
+        day="25/11",
+        amount=1000,
+        installments=6,
+    )
+    changed = {
+        name: (refused.request[name], value)
+        for name, value in agreed.outcome.items()
+        if refused.request[name] != value
+    }
+    assert changed == {
+        "outcome_id": (refused.request["outcome_id"], agreed.outcome["outcome_id"]),
+        "code": ("PEDIDO", "ACORDO"),
+        "follow_up_on": (None, date(2026, 11, 25)),
+    }
+    # the same request in another file is the same record
+    again, (same,) = understand([asked], {row["message_key"]: row}, with_requests)
+    assert again == [] and same.request == refused.request
+
+
+def test_a_slip_of_the_pen_is_no_request():
+    with_requests = (
+        *CODES,
+        CODES[0].model_copy(update={"code": "PEDIDO", "label": "Pediu mais", "effect": "request"}),
+    )
+    row = call(1)
+    slips = [
+        answer("ACORDO", day="25/11", amount=1000),
+        answer("ACORDO", day="25/11", amount=5000, installments=2),
+        answer("PROMESSA", day="25/11", amount=5000),
+    ]
+    _, refused = understand(slips, {row["message_key"]: row}, with_requests)
+    assert [item.request for item in refused] == [None, None, None]
+
+
 def test_a_row_of_no_agent_is_of_the_reserve():
     assert recorded("RECADO", {"agent_id": None}).outcome["agent_id"] == "reserva"
     promise = recorded("PROMESSA", {"agent_id": None}, day="25/11").promise

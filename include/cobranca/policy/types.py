@@ -41,7 +41,7 @@ InterestStart = Literal["original_due", "effective_due"]
 HoldReason = Literal["dispute", "promise", "agreement", "legal", "deceased", "hardship", "opt_out"]
 Effect = Literal[
     "none", "promise", "agreement", "paid_claim", "dispute",
-    "wrong_number", "deceased", "refused", "do_not_call", "scheduled",
+    "wrong_number", "deceased", "refused", "do_not_call", "scheduled", "request",
 ]  # fmt: skip
 CALL_TEMPLATES: tuple[Template, ...] = ("call", "call_offer")
 # What a WhatsApp or SMS text must name (CDC, art. 42-A; Lei SP 14.953/2013), and what else it may.

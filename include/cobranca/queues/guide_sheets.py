@@ -99,12 +99,19 @@ _AFTERWARDS = {
     "refused": "Pausa antes do próximo passo",
     "do_not_call": "Sem ligações, só contato por escrito",
     "scheduled": "Volta à fila na data combinada",
+    "request": "A supervisão decide",
 }
 
 
 def _consequence(code: OutcomeCode) -> str:
     text = _AFTERWARDS[code.effect]
-    shown = code.pause_days and code.effect in {"none", "paid_claim", "dispute", "refused"}
+    shown = code.pause_days and code.effect in {
+        "none",
+        "paid_claim",
+        "dispute",
+        "refused",
+        "request",
+    }
     return (
         f"{text} ({code.pause_days} dia{'s' if code.pause_days > 1 else ''} sem contato)"
         if shown

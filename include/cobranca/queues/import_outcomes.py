@@ -51,8 +51,9 @@ def read_outcomes(settings: Settings, business_date: date) -> dict[str, int]:
     ``inbox/<date>/unreadable``.
 
     Returns:
-        counts of ``files, answers, recorded, already_recorded, rejected, promises, agreements,
-        unreadable_files``.
+        counts of ``files, answers, recorded, already_recorded, rejected, requests, promises,
+        agreements, unreadable_files``; ``requests`` are the refused agreements beyond an agent's
+        limits that are new to the list of cases.
 
     Raises:
         ConfigError: the ledger cannot be opened or a policy file is wrong; every file stays where
@@ -65,6 +66,7 @@ def read_outcomes(settings: Settings, business_date: date) -> dict[str, int]:
             "recorded",
             "already_recorded",
             "rejected",
+            "requests",
             "promises",
             "agreements",
             "unreadable_files",
@@ -97,6 +99,7 @@ def read_outcomes(settings: Settings, business_date: date) -> dict[str, int]:
             understood, rejected = understand(answers, rows, policy.outcome_codes)
             recorded, refused = _record(engine, understood, queue)
             rejected += refused
+            counts["requests"] += _record_requests(engine, rejected)
             counts["answers"] += len(answers)
             counts["recorded"] += recorded["outcomes"]
             counts["promises"] += recorded["promises"]
@@ -232,6 +235,15 @@ def _insert_items(
     ]
     if items:
         connection.execute(commitment_items.insert(), items)
+
+
+def _record_requests(engine: "sa.Engine", rejected: list[Rejection]) -> int:
+    """Record the calls in which more was asked for than the agent may give; how many are new."""
+    from cobranca.ledger import tables
+
+    requests = [item.request for item in rejected if item.request is not None]
+    with engine.begin() as connection:
+        return sum(_insert_once(connection, tables.outcomes, request) for request in requests)
 
 
 def _contradicts(connection: "sa.Connection", table: "sa.Table", row: LedgerRow | None) -> bool:

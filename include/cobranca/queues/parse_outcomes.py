@@ -89,10 +89,21 @@ class AgentOutcome:
 
 @dataclass(frozen=True)
 class Rejection:
-    """One answer refused, with the reason in Portuguese for the person who corrects it."""
+    """One answer refused, with the reason in Portuguese for the person who corrects it.
+
+    ``request`` is the call that is recorded all the same: an agreement beyond the limits was not
+    made, but it was asked for, and a person with wider limits decides.
+    """
 
     answer: Answer
     reason: str
+    request: OutcomeRow | None = None
+
+
+class BeyondLimits(ValueError):
+    """An agreement that its agent may not make; ``outcome`` is the call in which it was asked."""
+
+    outcome: OutcomeRow
 
 
 def understand(
@@ -113,6 +124,10 @@ def understand(
                 raise ValueError(
                     "este caso aparece duas vezes no arquivo com respostas diferentes; deixe só uma"
                 )
+        except BeyondLimits as error:
+            request = _request(error.outcome, codes)
+            then = "o pedido foi para a supervisão" if request else "passe ao supervisor"
+            rejected.append(Rejection(answer, f"{error}; {then}", request))
         except ValueError as error:
             rejected.append(Rejection(answer, str(error)))
         else:
@@ -159,8 +174,29 @@ def _understand(
     if effect == "promise" and follow_up_on is not None:
         return replace(found, promise=_promise(outcome, follow_up_on, row, amount))
     if effect == "agreement":
-        return replace(found, agreement=_agreement(outcome, row, amount, installments))
+        try:
+            return replace(found, agreement=_agreement(outcome, row, amount, installments))
+        except BeyondLimits as error:
+            error.outcome = outcome
+            raise
     return found
+
+
+def _request(agreement: OutcomeRow, codes: tuple[OutcomeCode, ...]) -> OutcomeRow | None:
+    """The same call under the code of a request; ``None`` where the company has no such code.
+
+    Its pause is that of the code, whatever first day was asked for.
+    """
+    code = next((code.code for code in codes if code.effect == "request"), None)
+    if code is None:
+        return None
+    called_on = agreement["contacted_on"].isoformat()
+    return {
+        **agreement,
+        "outcome_id": _identity("outcome", agreement["message_key"], called_on, code),
+        "code": code,
+        "follow_up_on": None,
+    }
 
 
 def _cell(
@@ -222,16 +258,14 @@ def _agreement(
         Decimal("0.000001"), rounding=ROUND_HALF_UP
     )
     if row["max_discount_rate"] is None or row["max_installments"] is None:
-        raise ValueError(
-            "acordos desta lista precisam de um agente com alçada; passe ao supervisor"
-        )
+        raise BeyondLimits("acordos desta lista precisam de um agente com alçada")
     # A discount of exactly the limit may be off by the cents of its rounding.
     if amount < (due * (1 - Decimal(row["max_discount_rate"]))).quantize(Decimal("0.01")) - Decimal(
         "0.01"
     ):
-        raise ValueError(f"{AMOUNT}: o desconto passa da alçada do agente; passe ao supervisor")
+        raise BeyondLimits(f"{AMOUNT}: o desconto passa da alçada do agente")
     if installments > row["max_installments"]:
-        raise ValueError(f"{INSTALLMENTS}: passa da alçada do agente; passe ao supervisor")
+        raise BeyondLimits(f"{INSTALLMENTS}: passa da alçada do agente")
     return {
         "agreement_id": _identity("agreement", outcome["message_key"]),
         "customer_key": row["customer_key"],
