@@ -195,6 +195,19 @@ def test_an_interrupted_erasure_is_completed_by_running_it_again(place, monkeypa
     assert found_in(settings.data, WRITTEN.needles) == {}
 
 
+def test_the_list_of_cases_is_written_again_without_an_erased_payer(place):
+    """Who waits for a person is in no call queue, so the list itself tells that they are shown."""
+    settings = settings_in(place)
+    with (place / "config" / "holds.csv").open("a", encoding="utf-8") as holds:
+        holds.write("customer;crm;2;legal;maria;2026-11-01;\n")
+    for stage in ("feedback", "land", "build", "gate", "queues"):
+        night.STAGES[stage](settings, FIRST)
+    listed = found_in(settings.data / "queues", CALLED.needles)
+    assert {Path(path).suffix for path in listed} == {".csv", ".xlsx"}
+    erase.apply_erasure(settings, "crm:2", **BY)
+    assert found_in(settings.data, CALLED.needles) == {}
+
+
 def test_a_message_that_has_not_left_yet_never_leaves(erased):
     """Erased between the plan and its delivery: the pre-send check knows it from the ledger."""
     settings, key = erased, keys_of(WRITTEN.cpf)[0]

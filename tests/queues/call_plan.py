@@ -36,8 +36,37 @@ SCHEMA = pa.schema(
 DECIDED = pa.schema(
     [("message_key", pa.string()), ("currency", pa.string()), ("receivable_key", pa.string())]
 )
+CASE_SCHEMA = pa.schema(
+    [
+        ("business_date", pa.date32()), ("customer_key", pa.string()),
+        ("customer_name", pa.string()), ("reason", pa.string()), ("currency", pa.string()),
+        ("receivables", pa.int32()), ("open_amount", pa.decimal128(18, 2)),
+        ("amount_due", pa.decimal128(18, 2)), ("days_past_due", pa.int32()),
+        ("policy_version", pa.string()), ("reasons", pa.string()), ("since_on", pa.date32()),
+        ("responsible", pa.string()),
+    ]
+)  # fmt: skip
 
 DAY = date(2026, 11, 18)
+
+
+def case(number: int, *reasons: str, **changes) -> dict:
+    """One row of the list of cases with plausible values."""
+    return {
+        "business_date": DAY,
+        "customer_key": f"C{number:020x}",
+        "customer_name": f"Maria da Penha {number}",
+        "reason": reasons[0],
+        "currency": "BRL",
+        "receivables": 2,
+        "open_amount": Decimal("500.00"),
+        "amount_due": Decimal("512.50"),
+        "days_past_due": 40,
+        "policy_version": "2026-01",
+        "reasons": ",".join(reasons),
+        "since_on": date(2026, 11, 8),
+        "responsible": "supervisao",
+    } | changes
 
 
 def call(number: int, agent: str = "ana", **changes) -> dict:
@@ -90,15 +119,15 @@ def call(number: int, agent: str = "ana", **changes) -> dict:
 
 
 def publish_plan(
-    settings, rows: list[dict], business_date: date = DAY, passed: bool = True
+    settings,
+    rows: list[dict],
+    business_date: date = DAY,
+    passed: bool = True,
+    cases: list[dict] | tuple = (),
 ) -> manifest.Manifest:
     """An outbound batch with its verdict."""
     root = settings.folder("outbound", business_date)
     draft = manifest.draft_folder(root, "plan")
-    table = pa.Table.from_pylist(
-        [{**row, "business_date": business_date} for row in rows], schema=SCHEMA
-    )
-    pq.write_table(table, draft / "out_call_queue.parquet")
     # Each row is about its episode and one more receivable, and about one in another currency.
     decided = [
         {"message_key": row["message_key"], "currency": currency, "receivable_key": key}
@@ -109,14 +138,21 @@ def publish_plan(
             (f"{row['episode_key']}-usd", "USD"),
         )
     ]
-    pq.write_table(pa.Table.from_pylist(decided, schema=DECIDED), draft / "fct_decisions.parquet")
-    names = {"out_call_queue.parquet": len(rows), "fct_decisions.parquet": len(decided)}
+    files = []
+    for name, schema, found in (
+        ("out_call_queue.parquet", SCHEMA, rows),
+        ("out_escalations.parquet", CASE_SCHEMA, cases),
+        ("fct_decisions.parquet", DECIDED, decided),
+    ):
+        dated = [{**row, "business_date": business_date} for row in found]
+        pq.write_table(pa.Table.from_pylist(dated, schema=schema), draft / name)
+        files.append(manifest.FileEntry.of(draft, name, len(dated)))
     batch = manifest.publish(
         root,
         draft,
         kind="outbound",
         business_date=business_date,
-        files=[manifest.FileEntry.of(draft, name, count) for name, count in names.items()],
+        files=files,
     )
     approve(settings, batch, passed)
     return batch

@@ -53,8 +53,8 @@ def test_one_workbook_an_agent_and_one_list_of_all(settings):
     )
     published = read_manifest(settings.folder("queues", DAY), verify=True)
     assert [entry.name for entry in published.files] == [
-        "fila_2026-11-18.csv", "fila_ana_2026-11-18.xlsx", "fila_bruno_2026-11-18.xlsx",
-        "fila_reserva_2026-11-18.xlsx",
+        "casos_2026-11-18.csv", "casos_2026-11-18.xlsx", "fila_2026-11-18.csv",
+        "fila_ana_2026-11-18.xlsx", "fila_bruno_2026-11-18.xlsx", "fila_reserva_2026-11-18.xlsx",
     ]  # fmt: skip
     assert published.inputs["outbound"] == batch.batch_id
     assert published.entry("fila_2026-11-18.csv").totals == {
@@ -138,10 +138,10 @@ def test_codes_are_on_their_own_sheet_and_in_the_drop_down(settings):
     publish_plan(settings, ROWS)
     path = write_queues(settings, DAY)["workbooks"]["ana"]["file"]
     codes = [row[0] for row in sheet(path, "Tabulação")]
-    assert codes.index("PROMESSA") == 4 and codes.index("NAO_LIGAR") == 15
-    assert codes.index("ESQUECEU") == 19 and codes.index("OUTRO") == 27
+    assert codes.index("PROMESSA") == 4 and codes.index("NAO_LIGAR") == 16
+    assert codes.index("ESQUECEU") == 20 and codes.index("OUTRO") == 28
     xml = zipfile.ZipFile(path).read("xl/worksheets/sheet1.xml").decode()
-    assert "'Tabulação'!$A$5:$A$16" in xml and "'Tabulação'!$A$20:$A$28" in xml
+    assert "'Tabulação'!$A$5:$A$17" in xml and "'Tabulação'!$A$21:$A$29" in xml
     assert xml.count("<dataValidation ") == 6
     assert (
         "<sheetProtection" in xml
@@ -239,7 +239,13 @@ def test_a_new_plan_replaces_the_whole_set(settings):
     new = write_queues(settings, DAY)
     assert set(new["workbooks"]) == {"ana"} and old["folder"] != new["folder"]
     names = {path.name for path in settings.folder("queues", DAY).rglob("*") if path.is_file()}
-    assert names == {"manifest.json", "fila_2026-11-18.csv", "fila_ana_2026-11-18.xlsx"}
+    assert names == {
+        "manifest.json",
+        "casos_2026-11-18.csv",
+        "casos_2026-11-18.xlsx",
+        "fila_2026-11-18.csv",
+        "fila_ana_2026-11-18.xlsx",
+    }
 
 
 def test_without_an_approved_plan_nothing_is_replaced(settings):

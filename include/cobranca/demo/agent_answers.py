@@ -71,7 +71,8 @@ def return_workbooks(settings: Settings, business_date: date, seed: int = 7) -> 
     inbox.mkdir(parents=True, exist_ok=True)
     written = []
     for entry in queues.files:
-        if entry.name.endswith(".xlsx") and not entry.name.startswith("fila_reserva"):
+        is_queue = entry.name.startswith("fila_") and entry.name.endswith(".xlsx")
+        if is_queue and not entry.name.startswith("fila_reserva"):
             chance = random.Random(f"{seed} {entry.name}")
             sheet = _read(queues.path(entry.name))
             _answer(sheet, queue_date, chance)

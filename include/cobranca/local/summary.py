@@ -118,8 +118,16 @@ class _Night:
             _line(
                 "Call queues",
                 f"{payers:,} payers to call = {rows:,} rows in {len(books)} workbooks {tie}",
-            )
+            ),
+            self._cases(),
         ]
+
+    def _cases(self) -> str:
+        cases, amount = self._totals("out_escalations")
+        (book,) = self._workbooks("casos_")
+        listed = Decimal(book.totals.get("open_amount BRL", "0"))
+        tie = self._tie((cases, amount) == (book.rows, listed))
+        return _line("Cases", f"{cases:,} for a person to decide, {_money(amount)} open {tie}")
 
     def report(self) -> list[str]:
         rows = f"{self._table('rpt_aging')} where currency = 'BRL' and basis = 'effective'"
@@ -188,6 +196,7 @@ class _Night:
             _line(f"queue, {entry.rows} payers", _uri(books / entry.name))
             for entry in self._books()
         ]
+        lines += [_line("cases", _uri(books / book.name)) for book in self._workbooks("casos_")]
         lines.append(
             _line(
                 "finance report",
@@ -203,7 +212,11 @@ class _Night:
         return read_manifest(self.settings.folder("queues", self.day))
 
     def _books(self) -> list[FileEntry]:
-        return [entry for entry in self._queues().files if entry.name.endswith(".xlsx")]
+        return self._workbooks("fila_")
+
+    def _workbooks(self, start: str) -> list[FileEntry]:
+        files = self._queues().files
+        return [file for file in files if file.name.startswith(start) and ".xlsx" in file.name]
 
     def _previous_batch(self) -> Manifest | None:
         folders = (path.name for path in (self.settings.data / "outbound").iterdir())

@@ -78,7 +78,7 @@ def _written_from(
     """Queues and reports that show the payer are written again from the amended plan."""
     keys = keys_in(current.folder, payer)
     queues, reports = settings.folder("queues", night), settings.folder("reports", night)
-    calls = {
+    shown = set(keys) | {
         key
         for folder in batches_in(settings.folder("outbound", night))
         for key in message_keys(folder, keys)
@@ -86,7 +86,7 @@ def _written_from(
     if any(
         key in path.read_text(encoding="utf-8-sig")
         for path in queues.rglob("*.csv")
-        for key in calls
+        for key in shown
     ):
         yield ErasureStep(
             "written again", queues, partial(_again, _write_queues, settings, night, queues)

@@ -1,14 +1,15 @@
-"""Write the call queues of one night: a workbook for each agent, and one list of all.
+"""Write what people work through after one night.
 
+A workbook of calls for each agent, one list of all calls, and the cases that wait for a person.
 They are replaced as one set or not at all.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TypedDict, cast
+from typing import Literal, TypedDict, TypeVar, cast
 
 from cobranca.errors import PartitionError
 from cobranca.labels import CLASSES, priority_sentence
@@ -17,6 +18,8 @@ from cobranca.partitions import manifest, outbound_partition
 from cobranca.partitions.erasure_lock import waits_for_erasures
 from cobranca.policy import Policy, load_policy
 from cobranca.policy.agents import RESERVE
+from cobranca.queues.case_workbook import write_case_workbook
+from cobranca.queues.cases import CASE_LIST, CASES, case_totals, read_cases
 from cobranca.queues.queue_columns import (
     ANSWERS,
     KEY,
@@ -30,6 +33,8 @@ from cobranca.queues.queue_row import QueueRow
 from cobranca.queues.queue_workbook import Workbook, write_workbook
 from cobranca.redaction.parquet_redaction import ERASED_NAME
 from cobranca.settings import Settings
+
+Shown = TypeVar("Shown")
 
 QUEUE = "out_call_queue.parquet"
 # A spreadsheet program runs what begins like this.
@@ -55,14 +60,16 @@ class WrittenQueues(TypedDict):
     payers: int
     totals: dict[str, str]
     workbooks: dict[str, WrittenWorkbook]
+    cases: str
+    cases_listed: int
 
 
 @waits_for_erasures
 def write_queues(settings: Settings, business_date: date) -> WrittenQueues:
     """Write ``queues/<date>`` from the approved plan and return its counts, totals and files.
 
-    A night without calls still publishes its (empty) list, so that yesterday's is not mistaken for
-    today's.
+    A night without calls or cases still publishes its (empty) lists, so that yesterday's are not
+    mistaken for today's.
 
     Raises:
         PartitionError: the plan of the date is missing or not approved; what was there before
@@ -85,9 +92,17 @@ def write_queues(settings: Settings, business_date: date) -> WrittenQueues:
             manifest.FileEntry.of(draft, name, len(book.rows), _control_totals(book.rows))
         )
     name = f"fila_{business_date.isoformat()}.csv"
-    _write_list(draft / name, rows)
+    _write_list(draft / name, _LIST, rows, ANSWERS)
     entries.append(manifest.FileEntry.of(draft, name, len(rows), _control_totals(rows)))
     _balance(books, rows, batch.entry(QUEUE).rows - (len(planned) - len(rows)))
+    cases = read_cases(batch.path(CASES))
+    case_book, case_list = (f"casos_{business_date.isoformat()}.{kind}" for kind in ("xlsx", "csv"))
+    write_case_workbook(draft / case_book, cases, business_date, policy.creditor.trade_name)
+    _write_list(draft / case_list, CASE_LIST, cases)
+    entries += [
+        manifest.FileEntry.of(draft, written, len(cases), case_totals(cases))
+        for written in (case_book, case_list)
+    ]
     published = manifest.publish(
         root,
         draft,
@@ -112,6 +127,8 @@ def write_queues(settings: Settings, business_date: date) -> WrittenQueues:
             }
             for book in books
         },
+        "cases": str(published.path(case_book)),
+        "cases_listed": len(cases),
     }
 
 
@@ -178,13 +195,18 @@ def _balance(books: list[Workbook], rows: list[QueueRow], planned: int) -> None:
         )
 
 
-def _write_list(path: Path, rows: list[QueueRow]) -> None:
+def _write_list(
+    path: Path,
+    columns: Mapping[str, Callable[[Shown], object]],
+    rows: Sequence[Shown],
+    empty: Sequence[str] = (),
+) -> None:
+    """Write a CSV as Brazilian spreadsheet programs read it; ``empty`` columns follow."""
     import pandas as pd
 
-    columns = [*_LIST, *ANSWERS]
     frame = pd.DataFrame(
-        [{heading: _as_text(value(row)) for heading, value in _LIST.items()} for row in rows],
-        columns=columns,
+        [{heading: _as_text(value(row)) for heading, value in columns.items()} for row in rows],
+        columns=[*columns, *empty],
         dtype=object,
     )
     frame.to_csv(path, sep=";", index=False, encoding="utf-8-sig", lineterminator="\r\n")
