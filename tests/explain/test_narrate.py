@@ -62,7 +62,7 @@ def test_every_payer_is_explained_whole(explained, approved):
         )
         for receivable, reason in rows:
             assert reason == "not_due" or receivable in text
-        assert not re.search(r"None|\{|\}|nan|  $|@|\+55|Decimal", text, re.MULTILINE)
+        assert not re.search(r"None|\{|\}|\bnan\b|  $|@|\+55|Decimal", text, re.MULTILINE)
 
 
 def test_charges_add_up_to_what_is_due(explained):
@@ -117,6 +117,30 @@ def test_a_hold_names_its_author_reason_and_last_day(approved):
         "até 30/11/2026",
     ):
         assert part in text
+
+
+def test_a_case_names_who_acts_since_when_and_what_they_may_do(approved, explained, tmp_path):
+    _, batch = approved
+    listed = duckdb.sql(
+        f"select distinct customer_key from '{batch.path('out_escalations.parquet')}'"
+    )
+    keys = {key for (key,) in listed.fetchall()}
+    told = {key for key, text in explained.items() if "Na lista de casos para decisão" in text}
+    assert told == keys & set(explained) and len(told) > 10
+    key = min(told)
+    settings = changed(
+        tmp_path,
+        batch,
+        out_escalations="select * replace ('hold_legal' as reason, "
+        "'hold_legal,within_tolerance' as reasons, date '2026-11-03' as since_on, "
+        "'juridico' as responsible, 'USD' as currency) from "
+        f"(select * from {{out_escalations}} where customer_key = '{key}' limit 1)",
+    )
+    assert (
+        "\n  Na lista de casos para decisão desde 03/11/2026, em USD, com jurídico: cobrança "
+        "judicial ou suspensão legal; resto dentro da tolerância. O que fazer: não cobrar. "
+        "Acompanhar o processo e dizer quando a suspensão termina.\n"
+    ) in explain(settings, key, NIGHT)
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -22,6 +22,7 @@ def night(*decisions: tuple[str, str]) -> Night:
         agreements=(),
         holds=(),
         next_step=None,
+        cases=(),
         limits=None,
     )
 

@@ -14,6 +14,7 @@ from cobranca.explain.commitments import commitments
 from cobranca.explain.night_rows import (
     ActiveHold,
     Decision,
+    OpenCase,
     OpenReceivable,
     PastContact,
 )
@@ -36,7 +37,16 @@ from cobranca.explain.sentence_parts import (
     thousands,
     totals,
 )
-from cobranca.labels import CLASSES, DECISIONS, contact_state, in_sentence, reason, score_sentence
+from cobranca.labels import (
+    CLASSES,
+    DECISIONS,
+    RESPONSIBLE,
+    contact_state,
+    in_sentence,
+    may_do,
+    reason,
+    score_sentence,
+)
 from cobranca.money import format_money
 from cobranca.partitions.outbound_partition import read_batch
 from cobranca.settings import Settings
@@ -189,6 +199,21 @@ def _decision(night: Night, outcomes: dict[str, str]) -> Iterator[str]:
             f"{main['superseded_steps'].replace(',', ', ')}."
         )
     yield f"  {_next(night)}"
+    yield from map(_case, night.cases)
+
+
+def _case(case: OpenCase) -> str:
+    """Since when a person is asked, who, and what they may do."""
+    since = f" desde {day(case['since_on'])}" if case.get("since_on") else ""
+    responsible = case.get("responsible") or "supervisao"
+    currency = "" if case["currency"] == "BRL" else f", em {case['currency']}"
+    codes = (case.get("reasons") or case["reason"]).split(",")
+    why = "; ".join(in_sentence(reason(code)) for code in codes)
+    return (
+        f"  Na lista de casos para decisão{since}{currency}, com "
+        f"{in_sentence(RESPONSIBLE.get(responsible, responsible))}: {why}. "
+        f"O que fazer: {in_sentence(may_do(codes[0]))}."
+    )
 
 
 def _hold(hold: ActiveHold) -> str:

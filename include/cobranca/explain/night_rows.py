@@ -134,6 +134,19 @@ class NextStep(TypedDict):
     step_on: date
 
 
+class OpenCase(TypedDict):
+    """A row of ``out_escalations``: what waits for a person.
+
+    ``reasons`` are codes with commas between, the main one first.
+    """
+
+    reason: str
+    currency: str
+    reasons: NotRequired[str]
+    since_on: NotRequired[date]
+    responsible: NotRequired[str]
+
+
 class ContactLimits(TypedDict):
     """The row of ``policy_limits``, as far as it bounds contacts."""
 

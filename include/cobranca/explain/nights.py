@@ -14,6 +14,7 @@ from cobranca.explain.night_rows import (
     ContactLimits,
     Decision,
     NextStep,
+    OpenCase,
     OpenReceivable,
     PastAgreement,
     PastContact,
@@ -50,6 +51,7 @@ class Night:
     agreements: tuple[PastAgreement, ...]
     holds: tuple[ActiveHold, ...]
     next_step: NextStep | None
+    cases: tuple[OpenCase, ...]
     limits: ContactLimits | None
 
     @property
@@ -118,6 +120,7 @@ def read_tables(settings: Settings, batch: Manifest, customer: str) -> Night | N
             ),
             holds=tables.of_payer(ActiveHold, "fct_holds", key, "scope, target_id, starts_on"),
             next_step=following[0] if following else None,
+            cases=tables.of_payer(OpenCase, "out_escalations", key, "currency, reason"),
             limits=limits[0] if limits else None,
         )
 
