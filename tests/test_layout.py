@@ -63,6 +63,7 @@ TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {
     "quality/gate": ("tests/quality/suites/test_arrivals_suite.py", "quality"),
     "quality/runner": ("tests/quality/test_quality_page.py", "quality/facts"),
     "quality/suites/call_checks": ("tests/quality/suites/test_arrivals_suite.py", "quality"),
+    "quality/suites/case_checks": ("tests/quality/suites/test_arrivals_suite.py", "quality"),
     "quality/suites/contacted_checks": ("tests/quality/suites/test_arrivals_suite.py", "quality"),
     "quality/suites/reminder_checks": ("tests/quality/suites/test_arrivals_suite.py", "quality"),
     "queues/guide_sheets": ("tests/queues/test_write_queues.py", "queues/write_queues"),

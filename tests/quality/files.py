@@ -28,7 +28,7 @@ KINDS = {
     "open_overdue_amount": MONEY, "score": MONEY, "business_date": DATE, "due_date": DATE,
     "is_disputed": FLAG,
     "receivables": pa.int32(), "queue_position": pa.int32(), "step_offset": pa.int32(),
-    "days_past_due": pa.int32(),
+    "days_past_due": pa.int32(), "hold_until": DATE, "since_on": DATE, "step_on": DATE,
 }  # fmt: skip
 
 
@@ -74,8 +74,8 @@ def landing_tables() -> Tables:
 
 
 def plan_tables() -> Tables:
-    """C1 gets a message, C2 a call; C3 waits, C4 (in dollars) waits, C5 disputes; C6, who has paid,
-    is thanked.
+    """C1 gets a message, C2 a call; C3 waits, C4 (in dollars) waits, C5 disputes and is a case for
+    a person; C6, who has paid, is thanked.
     """
     decided = {1: "remind", 2: "call", 3: "none", 4: "none", 5: "none"}
     reasons = {
@@ -109,7 +109,7 @@ def plan_tables() -> Tables:
          "reason": reasons[n], "step": "d10",
          "step_offset": 10, "policy_version": "2026-01", "payer_class": "novo",
          "channel": {"remind": "email", "call": "phone"}.get(decided[n]),
-         "message_key": f"M{n}" if decided[n] != "none" else None}
+         "message_key": f"M{n}" if decided[n] != "none" else None, "hold_until": None}
         for n, row in zip(decided, facts, strict=True)
     ]  # fmt: skip
     return {
@@ -153,7 +153,18 @@ def plan_tables() -> Tables:
              "phone": "+5511987654321", "reason": "step_due",
              "currency": "BRL", "open_amount": Decimal("1000.00"), "amount_due": Decimal("1024.67")}
         ],
-        "out_escalations": [],
+        "out_escalations": [
+            {"business_date": D, "customer_key": "C5", "customer_name": "Cliente 5",
+             "reason": "hold_dispute", "currency": "BRL", "receivables": 1,
+             "open_amount": Decimal("1000.00"), "amount_due": Decimal("1024.67"),
+             "days_past_due": 15, "policy_version": "2026-01", "reasons": "hold_dispute",
+             "since_on": date(2026, 11, 4), "responsible": "supervisao"}
+        ],
+        "fct_next_steps": [
+            {"business_date": D, "customer_key": f"C{n}", "step": "d20",
+             "step_on": date(2026, 11, 23)}
+            for n in (3, 4)
+        ],
         "out_surveys": [
             {"business_date": D, "customer_key": "C6", "email": "c6@example.com", "source": "erp",
                 "receivable_id": "R6",
@@ -162,15 +173,7 @@ def plan_tables() -> Tables:
     }  # fmt: skip
 
 
-EMPTY = {
-    "out_escalations": {
-        "business_date": DATE,
-        "customer_key": TEXT,
-        "open_amount": MONEY,
-        "amount_due": MONEY,
-    }
-}
-FIRST = {name: dict.fromkeys(rows[0]) for name, rows in plan_tables().items() if rows}
+FIRST = {name: dict.fromkeys(rows[0]) for name, rows in plan_tables().items()}
 
 
 def draft(
@@ -233,13 +236,7 @@ def candidate(
     folder = manifest.draft_folder(root, "test")
     entries = []
     for name, rows in tables.items():
-        columns = FIRST.get(name) or EMPTY[name]
-        schema = pa.schema(
-            [
-                (column, EMPTY.get(name, {}).get(column) or KINDS.get(column, TEXT))
-                for column in columns
-            ]
-        )
+        schema = pa.schema([(column, KINDS.get(column, TEXT)) for column in FIRST[name]])
         table = pa.Table.from_pylist(rows, schema=schema)
         entries.append(_write(folder, f"{name}.parquet", spoil(name, table) if spoil else table))
     inputs = {

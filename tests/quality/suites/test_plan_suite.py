@@ -34,7 +34,7 @@ def judged(
 
 
 def failed(verdict) -> set[str]:
-    assert not [check for check in verdict.checks if check.broken]
+    assert not [check.observed for check in verdict.checks if check.broken]
     return {f"{check.subject} {check.name}" for check in verdict.checks if not check.passed}
 
 
@@ -282,6 +282,51 @@ SPOILED = {
         ),
         {"out_call_queue disjoint_channels"},
     ),
+    # cases
+    "a payer twice in the list": (
+        copy_of("out_escalations", 0),
+        {"out_escalations one_case"},
+    ),
+    "a case of nothing overdue": (
+        set_in("out_escalations", 0, currency="USD"),
+        {"out_escalations cases_of_overdue_debts", "fct_decisions nobody_forgotten"},
+    ),
+    "a case of more than is overdue": (
+        set_in("out_escalations", 0, open_amount=Decimal("1000.01")),
+        {"out_escalations cases_of_overdue_debts"},
+    ),
+    "a case of more with charges than is overdue": (
+        set_in("out_escalations", 0, amount_due=Decimal("1024.68")),
+        {"out_escalations cases_of_overdue_debts"},
+    ),
+    "a case of too many receivables": (
+        set_in("out_escalations", 0, receivables=2),
+        {"out_escalations cases_of_overdue_debts"},
+    ),
+    "a case older than its oldest receivable": (
+        set_in("out_escalations", 0, days_past_due=16),
+        {"out_escalations cases_of_overdue_debts"},
+    ),
+    "a case that begins before it is overdue": (
+        set_in("out_escalations", 0, since_on=date(2026, 11, 3)),
+        {"out_escalations cases_of_overdue_debts"},
+    ),
+    "a case that begins tomorrow": (
+        set_in("out_escalations", 0, since_on=date(2026, 11, 19)),
+        {"out_escalations cases_of_overdue_debts"},
+    ),
+    "a case without a day": (
+        set_in("out_escalations", 0, since_on=None),
+        {"out_escalations filled"},
+    ),
+    "a case for nobody": (
+        set_in("out_escalations", 0, responsible="diretoria"),
+        {"out_escalations responsible_known"},
+    ),
+    "a case whose main reason is not the first": (
+        set_in("out_escalations", 0, reasons="no_email,hold_dispute"),
+        {"out_escalations main_reason_first"},
+    ),
     # thanks
     "thanked and called": (
         set_in("out_surveys", 0, customer_key="C2"),
@@ -304,6 +349,53 @@ def test_one_thing_wrong_refuses_the_plan_for_exactly_that(
     verdict = judged(settings, plan)
     assert not verdict.passed
     assert failed(verdict) == expected
+
+
+FORGOTTEN = {
+    "a dispute that is not in the list": (lambda plan: plan["out_escalations"].clear(), True),
+    "a wait for no step": (lambda plan: plan["fct_next_steps"].pop(0), True),
+    "a payer of another key in the list": (
+        set_in("out_escalations", 0, customer_key="C4", currency="USD"),
+        True,
+    ),
+    "a decision of a person that is not asked for": (
+        set_in("fct_decisions", 2, decision="escalate", reason="end_of_regua"),
+        True,
+    ),
+    "a hold that ends": (
+        together(
+            lambda plan: plan["out_escalations"].clear(),
+            set_in("fct_decisions", 4, hold_until=date(2026, 11, 30)),
+        ),
+        False,
+    ),
+    "a payment that may be on its way": (
+        together(
+            lambda plan: plan["fct_next_steps"].pop(0),
+            set_in("fct_decisions", 2, reason="within_grace"),
+        ),
+        False,
+    ),
+    "what is not overdue": (
+        together(
+            lambda plan: plan["fct_next_steps"].pop(0),
+            set_in("fct_decisions", 2, days_past_due=0, reason="not_due"),
+        ),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "is_forgotten"), FORGOTTEN.values(), ids=FORGOTTEN.keys())
+def test_who_is_forgotten_is_told_and_the_others_are_contacted(
+    settings, ask_only_about, spoil, is_forgotten
+):
+    plan = plan_tables()
+    spoil(plan)
+    ask_only_about({"fct_next_steps"})
+    verdict = judged(settings, plan)
+    assert verdict.passed
+    assert failed(verdict) == ({"fct_decisions nobody_forgotten"} if is_forgotten else set())
 
 
 def settled(landing: Tables) -> None:

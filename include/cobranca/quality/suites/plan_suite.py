@@ -19,6 +19,7 @@ from cobranca.quality.expectations import (
 )
 from cobranca.quality.suites.arrivals_suite import payments_fresh
 from cobranca.quality.suites.call_checks import calls
+from cobranca.quality.suites.case_checks import cases
 from cobranca.quality.suites.contacted_checks import contacted
 from cobranca.quality.suites.reminder_checks import ExpectItemisedTotals, reminders, thanks
 
@@ -174,6 +175,7 @@ def plan_suite(
         *contacted(business_date, limits),
         *reminders(business_date, limits),
         *calls(business_date),
+        *cases(),
         *thanks(business_date),
         *(
             payments_fresh(view, view.replace("payments_of_", "") + ".payments", business_date)
