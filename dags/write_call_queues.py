@@ -2,12 +2,12 @@
 ### write_call_queues
 
 **What** Writes one workbook for each agent and the dialer file of the date to `queues/<date>`,
-sorted by priority.
+sorted by priority; and the list of cases that only a person can bring forward, by who acts.
 
 **When** As soon as the plan of the date is approved; due by 07:30, São Paulo.
 
-**Used by** The agents who call. They return the workbooks to `inbox/`, where `collect_feedback`
-finds them.
+**Used by** The agents who call, and those who decide about cases. The agents return their
+workbooks to `inbox/`, where `collect_feedback` finds them.
 
 **When it breaks** Clear the failed task: the files of a date are replaced whole, never half.
 Without an approved plan the previous files stay as they are.

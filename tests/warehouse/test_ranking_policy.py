@@ -21,7 +21,7 @@ from warehouse.busy_nights import NIGHT, settings_in
 from warehouse.nights import land_night
 from warehouse.parity import differences
 
-NEW_TABLES = ("policy_bands.parquet", "policy_ranking.parquet")
+NEW_TABLES = ("policy_bands.parquet", "policy_ranking.parquet", "policy_reasons.parquet")
 OTHER_BANDS = """
 bands:
   - {last_day: 7, recovery: 90 %}

@@ -1,9 +1,8 @@
 """Expectations on the list of cases that wait for a person."""
 
+from cobranca.labels import RESPONSIBLE
 from cobranca.partitions.verdict import WARNING
 from cobranca.quality.expectations import Expectation, NoOffenders, filled, one_of
-
-RESPONSIBLE = ("agente", "supervisao", "financeiro", "juridico", "cadastro")
 
 
 class ExpectNobodyForgotten(NoOffenders):
@@ -90,6 +89,10 @@ def cases() -> list[Expectation]:
         filled(table, "reason"),
         filled(table, "since_on"),
         one_of(
-            table, "responsible", RESPONSIBLE, "Quem age é conhecido", check="responsible_known"
+            table,
+            "responsible",
+            tuple(RESPONSIBLE),
+            "Quem age é conhecido",
+            check="responsible_known",
         ),
     ]
