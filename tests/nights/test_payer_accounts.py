@@ -172,13 +172,25 @@ def test_money_for_other_bills_keeps_no_promise_and_no_agreement(company):
     ]
 
 
+def test_a_person_is_told_of_what_is_not_asked(company):
+    query = "select customer_name, reason, responsible from {}"
+    told = {
+        row[0].partition(" ")[0]: row[1:] for row in company.rows(FIRST, "out_escalations", query)
+    }
+    assert told == {
+        **dict.fromkeys(("Anita", "Bento", "Davi"), ("in_credit", "financeiro")),
+        **dict.fromkeys(("Fabio", "Gil"), ("agreement_kept", "financeiro")),
+        "Helena": ("agreement_broken", "supervisao"),
+    }
+
+
 @pytest.mark.parametrize(
     ("payer", "sentences"),
     [
         (
             "Davi",
             [
-                "Um crédito do cliente cobre o valor: nada é pedido",
+                "O crédito do cliente cobre tudo o que está vencido",
                 "Crédito do cliente que o cobre: R$ 300,00",
             ],
         ),
@@ -186,7 +198,7 @@ def test_money_for_other_bills_keeps_no_promise_and_no_agreement(company):
         (
             "Gil",
             [
-                "Acordo cumprido: nada mais é pedido",
+                "Acordo cumprido: falta dar baixa no que ficou em aberto",
                 "Acordo de 05/10/2026: R$ 950,00 em 2 parcelas, cumprido (pagos R$ 950,00)",
             ],
         ),
