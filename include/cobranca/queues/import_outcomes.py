@@ -30,8 +30,9 @@ from cobranca.queues.parse_outcomes import (
 from cobranca.queues.queue_columns import ANSWERS, CALLED_ON, KEY, NOTE
 from cobranca.queues.queue_row import QueueRow
 from cobranca.queues.returned_files import SUFFIXES, Answer, UnreadableFile, read_answers
-from cobranca.queues.write_queues import QUEUE, neutral
+from cobranca.queues.write_queues import QUEUE
 from cobranca.settings import Settings
+from cobranca.spreadsheet_cells import neutral
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -33,12 +33,11 @@ from cobranca.queues.queue_row import QueueRow
 from cobranca.queues.queue_workbook import Workbook, write_workbook
 from cobranca.redaction.parquet_redaction import ERASED_NAME
 from cobranca.settings import Settings
+from cobranca.spreadsheet_cells import cell
 
 Shown = TypeVar("Shown")
 
 QUEUE = "out_call_queue.parquet"
-# A spreadsheet program runs what begins like this.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class WrittenWorkbook(TypedDict):
@@ -205,24 +204,11 @@ def _write_list(
     import pandas as pd
 
     frame = pd.DataFrame(
-        [{heading: _as_text(value(row)) for heading, value in columns.items()} for row in rows],
+        [{heading: cell(value(row)) for heading, value in columns.items()} for row in rows],
         columns=[*columns, *empty],
         dtype=object,
     )
     frame.to_csv(path, sep=";", index=False, encoding="utf-8-sig", lineterminator="\r\n")
-
-
-def _as_text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, date):
-        return f"{value:%d/%m/%Y}"
-    return neutral(" ".join(str(value).split()))
-
-
-def neutral(text: str) -> str:
-    """Text that a spreadsheet program would run gets an apostrophe before it."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _number(
