@@ -27,7 +27,9 @@ from cobranca.partitions import erasure_lock
 from cobranca.partitions.manifest import read_manifest
 from cobranca.partitions.verdict import read_verdict
 from cobranca.privacy import erase
+from cobranca.privacy.erase_outbound import letter_steps
 from cobranca.privacy.erasure_step import ErasureStep
+from cobranca.privacy.payer_traces import Traces
 from cobranca.queues import write_queues
 from cobranca.redaction.erasure_registry import keys_of, read_erasures
 from cobranca.reminders.delivery.pre_send_check import PreSendCheck
@@ -239,6 +241,18 @@ def test_a_message_that_has_not_left_yet_never_leaves(erased):
         "cancelled",
         in_sentence(REASONS["hold_erased"]),
     )
+
+
+def test_a_letter_goes_with_its_page_and_its_statement(settings):
+    outbox = settings.folder("outbox", FIRST)
+    outbox.mkdir(parents=True)
+    for name in ("own.eml", "own.html", "own.csv", "other.csv", "other.eml", "index.html"):
+        (outbox / name).write_text(f"Subject: {name}\n\nown", encoding="utf-8")
+    for step in letter_steps(settings, Traces(message_keys={"own"})):
+        step.do()
+    assert {path.name for path in outbox.iterdir()} == {"other.csv", "other.eml", "index.html"}
+    index = (outbox / "index.html").read_text(encoding="utf-8")
+    assert "own" not in index and 'href="other.csv"' in index
 
 
 def test_no_payer_is_erased_while_a_night_runs(place):

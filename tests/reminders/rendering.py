@@ -1,15 +1,16 @@
 """Planned messages as the renderer reads them, and letters rendered for the shipped creditor."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 from cobranca.policy import load_policy
 from cobranca.reminders.channels import Letter
-from cobranca.reminders.plan.plan_file import FILE, Message, PlanFile
+from cobranca.reminders.plan.plan_file import FILE, Item, Message, PlanFile
 from cobranca.reminders.render.email import LetterRenderer
 from cobranca.reminders.render.letter_samples import samples
 from cobranca.settings import PROJECT_ROOT
-from reminders.plans import TONIGHT, message, publish_plan
+from reminders.plans import TONIGHT, item, message, publish_plan
 
 CREDITOR = load_policy(PROJECT_ROOT / "include" / "config", TONIGHT).creditor
 RENDERER = LetterRenderer(CREDITOR, TONIGHT)
@@ -44,3 +45,19 @@ def planned_text(settings, items: list[dict] | None = None, **changes) -> Messag
 def plain_text(html: str) -> str:
     """The words of a page, in one line."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+def message_about(*rows: dict, **changes) -> Message:
+    """A planned second notice about receivables, in the order of the plan, without a file."""
+    items = [Item(**row, is_carrier=place == 0) for place, row in enumerate(rows)]
+    items.sort(key=lambda found: (found.section, found.due_date, found.receivable_key))
+    changes = {"template": "second_notice", **changes}
+    return replace(OFFER, items=tuple(items), **changes)
+
+
+def many(number: int, **changes) -> list[dict]:
+    """As many overdue receivables, ``A00001`` the oldest, each of another amount."""
+    return [
+        item(f"A{n:05d}", days=number - n + 1, amount=f"{1000 + n}.{n % 100:02d}", **changes)
+        for n in range(1, number + 1)
+    ]

@@ -10,7 +10,7 @@ import pytest
 from cobranca.reminders import deliver, plan
 from cobranca.reminders.channels.outbox import Outbox, compose
 from reminders.plans import TONIGHT, item, message, publish_plan
-from reminders.rendering import letter, letter_for
+from reminders.rendering import RENDERER, letter, letter_for, many, message_about
 
 
 def test_the_mail_is_read_back_as_written(settings):
@@ -47,6 +47,51 @@ def test_the_page_for_a_browser_embeds_the_pictures(tmp_path):
         picture.content for picture in letter.pictures
     ]
     assert "cid:" not in page
+
+
+LONG, SHORT = (RENDERER.render(message_about(*many(number))) for number in (200, 1))
+
+
+def test_the_mail_carries_the_statement_of_a_long_letter():
+    mail = message_from_bytes(compose(LONG).as_bytes(), policy=policy.default)
+    [attached] = mail.iter_attachments()
+    assert (attached.get_filename(), attached.get_content_type()) == (
+        "relacao_de_documentos_2026-11-18.csv",
+        "text/csv",
+    )
+    assert attached.get_payload(decode=True) == LONG.attachment.content
+    # The letter is the letter still: its text, its page, and the pictures within the page.
+    assert mail.get_body(("plain",)).get_content().splitlines() == LONG.text.splitlines()
+    assert mail.get_body(("html",)).get_content().split() == LONG.html.split()
+    pictures = [part for part in mail.walk() if part.get_content_type() == "image/png"]
+    assert len(pictures) == len(LONG.pictures) > 0
+    short = message_from_bytes(compose(SHORT).as_bytes(), policy=policy.default)
+    assert list(short.iter_attachments()) == []
+
+
+def test_a_person_opens_the_statement_from_the_page_and_from_the_index(tmp_path):
+    outbox = Outbox(tmp_path, TONIGHT)
+    for key, written in (("long", LONG), ("short", SHORT)):
+        assert outbox.send(replace(written, message_key=key)).result == "sent"
+    outbox.close()
+    assert (tmp_path / "long.csv").read_bytes() == LONG.attachment.content
+    page = (tmp_path / "long.html").read_text(encoding="utf-8")
+    name = LONG.attachment.file_name
+    assert f'href="long.csv" download="{name}">{name}</a>' in page
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert index.count('<a href="long.csv">anexo</a>') == index.count("anexo") == 1
+    assert {path.name for path in tmp_path.glob("short.*")} == {"short.eml", "short.html"}
+    assert "Anexo" not in (tmp_path / "short.html").read_text(encoding="utf-8")
+
+
+def test_a_statement_of_an_attempt_before_does_not_stay(tmp_path):
+    """The page was written, the mail was not; until the next attempt most was paid."""
+    (tmp_path / f"{SHORT.message_key}.csv").write_bytes(LONG.attachment.content)
+    outbox = Outbox(tmp_path, TONIGHT)
+    outbox.send(SHORT)
+    outbox.close()
+    assert list(tmp_path.glob("*.csv")) == []
+    assert "anexo" not in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("unsubscribe_secret")

@@ -4,12 +4,15 @@ What each of the provider's answers means is tested in ``tests/faults``.
 """
 
 import base64
+import json
+from dataclasses import replace
 from email.message import Message
 
 import pytest
 
-from cobranca.reminders.channels import sendgrid
-from reminders.rendering import letter_for
+from cobranca.reminders.channels import Attachment, sendgrid
+from cobranca.reminders.render import statement
+from reminders.rendering import RENDERER, letter_for, many, message_about
 
 
 @pytest.mark.usefixtures("unsubscribe_secret")
@@ -27,6 +30,32 @@ def test_the_request_carries_the_pictures_and_the_headers():
         )
         assert base64.b64decode(found["content"]) == picture.content
     assert body["headers"] == dict(letter.headers)
+
+
+def test_the_request_carries_the_statement_of_a_long_letter():
+    letter = RENDERER.render(message_about(*many(200)))
+    *pictures, found = sendgrid.compose(letter)["attachments"]
+    assert len(pictures) == len(letter.pictures) > 0
+    assert base64.b64decode(found.pop("content")) == letter.attachment.content
+    # The provider refuses a type with a semicolon, so the file itself says that it is UTF-8.
+    assert found == {
+        "type": "text/csv",
+        "filename": "relacao_de_documentos_2026-11-18.csv",
+        "disposition": "attachment",
+    }
+    bare = RENDERER.render(message_about(*many(200, pix_code=None)))
+    assert len(sendgrid.compose(bare)["attachments"]) == 1
+    assert "attachments" not in sendgrid.compose(
+        RENDERER.render(message_about(*many(1, pix_code=None)))
+    )
+
+
+def test_the_largest_message_is_one_that_the_provider_takes(monkeypatch):
+    """30 MB with everything, as SendGrid counts: 31,457,280 bytes."""
+    letter = RENDERER.render(message_about(*many(200)))
+    largest = Attachment("a.csv", "text/csv", b"x" * statement.MOST_BYTES)
+    body = sendgrid.compose(replace(letter, attachment=largest))
+    assert len(json.dumps(body)) < 25_000_000
 
 
 def answered(**headers: str) -> Message:

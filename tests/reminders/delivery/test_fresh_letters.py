@@ -1,11 +1,14 @@
 """Fresh letters: checked shortly before sending, and released when they must not be sent."""
 
+import re
 import time
 from datetime import timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
 
+from cobranca.errors import DeliveryHalted
 from cobranca.reminders import deliver
 from cobranca.reminders.channels import Outcome
 from cobranca.reminders.delivery.pre_send_check import CHECK_TOO_SLOW, CheckResult
@@ -13,6 +16,7 @@ from cobranca.reminders.delivery.sender import SENDING_PER_THREAD
 from reminders.contact_states import contact_states
 from reminders.fake_channels import AcceptingChannel
 from reminders.plans import TONIGHT, as_planned, clock_at, item, message, noon, publish_plan
+from reminders.rendering import many
 
 pytestmark = pytest.mark.usefixtures("source_changes")
 
@@ -100,3 +104,36 @@ def test_an_error_while_rendering_leaves_nothing_unknown(settings, ledger, monke
     monkeypatch.undo()
     monkeypatch.setattr("cobranca.sources.current_state.read_current_state", as_planned)
     assert deliver(settings, TONIGHT).sent == 9
+
+
+def test_a_payment_after_the_plan_leaves_no_statement_that_lists_what_is_paid(
+    settings, ledger, source_changes
+):
+    """Any payment stops the whole letter: the next night writes one about what is open then."""
+    own = [item(f"B{n:05d}", days=n) for n in range(1, 61)]
+    publish_plan(settings, [message(1, many(60)), message(2, own)])
+    source_changes["A00060"] = {"paid": Decimal("0.01")}
+    counts = deliver(settings, TONIGHT)
+    assert (counts.cancelled_paid, counts.sent) == (1, 1)
+    [attached] = settings.folder("outbox", TONIGHT).glob("*.csv")
+    text = attached.read_text(encoding="utf-8-sig")
+    # The rows of the plan were the newest first; the statement begins with the oldest.
+    assert re.findall(r"Documento NF-(\w+)", text) == [f"B{n:05d}" for n in range(60, 0, -1)]
+    assert attached.stem == message(2)[0]["message_key"]
+
+
+def test_a_long_letter_that_is_tried_again_is_the_same(settings, ledger):
+    publish_plan(settings, [message(1, many(60))])
+    channel, tried = AcceptingChannel(), []
+
+    def send(letter) -> Outcome:
+        tried.append(letter)
+        return Outcome("halt", "HTTP 401") if len(tried) == 1 else accept(letter)
+
+    accept, channel.send = channel.send, send
+    with pytest.raises(DeliveryHalted):
+        deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel)
+    assert deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel).sent == 1
+    assert len(tried) == 2 and tried[0] == tried[1] and tried[0].attachment
+    assert deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel).sent == 1
+    assert len(tried) == 2

@@ -32,6 +32,14 @@ def test_each_sample_is_written_as_html_and_text_and_listed_in_the_index(setting
         assert "cid:" not in html and not re.search(r"\{[{%]", html + text)
 
 
+def test_the_sample_of_a_long_letter_is_shown_with_its_statement(settings, tmp_path):
+    index = write_preview(settings, TONIGHT, tmp_path).read_text(encoding="utf-8")
+    assert [path.name for path in tmp_path.glob("*.csv")] == ["11-statement.csv"]
+    assert index.count(">anexo</a>") == 1 and 'href="11-statement.csv"' in index
+    page = (tmp_path / "11-statement.html").read_text(encoding="utf-8")
+    assert 'href="11-statement.csv" download="relacao_de_documentos_2026-11-18.csv"' in page
+
+
 def test_the_command_writes_the_preview_of_a_given_date(settings, tmp_path, monkeypatch):
     monkeypatch.setenv("COBRANCA_CONFIG", str(settings.config))
     result = CliRunner().invoke(

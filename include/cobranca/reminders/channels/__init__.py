@@ -1,6 +1,7 @@
 """Channels: each hands one rendered message to a provider or a folder, and reports the outcome."""
 
 from cobranca.reminders.channels.protocol import (
+    Attachment,
     Channel,
     FromAddress,
     Letter,
@@ -9,4 +10,4 @@ from cobranca.reminders.channels.protocol import (
     Text,
 )
 
-__all__ = ["Channel", "FromAddress", "Letter", "Outcome", "Picture", "Text"]
+__all__ = ["Attachment", "Channel", "FromAddress", "Letter", "Outcome", "Picture", "Text"]

@@ -4,6 +4,7 @@ A message counts as accepted once its ``.eml`` file is flushed to disk and has i
 """
 
 import html
+import re
 from base64 import b64encode
 from datetime import date
 from email import policy
@@ -20,13 +21,16 @@ KEY_HEADER = "X-Cobranca-Message-Key"
 # The prefix of message ids by which the ledger recognises a contact that was not sent.
 ID_PREFIX = "outbox:"
 TEMPLATE_HEADER = "X-Cobranca-Template"
+# How the files of attachments end.
+ATTACHED = ".csv"
 
 
 class Outbox:
     """Writes each message to the outbox folder, and an index of them.
 
-    ``<message_key>.eml`` is the whole mail, ``<message_key>.html`` a page for a browser.
-    ``index.html`` is written on ``close``.
+    ``<message_key>.eml`` is the whole mail, ``<message_key>.html`` a page for a browser, and
+    ``<message_key>.csv`` the statement that a long letter carries. ``index.html`` is written on
+    ``close``.
     """
 
     name = "outbox"
@@ -45,7 +49,7 @@ class Outbox:
         except ValueError:
             return Outcome("rejected", "endereço ou cabeçalho inválido")
         try:
-            write_atomically(self.folder / f"{message.message_key}.html", browser_page(message))
+            write_page(self.folder, message.message_key, message)
             write_atomically(self._mail_path(message.message_key), content)
         except OSError as error:
             # A mail that has its final name was written completely.
@@ -68,7 +72,7 @@ class Outbox:
 
 
 def compose(letter: Letter) -> EmailMessage:
-    """Compose a letter as a mail with text, HTML and pictures.
+    """Compose a letter as a mail with text, HTML, pictures and an attachment.
 
     Raises:
         ValueError: an address or a header value is not allowed in a mail.
@@ -95,6 +99,11 @@ def compose(letter: Letter) -> EmailMessage:
             disposition="inline",
             filename=picture.file_name,
         )
+    if attachment := letter.attachment:
+        maintype, subtype = attachment.media_type.split("/")
+        mail.add_attachment(
+            attachment.content, maintype=maintype, subtype=subtype, filename=attachment.file_name
+        )
     return mail
 
 
@@ -109,10 +118,23 @@ def compose_text(text: Text) -> EmailMessage:
     return mail
 
 
-def browser_page(message: Letter | Text) -> str:
-    """A message as one HTML page with embedded pictures.
+def write_page(folder: Path, name: str, message: Letter | Text) -> None:
+    """Write ``<name>.html``, and what is attached to the message as ``<name>.csv``.
 
-    A browser cannot resolve the ``cid:`` references of a mail.
+    An attachment of an attempt before, when more was open, is removed.
+    """
+    attached = folder / f"{name}{ATTACHED}"
+    if isinstance(message, Letter) and message.attachment:
+        write_atomically(attached, message.attachment.content)
+    else:
+        attached.unlink(missing_ok=True)
+    write_atomically(folder / f"{name}.html", _browser_page(message, name))
+
+
+def _browser_page(message: Letter | Text, name: str) -> str:
+    """A message as one HTML page with embedded pictures, and a link to what is attached.
+
+    A browser cannot resolve the ``cid:`` references of a mail, and shows no attachments.
     """
     if isinstance(message, Text):
         return _TEXT_PAGE.format(
@@ -126,25 +148,46 @@ def browser_page(message: Letter | Text) -> str:
             f"cid:{picture.content_id}",
             f"data:image/png;base64,{b64encode(picture.content).decode()}",
         )
-    return page
+    if message.attachment is None:
+        return page
+    link = _ATTACHMENT.format(
+        file=html.escape(f"{name}{ATTACHED}"), name=html.escape(message.attachment.file_name)
+    )
+    return re.sub(r"<body[^>]*>", lambda body: body[0] + link, page, count=1)
 
 
 def _index(folder: Path, business_date: date) -> str:
     parser = BytesHeaderParser(policy=policy.default)
-    rows = []
+    rows, attached = [], {path.stem for path in folder.glob(f"*{ATTACHED}")}
     for path in sorted(folder.glob("*.eml")):
         with path.open("rb") as handle:
             mail = parser.parse(handle)
         rows.append((str(mail[TEMPLATE_HEADER]), str(mail["To"]), str(mail["Subject"]), path.stem))
     cells = "\n".join(
-        "<tr><td><a "
-        f'href="{html.escape(key)}.html">{html.escape(subject)}</a></td><td>{html.escape(to)}</td>'
-        f'<td>{html.escape(template)}</td><td><a href="{html.escape(key)}.eml">eml</a></td></tr>'
+        _ROW.format(
+            template=html.escape(template),
+            to=html.escape(to),
+            subject=html.escape(subject),
+            key=html.escape(key),
+            attached=_LINK.format(file=html.escape(f"{key}{ATTACHED}")) if key in attached else "",
+        )
         for template, to, subject, key in sorted(rows)
     )
     day = business_date.strftime("%d/%m/%Y")
     return _PAGE.format(day=day, number=len(rows), cells=cells)
 
+
+_ROW = (
+    '<tr><td><a href="{key}.html">{subject}</a></td><td>{to}</td><td>{template}</td>'
+    '<td><a href="{key}.eml">eml</a>{attached}</td></tr>'
+)
+_LINK = ' · <a href="{file}">anexo</a>'
+# What mail programs show next to a letter.
+_ATTACHMENT = (
+    '<p style="margin:0;padding:12px 20px;background:#fff8e1;color:#27323a;'
+    'font:15px/22px system-ui,sans-serif;">Anexo: <a style="color:#0b6b63 !important;" '
+    'href="{file}" download="{name}">{name}</a></p>'
+)
 
 _PAGE = """<!DOCTYPE html>
 <html lang="pt-BR"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -156,6 +199,7 @@ h1 {{ font-size: 1.5rem; margin-bottom: .25rem; }}
 p {{ margin-top: 0; opacity: .75; }}
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ text-align: left; padding: .5rem .75rem; border-bottom: 1px solid #8884; }}
+td:last-child {{ white-space: nowrap; }}
 </style></head><body>
 <h1>Caixa de saída de {day}</h1>
 <p>{number} mensagens escritas em arquivo; nenhuma foi enviada a clientes.</p>

@@ -24,6 +24,15 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a letter; ``media_type`` is for example ``text/csv``."""
+
+    file_name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Letter:
     """One rendered e-mail.
 
@@ -42,6 +51,7 @@ class Letter:
     text: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     pictures: tuple[Picture, ...] = field(default=(), repr=False)
+    attachment: Attachment | None = None
     channel: str = "email"
 
 

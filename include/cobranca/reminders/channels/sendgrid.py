@@ -26,7 +26,7 @@ from sendgrid import SendGridAPIClient
 
 from cobranca.connections import Connection
 from cobranca.errors import ConfigError
-from cobranca.reminders.channels.protocol import Letter, Outcome, Picture, Text
+from cobranca.reminders.channels.protocol import Attachment, Letter, Outcome, Picture, Text
 
 # The body of a request to the provider's API.
 Body = dict[str, Any]
@@ -328,8 +328,11 @@ def compose(letter: Letter) -> Body:
     }
     if letter.headers:
         body["headers"] = dict(letter.headers)
-    if letter.pictures:
-        body["attachments"] = [_attachment(picture) for picture in letter.pictures]
+    files = [_inline(picture) for picture in letter.pictures]
+    if letter.attachment:
+        files.append(_attached(letter.attachment))
+    if files:
+        body["attachments"] = files
     return body
 
 
@@ -337,13 +340,22 @@ def _mailbox(address: str, name: str) -> dict[str, str]:
     return {"email": address, "name": name} if name else {"email": address}
 
 
-def _attachment(picture: Picture) -> dict[str, str]:
+def _inline(picture: Picture) -> dict[str, str]:
     return {
         "content": b64encode(picture.content).decode(),
         "type": "image/png",
         "filename": picture.file_name,
         "disposition": "inline",
         "content_id": picture.content_id,
+    }
+
+
+def _attached(attachment: Attachment) -> dict[str, str]:
+    return {
+        "content": b64encode(attachment.content).decode(),
+        "type": attachment.media_type,
+        "filename": attachment.file_name,
+        "disposition": "attachment",
     }
 
 

@@ -17,7 +17,7 @@ import jinja2
 
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES = TEMPLATES / "mjml"
-SHARED = ("layout", "items")
+SHARED = ("layout", "items", "rest")
 _FONT = "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 # Shared inline styles: mail programs ignore most style sheets, so each element repeats its own.
 STYLES = {

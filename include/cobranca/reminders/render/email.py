@@ -1,9 +1,7 @@
 """Render letters: check a planned message and fill in the templates of its e-mail."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -13,48 +11,18 @@ import jinja2
 from cobranca.contact_data import is_email
 from cobranca.money import format_money
 from cobranca.policy.creditor import Creditor
-from cobranca.reminders.channels.protocol import FromAddress, Letter, Picture
-from cobranca.reminders.plan.plan_file import COURTESIES, Item, Message
+from cobranca.reminders.channels.protocol import FromAddress, Letter
+from cobranca.reminders.plan.plan_file import COURTESIES, Message
 from cobranca.reminders.render import links, phrases, unsubscribe
-from cobranca.reminders.render.payment_options import (
-    PaymentOptions,
-    Unsendable,
-    check_amounts,
-    payment_options,
-    unsendable,
-)
+from cobranca.reminders.render.extent import MOST_BYTES, Extent, largest_extent
+from cobranca.reminders.render.letter_items import LetterItems
+from cobranca.reminders.render.payment_options import Unsendable, check_amounts
 
 __all__ = ["LetterRenderer", "Unsendable"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Early letters, which show habitual late payers how to automate their payments.
 EDUCATION_TEMPLATES = ("preventive", "due_today", "first_notice")
-# A letter about more documents than this begins with a table of them all.
-MOST_WITHOUT_OVERVIEW = 4
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One receivable as the templates read it; ``pix_picture`` is the content id of its QR code."""
-
-    name: str
-    short_name: str
-    due_date: date
-    due: str
-    lines: list[phrases.Line]
-    total_label: str
-    amount_due: Decimal
-    currency: str
-    payment: PaymentOptions
-    pix_picture: str | None
-
-
-@dataclass(frozen=True)
-class Section:
-    """The overdue receivables of a letter, or those that are not yet due."""
-
-    title: str
-    entries: list[Entry]
 
 
 class LetterRenderer:
@@ -71,7 +39,6 @@ class LetterRenderer:
         self.creditor = creditor
         self.business_date = business_date
         self.sender = FromAddress(creditor.sender_name, creditor.sender_email, creditor.reply_to)
-        self._mail_domain = creditor.sender_email.rpartition("@")[2]
         self._tokens = unsubscribe.installation_tokens() if creditor.unsubscribe_url else None
         filters: dict[str, Callable[..., Any]] = {
             "money": format_money,
@@ -85,17 +52,28 @@ class LetterRenderer:
         """Check and render one message.
 
         Raises:
-            Unsendable: the address, the template, an amount or a payment option is wrong.
+            Unsendable: the address, the template, an amount or a payment option is wrong, or there
+                is too much for a mail.
         """
         address = _checked_address(message)
-        pictures: list[Picture] = []
         unsubscribe_link = self._unsubscribe_link(message)
-        context = self._context(message, pictures, unsubscribe_link)
-        try:
-            html = self._html.get_template(f"{message.template}.html").render(context)
-            plain = self._text.get_template(f"{message.template}.txt")
-        except jinja2.TemplateNotFound:
-            raise Unsendable(f"o modelo {message.template} não existe") from None
+        items = LetterItems(message, self.creditor, self.business_date)
+        base = self._context(message, unsubscribe_link)
+        page, plain = self._templates(message.template)
+        tried: dict[Extent, tuple[dict[str, object], str]] = {}
+
+        def fits(extent: Extent) -> bool:
+            context = base | items.context(extent)
+            html = page.render(context)
+            tried[extent] = context, html
+            # A character takes four bytes at most, so an ordinary letter need not be encoded.
+            return 4 * len(html) <= MOST_BYTES or len(html.encode()) <= MOST_BYTES
+
+        extent = largest_extent(len(items), fits)
+        if extent is None:
+            raise Unsendable("a carta é grande demais para um e-mail")
+        context, html = tried[extent]
+        values = plain.new_context(context)
         return Letter(
             message_key=message.message_key,
             business_date=self.business_date,
@@ -103,16 +81,27 @@ class LetterRenderer:
             sender=self.sender,
             to_name=phrases.addressee(message),
             to_address=address,
-            subject="".join(plain.blocks["subject"](plain.new_context(context))),
+            subject="".join(plain.blocks["subject"](values)),
             html=html,
-            text=plain.render(context),
+            text="".join(plain.root_render_func(values)),
             headers=self._headers(message, unsubscribe_link),
-            pictures=tuple(pictures),
+            pictures=items.pictures(extent),
+            attachment=items.statement(extent),
         )
 
-    def _context(
-        self, message: Message, pictures: list[Picture], unsubscribe_link: str | None
-    ) -> dict[str, object]:
+    def _templates(self, name: str) -> tuple[jinja2.Template, jinja2.Template]:
+        """The templates of the HTML and of the plain text.
+
+        Raises:
+            Unsendable: there is no template of that name.
+        """
+        try:
+            return self._html.get_template(f"{name}.html"), self._text.get_template(f"{name}.txt")
+        except jinja2.TemplateNotFound:
+            raise Unsendable(f"o modelo {name} não existe") from None
+
+    def _context(self, message: Message, unsubscribe_link: str | None) -> dict[str, object]:
+        """What the templates show at any extent."""
         is_habitual = message.payer_class == "viciado"
         gets_education = is_habitual and message.template in EDUCATION_TEMPLATES
         survey_url = self.creditor.survey_url if message.template == "survey" else None
@@ -122,17 +111,7 @@ class LetterRenderer:
             "message_key": message.message_key,
             "recipient": message.email,
             "greeting": phrases.greeting(message),
-            "sections": [
-                Section(
-                    phrases.section_title(items),
-                    [self._entry(item, message, pictures) for item in items],
-                )
-                for items in (message.overdue, message.upcoming)
-                if items
-            ],
-            "totals": phrases.totals(message),
-            "has_overview": len(message.items) > MOST_WITHOUT_OVERVIEW,
-            "charge_rules": phrases.charge_rules(message.items),
+            "totals": phrases.totals(message.items),
             "offer_options": self.creditor.offer_options if message.template == "offer" else (),
             "education_url": self.creditor.education_url if gets_education else None,
             "survey_link": links.add_parameter(survey_url, "s", message.episode_key)
@@ -142,42 +121,6 @@ class LetterRenderer:
             "unsubscribe_link": unsubscribe_link,
             **phrases.template_phrases(message, self.business_date),
         }
-
-    def _entry(self, item: Item, message: Message, pictures: list[Picture]) -> Entry:
-        payment = payment_options(item, self.creditor)
-        return Entry(
-            name=phrases.document_name(item),
-            short_name=phrases.short_name(item),
-            due_date=item.due_date,
-            due=phrases.due_phrase(item, self.business_date),
-            lines=phrases.amount_lines(item, self.business_date),
-            total_label="Total a pagar" if item.section == "overdue" else "Valor a pagar",
-            amount_due=item.amount_due,
-            currency=item.currency,
-            payment=payment,
-            pix_picture=self._add_picture(payment.pix_code, item, message, pictures)
-            if payment.pix_code
-            else None,
-        )
-
-    def _add_picture(
-        self, pix_code: str, item: Item, message: Message, pictures: list[Picture]
-    ) -> str:
-        """Draw the QR code of a Pix code, add it to ``pictures`` and return its content id.
-
-        Raises:
-            Unsendable: the code is too long for a QR code.
-        """
-        from cobranca.payments import qr
-
-        number = len(pictures) + 1
-        content_id = f"pix{number}.{message.message_key}@{self._mail_domain}"
-        try:
-            content = qr.png(pix_code)
-        except qr.QrTooLong:
-            raise unsendable("código Pix longo demais para um QR Code", item) from None
-        pictures.append(Picture(content_id, f"pix-{number}.png", content))
-        return content_id
 
     def _unsubscribe_link(self, message: Message) -> str | None:
         if self._tokens is None or self.creditor.unsubscribe_url is None:

@@ -2,8 +2,8 @@
 
 Persons and documents are invented; the company's data come from its configuration.
 
-``cobranca letters preview --folder letters`` writes each sample as a page and as plain text, and an
-index of all.
+``cobranca letters preview --folder letters`` writes each sample as a page and as plain text, with
+what is attached to it, and an index of all.
 """
 
 import html
@@ -16,7 +16,7 @@ from typing import Any
 from cobranca.money import to_cents
 from cobranca.payments import boleto, pix
 from cobranca.policy import load_policy
-from cobranca.reminders.channels.outbox import browser_page
+from cobranca.reminders.channels.outbox import ATTACHED, write_page
 from cobranca.reminders.plan.plan_file import Item, Message
 from cobranca.reminders.render.email import LetterRenderer
 from cobranca.settings import Settings
@@ -31,6 +31,8 @@ _FREE_FIELD = "3381286000782713695000063"
 def write_preview(settings: Settings, business_date: date, folder: Path) -> Path:
     """Write every sample as ``<name>.html`` and ``<name>.txt``; return the index's path.
 
+    What is attached to a letter is ``<name>.csv``.
+
     Raises:
         ConfigError: the configuration is wrong.
     """
@@ -41,7 +43,7 @@ def write_preview(settings: Settings, business_date: date, folder: Path) -> Path
         business_date, renderer.creditor.survey_url is not None
     ).items():
         letter = renderer.render(message)
-        (folder / f"{name}.html").write_text(browser_page(letter), encoding="utf-8")
+        write_page(folder, name, letter)
         (folder / f"{name}.txt").write_text(
             f"Assunto: {letter.subject}\n\n{letter.text}", encoding="utf-8"
         )
@@ -50,6 +52,7 @@ def write_preview(settings: Settings, business_date: date, folder: Path) -> Path
                 name=html.escape(name),
                 title=html.escape(title),
                 subject=html.escape(letter.subject),
+                attached=_LINK.format(name=html.escape(name)) if letter.attachment else "",
             )
         )
     index = folder / "index.html"
@@ -115,6 +118,19 @@ def samples(business_date: date, has_survey: bool = True) -> dict[str, tuple[str
                 overdue(1, 3, "1250.00"),
                 overdue(2, 3, "5000.00", currency="USD", boleto_line=None, pix_code=None),
                 overdue(3, 3, "800.00", paid=Decimal("300.00"), payment_url=None),
+            ),
+        ),
+        "11-statement": (
+            "Duzentos documentos, com a relação completa no anexo",
+            letter(
+                "second_notice",
+                5,
+                *(
+                    overdue(n, 400 - 2 * n, f"{1234.56 + 7 * n:.2f}", contract_type="business")
+                    for n in range(1, 191)
+                ),
+                *(upcoming(n, n - 190, f"{1234.56 + 7 * n:.2f}") for n in range(191, 201)),
+                customer_name=COMPANY,
             ),
         ),
     }
@@ -196,8 +212,9 @@ def _message(business_date: date, template: str, offset: int, items: tuple[Item,
 
 _ROW = (
     '<tr><td><a href="{name}.html">{title}</a></td><td>{subject}</td>'
-    '<td><a href="{name}.txt">texto</a></td><td><code>{name}</code></td></tr>'
+    '<td><a href="{name}.txt">texto</a>{attached}</td><td><code>{name}</code></td></tr>'
 )
+_LINK = f' · <a href="{{name}}{ATTACHED}">anexo</a>'
 _PAGE = """<!DOCTYPE html>
 <html lang="pt-BR"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Modelos de mensagem de {company}</title>

@@ -2,12 +2,12 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from cobranca.money import format_number
+from cobranca.money import format_money, format_number
 from cobranca.reminders.plan.plan_file import Item, Message
 
 _LONGEST_NAME = 100
@@ -135,6 +135,11 @@ def section_title(items: tuple[Item, ...]) -> str:
     return "Documento vencido" if len(items) == 1 else "Documentos vencidos"
 
 
+def row_group_title(section: str) -> str:
+    """The heading of the rows of one section, in a table that holds both."""
+    return "A vencer" if section == "upcoming" else "Vencidos"
+
+
 def document_name(item: Item) -> str:
     """The name of a receivable in a letter: ``Documento NF-123, parcela 1/3``."""
     name = f"Documento {item.document_number or item.receivable_id}"
@@ -190,31 +195,62 @@ def amount_lines(item: Item, business_date: date) -> list[Line]:
     return lines
 
 
-def totals(message: Message) -> list[Total]:
+def totals(items: Iterable[Item]) -> list[Total]:
     """One total for each section and currency.
 
     Overdue amounts and those not yet due are never added, nor are amounts in different currencies.
     """
-    groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
-    for item in message.items:
-        groups[item.section, item.currency].append(item)
+    groups = _by_section_and_currency(items)
     sections, currencies = ({key[place] for key in groups} for place in (0, 1))
     found = []
-    for (section, currency), items in sorted(
-        groups.items(), key=lambda group: (group[0][0], group[0][1] != "BRL", group[0][1])
-    ):
-        noun = "documento" if len(items) == 1 else "documentos"
-        status = (
-            "a vencer" if section == "upcoming" else "vencido" if len(items) == 1 else "vencidos"
-        )
+    for (section, currency), same in groups.items():
         label = "Total"
         if len(sections) > 1:
             label += " a vencer" if section == "upcoming" else " vencido"
         if len(currencies) > 1:
             label += f" em {currency}"
-        detail = f"{len(items)} {noun}" if len(sections) > 1 else f"{len(items)} {noun} {status}"
-        found.append(Total(label, detail, currency, sum((i.amount_due for i in items), Decimal(0))))
+        detail = _documents(same) if len(sections) > 1 else _documents_with_status(same)
+        found.append(Total(label, detail, currency, _total(same)))
     return found
+
+
+def left_out(items: Iterable[Item]) -> list[str]:
+    """The receivables of which a letter names no more than their number and their total."""
+    return [
+        f"Mais {_documents_with_status(same)}, {'no valor' if len(same) == 1 else 'no total'} de "
+        f"{format_money(_total(same), currency)}, "
+        f"{'está' if len(same) == 1 else 'estão'} somente no anexo."
+        for (_, currency), same in _by_section_and_currency(items).items()
+    ]
+
+
+def _by_section_and_currency(items: Iterable[Item]) -> dict[tuple[str, str], list[Item]]:
+    """Overdue before upcoming, reais before other currencies."""
+    groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
+    for item in items:
+        groups[item.section, item.currency].append(item)
+    return dict(
+        sorted(groups.items(), key=lambda group: (group[0][0], group[0][1] != "BRL", group[0][1]))
+    )
+
+
+def _total(items: Iterable[Item]) -> Decimal:
+    return sum((item.amount_due for item in items), Decimal(0))
+
+
+def _documents(items: Sequence[Item]) -> str:
+    return f"{count(len(items))} {'documento' if len(items) == 1 else 'documentos'}"
+
+
+def _documents_with_status(items: Sequence[Item]) -> str:
+    if items[0].section == "upcoming":
+        return f"{_documents(items)} a vencer"
+    return f"{_documents(items)} {'vencido' if len(items) == 1 else 'vencidos'}"
+
+
+def count(number: int) -> str:
+    """A number of things: ``9.450``."""
+    return f"{number:,}".replace(",", ".")
 
 
 def charge_rules(items: Iterable[Item]) -> list[str]:
