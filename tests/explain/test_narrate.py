@@ -137,9 +137,9 @@ def test_a_case_names_who_acts_since_when_and_what_they_may_do(approved, explain
         f"(select * from {{out_escalations}} where customer_key = '{key}' limit 1)",
     )
     assert (
-        "\n  Na lista de casos para decisão desde 03/11/2026, em USD, com jurídico: cobrança "
-        "judicial ou suspensão legal; resto dentro da tolerância. O que fazer: não cobrar. "
-        "Acompanhar o processo e dizer quando a suspensão termina.\n"
+        "\n  Na lista de casos para decisão desde 03/11/2026, em USD (responsável: jurídico): "
+        "cobrança judicial ou suspensão legal; resto dentro da tolerância. O que fazer: não "
+        "cobrar. Acompanhar o processo e dizer quando a suspensão termina.\n"
     ) in explain(settings, key, NIGHT)
 
 

@@ -210,8 +210,8 @@ def _case(case: OpenCase) -> str:
     codes = (case.get("reasons") or case["reason"]).split(",")
     why = "; ".join(in_sentence(reason(code)) for code in codes)
     return (
-        f"  Na lista de casos para decisão{since}{currency}, com "
-        f"{in_sentence(RESPONSIBLE.get(responsible, responsible))}: {why}. "
+        f"  Na lista de casos para decisão{since}{currency} (responsável: "
+        f"{in_sentence(RESPONSIBLE.get(responsible, responsible))}): {why}. "
         f"O que fazer: {in_sentence(may_do(codes[0]))}."
     )
 

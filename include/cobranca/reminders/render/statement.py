@@ -28,6 +28,7 @@ _COLUMNS: dict[str, Callable[[Item, PaymentOptions], object]] = {
     "Valor original": lambda item, _: item.amount,
     "Já pago ou abatido": lambda item, _: item.paid,
     "Principal em aberto": lambda item, _: item.open_amount,
+    "Crédito já abatido": lambda item, _: item.credit_applied,
     "Multa": lambda item, _: item.fine,
     "Juros": lambda item, _: item.interest,
     "Total a pagar": lambda item, _: item.amount_due,
