@@ -80,3 +80,76 @@ def test_the_server_ends_an_idle_transaction_and_frees_its_lock(url, monkeypatch
         connection.invalidate()
     for engine in (idle, busy):
         engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 60_000)],
+)
+def test_a_ledger_in_a_file_survives_a_power_cut_and_waits_for_other_writers(
+    engine, setting, value
+):
+    """2 is full: a commit is on the disk before a message is sent."""
+    for _ in range(2):
+        with engine.connect() as connection:
+            assert connection.scalar(sa.text(f"pragma {setting}")) == value
+        engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_transaction_on_a_file_has_the_write_lock_from_its_beginning(url, engine):
+    """A read lock that becomes a write lock later fails when two workers do so at once."""
+    other = sqlite3.connect(sa.make_url(url).database, timeout=0)
+    with engine.begin(), pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("begin immediate")
+    other.execute("begin immediate")
+    other.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_commit_on_a_server_is_on_the_disk_although_its_default_is_off(url):
+    name = sa.make_url(url).database
+    engine = open_ledger(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f'alter database "{name}" set synchronous_commit = off'))
+    engine.dispose()
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("show synchronous_commit")) == "on"
+        assert connection.scalar(sa.text("show idle_in_transaction_session_timeout")) == "1min"
+    engine.dispose()
+
+
+def test_the_folders_of_a_ledger_in_a_file_are_made(tmp_path):
+    path = tmp_path / "dados" / "razão" / "ledger.db"
+    for _ in range(2):
+        _open(f"sqlite:///{path}")
+    assert path.exists()
+
+
+def test_options_are_those_of_the_engine_and_a_ledger_may_be_in_memory():
+    engine = open_ledger("sqlite://", poolclass=sa.StaticPool)
+    assert isinstance(engine.pool, sa.StaticPool) and sa.inspect(engine).has_table("contacts")
+    engine.dispose()
+
+
+def test_an_error_of_the_ledger_tells_no_value(engine):
+    with pytest.raises(sa.exc.DBAPIError) as caught, engine.begin() as connection:
+        connection.execute(sa.text("select :email from no_table"), {"email": "maria@example.com"})
+    assert "maria" not in str(caught.value)
+
+
+def test_an_installation_may_be_in_a_folder_with_any_sign(tmp_path, monkeypatch):
+    folder = tmp_path / "100%(s) nosso"
+    folder.mkdir()
+    (folder / "migrations").symlink_to(engine_module.MIGRATIONS, target_is_directory=True)
+    monkeypatch.setattr(engine_module, "MIGRATIONS", folder / "migrations")
+    engine = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    assert sa.inspect(engine).has_table("contacts")
+    engine.dispose()
+
+
+def test_a_ledger_that_is_of_the_newest_revision_stays_as_it_is(engine, monkeypatch):
+    """Not even a lock is taken, which an open transaction of a worker could hold."""
+    monkeypatch.setattr("alembic.command.upgrade", lambda *_: pytest.fail("it was migrated"))
+    engine_module.migrate(engine)

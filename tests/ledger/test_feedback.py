@@ -4,7 +4,10 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
 
+from cobranca.ledger import feedback as feedback_module
 from cobranca.ledger.feedback import publish_feedback
 from cobranca.ledger.provider_events import consent
 from cobranca.ledger.tables import (
@@ -103,3 +106,53 @@ def test_feedback_holds_only_events_before_its_date(installation, engine):
         "amount_due"
     ] == Decimal("2.00")
     assert publish_feedback(installation, NIGHT).batch_id == feedback.batch_id
+
+
+def promise(number: int, currency: str, amount: str) -> dict:
+    return {
+        "promise_id": f"p{number}",
+        "customer_key": "C1",
+        "agent_id": "ana",
+        "made_on": NIGHT - timedelta(days=1),
+        "promised_on": NIGHT,
+        "currency": currency,
+        "amount": Decimal(amount),
+    }
+
+
+def test_many_events_are_written_and_totalled_by_currency(installation, engine, monkeypatch):
+    """They are read in chunks, in the order of their keys."""
+    monkeypatch.setattr(feedback_module, "CHUNK", 2)
+    rows = [
+        promise(number, *money)
+        for number, money in enumerate(
+            [("USD", "5.00"), ("BRL", "10.55"), ("BRL", "0.10"), ("USD", "7.25"), ("BRL", "99.99")]
+        )
+    ]
+    with engine.begin() as connection:
+        connection.execute(promises.insert(), rows[::-1])
+    feedback = publish_feedback(installation, NIGHT)
+    entry = feedback.entry("promises.parquet")
+    assert entry.rows == 5
+    assert list(entry.totals.items()) == [("amount BRL", "110.64"), ("amount USD", "12.25")]
+    found = pq.read_table(feedback.path(entry.name)).to_pylist()
+    assert [row["promise_id"] for row in found] == [row["promise_id"] for row in rows]
+    assert [row["amount"] for row in found] == [row["amount"] for row in rows]
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_all_tables_are_read_as_of_one_moment(installation, engine, monkeypatch):
+    """A promise that is recorded while the files are written comes with the next night."""
+    write = feedback_module._write
+
+    def write_and_record(connection, draft, name, business_date):
+        entry = write(connection, draft, name, business_date)
+        if name == next(iter(FEEDBACK)):
+            with engine.begin() as other:
+                other.execute(promises.insert(), promise(1, "BRL", "1.00"))
+        return entry
+
+    monkeypatch.setattr(feedback_module, "_write", write_and_record)
+    assert publish_feedback(installation, NIGHT).entry("promises.parquet").rows == 0
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(promises)) == 1
