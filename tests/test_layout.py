@@ -79,10 +79,6 @@ TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {
         "tests/reminders/delivery/test_sender.py",
         "reminders/delivery/sender",
     ),
-    "reminders/delivery/worker_process": (
-        "tests/reminders/delivery/test_worker_pool.py",
-        "reminders/delivery/worker_pool",
-    ),
     "reports/charts": ("tests/reports/test_backtest.py", "reports/backtest"),
     "reports/figures": ("tests/reports/test_write_reports.py", "reports/figures"),
     "reports/indicators": ("tests/reports/test_write_reports.py", "reports/report_workbook"),

@@ -30,6 +30,8 @@ SCRATCH = PROJECT_ROOT / "var" / "mutmut"
 EQUIVALENTS = Path(__file__).with_name("equivalents.yml")
 LOWEST_SHARE = 0.9
 SAME_EACH_TIME = ("--seed", "1")
+# A test that takes this long waits for what a mutant took away.
+LONGEST_TEST = ("--timeout", "60")
 # Parts of pytest that only cost time here.
 WITHOUT = ("cacheprovider", "unraisableexception", "threadexception", "doctest", "junitxml")
 # What developers read is left out, as a rule and not one by one: the words of an exception, which
@@ -100,10 +102,19 @@ AREAS = {
     "delivery": Area(
         ("reminders/delivery/*.py",),
         ("tests/reminders/delivery", "tests/reminders/test_courtesies.py"),
-        chosen="not worker_pool and not backfill",
+        chosen="not worker_pool and not worker_supervision and not backfill",
         without=PROCESSES,
     ),
-    "processes": Area(PROCESSES, ("tests/reminders/delivery/test_worker_pool.py",)),
+    "processes": Area(
+        PROCESSES,
+        (
+            "tests/reminders/delivery/test_worker_pool.py",
+            "tests/reminders/delivery/test_worker_process.py",
+            "tests/reminders/delivery/test_worker_supervision.py",
+        ),
+        # The others send a night in processes of their own, which mutmut does not see.
+        chosen="worker_process or worker_supervision or need_one or a_task or share_the",
+    ),
 }
 
 
@@ -194,6 +205,7 @@ def _settings(area: Area) -> str:
         "pytest_add_cli_args": [
             *(f"-pno:{plugin}" for plugin in WITHOUT),
             *SAME_EACH_TIME,
+            *LONGEST_TEST,
             *(("-k", area.chosen) if area.chosen else ()),
         ],
         "pytest_add_cli_args_test_selection": area.tests,
