@@ -11,8 +11,10 @@ import pytest
 from cobranca.errors import DeliveryHalted
 from cobranca.reminders import deliver
 from cobranca.reminders.channels import Outcome
+from cobranca.reminders.delivery.fresh_letters import FreshLetters
 from cobranca.reminders.delivery.pre_send_check import CHECK_TOO_SLOW, CheckResult
 from cobranca.reminders.delivery.sender import SENDING_PER_THREAD
+from cobranca.reminders.delivery.sender_context import DeliveryOptions
 from reminders.contact_states import contact_states
 from reminders.fake_channels import AcceptingChannel
 from reminders.plans import TONIGHT, as_planned, clock_at, item, message, noon, publish_plan
@@ -137,3 +139,74 @@ def test_a_long_letter_that_is_tried_again_is_the_same(settings, ledger):
     assert len(tried) == 2 and tried[0] == tried[1] and tried[0].attachment
     assert deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel).sent == 1
     assert len(tried) == 2
+
+
+class Claim:
+    """The lease and the context of letters whose check takes ``seconds`` each time."""
+
+    def __init__(self, monkeypatch, seconds: float = 0, reasons: dict[str, str] | None = None):
+        self.now, self.checks, self.releases, self.renewals = 100.0, [], [], 0
+        clock = SimpleNamespace(monotonic=lambda: self.now)
+        monkeypatch.setattr("cobranca.reminders.delivery.fresh_letters.time", clock)
+
+        def check(messages) -> CheckResult:
+            self.checks.append([message.message_key for message in messages])
+            self.now += seconds
+            return CheckResult(ready=list(messages))
+
+        context = SimpleNamespace(
+            options=DeliveryOptions(),
+            pre_send_check=check,
+            renderer=SimpleNamespace(render=lambda message: message),
+            hold_reason=lambda message: (reasons or {}).get(message.message_key),
+        )
+        self.letters = FreshLetters(context, self)
+
+    def release(self, keys, state: str = "planned", reason: str | None = None) -> None:
+        self.releases.append((list(keys), state, reason))
+
+    def renew(self) -> None:
+        self.renewals += 1
+
+
+def some(*keys: str) -> list[SimpleNamespace]:
+    return [SimpleNamespace(message_key=key) for key in keys]
+
+
+@pytest.mark.parametrize(("seconds", "rendered"), [(20, ["a", "b"]), (20.1, [])])
+def test_a_check_counts_for_twenty_seconds_from_its_beginning(monkeypatch, seconds, rendered):
+    """The lease is renewed after each, for a check may take long."""
+    claim = Claim(monkeypatch, seconds)
+    letters = list(claim.letters.render(some("a", "b")))
+    assert [letter.letter.message_key for letter in letters] == rendered
+    assert {letter.fresh_until for letter in letters} <= {100.0 + 20}
+    assert claim.releases == ([] if rendered else [(["a", "b"], "planned", CHECK_TOO_SLOW)])
+    assert (claim.checks, claim.renewals) == ([["a", "b"]], 1)
+
+
+@pytest.mark.parametrize(("seconds", "checks"), [(20, 1), (20.1, 2)])
+def test_what_waits_longer_than_a_check_counts_is_checked_again(monkeypatch, seconds, checks):
+    claim = Claim(monkeypatch)
+    letters = claim.letters.render(some("a", "b"))
+    next(letters)
+    claim.now += seconds
+    assert next(letters).fresh_until == (120.0 if checks == 1 else claim.now + 20)
+    assert claim.checks == [["a", "b"], ["b"]][:checks] and claim.renewals == checks
+    assert list(letters) == []
+
+
+def test_a_message_that_waits_for_its_hours_is_released_with_its_reason(monkeypatch):
+    """The hours of the last one end while the first is sent."""
+    reasons = {"b": "cedo", "c": "tarde", "d": "cedo"}
+    claim = Claim(monkeypatch, reasons=reasons)
+    letters = claim.letters.render(some(*"abcde"))
+    assert next(letters).letter.message_key == "a"
+    assert claim.checks == [["a", "e"]]
+    reasons["e"] = "tarde"
+    assert list(letters) == []
+    assert claim.releases == [
+        (["b", "d"], "planned", "cedo"),
+        (["c"], "planned", "tarde"),
+        (["e"], "planned", "tarde"),
+    ]
+    assert claim.letters.error is None

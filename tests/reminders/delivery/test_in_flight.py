@@ -14,7 +14,7 @@ SENT = Outcome("sent", provider_message_id="1")
 
 
 def fresh(key: str) -> FreshLetter:
-    return FreshLetter(SimpleNamespace(message_key=key), fresh_until=0.0)
+    return FreshLetter(SimpleNamespace(message_key=key), fresh_until=float(key[1:]))
 
 
 @pytest.fixture
@@ -35,6 +35,16 @@ def test_a_message_is_in_flight_until_its_answer_is_taken(pool):
         flight.wait(30)
         answers += flight.take_answers()
     assert sorted(answers) == [("M1", SENT), ("M2", SENT)] and len(flight) == 0
+
+
+def test_all_answers_that_are_there_are_taken_at_once(pool):
+    letters, sent = [fresh(f"M{number}") for number in range(3)], []
+    flight = InFlight(pool, lambda letter: sent.append(letter) or SENT)
+    for letter in letters:
+        flight.start(letter)
+    pool.shutdown()
+    assert sorted(flight.take_answers()) == [(f"M{number}", SENT) for number in range(3)]
+    assert sorted(sent, key=lambda letter: letter.fresh_until) == letters
 
 
 def test_the_oldest_unrecorded_answer_waits_until_answers_are_recorded(pool):

@@ -1,19 +1,24 @@
 """Sender: what is committed, what an answer means, and when a check is too old to send."""
 
+import threading
 import time
 from collections import Counter
 from contextlib import nullcontext
+from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 
 from cobranca.errors import DeliveryHalted
 from cobranca.ledger.contact_worker import ContactWorker
+from cobranca.ledger.tables import contacts
 from cobranca.reminders import deliver
 from cobranca.reminders.channels import Outcome
 from cobranca.reminders.delivery.sender import PAUSED, SENDING_PER_THREAD
 from cobranca.reminders.delivery.sender_context import DeliveryOptions
+from cobranca.reminders.plan.counts import Counts
 from reminders.contact_states import contact_states
 from reminders.fake_channels import AcceptingChannel
 from reminders.plans import TONIGHT, message, noon, publish_plan
@@ -173,3 +178,119 @@ def test_messages_that_another_worker_took_over_hold_no_others(settings, ledger,
     deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel, options=options)
     assert refused and len(channel.message_keys) == 12 - len(refused)
     assert set(channel.message_keys).isdisjoint(refused)
+
+
+def test_a_channel_is_given_no_more_messages_at_once_than_it_takes(settings, ledger):
+    publish_plan(settings, [message(n) for n in range(20)])
+    channel, lock = AcceptingChannel(threads=3), threading.Lock()
+    accept, at_once = channel.send, []
+
+    def send(letter) -> Outcome:
+        with lock:
+            at_once.append(at_once[-1] + 1 if at_once else 1)
+        time.sleep(0.02)
+        with lock:
+            at_once.append(at_once[-1] - 1)
+            return accept(letter)
+
+    channel.send = send
+    assert deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel).sent == 20
+    assert max(at_once) <= 3
+
+
+def test_claims_follow_each_other_through_the_plan(settings, ledger, monkeypatch):
+    publish_plan(settings, [message(n) for n in range(12)])
+    claim, claims = ContactWorker.claim, []
+
+    def keep(*args, **kwargs) -> list[str]:
+        claims.append((kwargs["after"], claim(*args, **kwargs)))
+        return claims[-1][1]
+
+    monkeypatch.setattr(ContactWorker, "claim", keep)
+    options = DeliveryOptions(claim_size=5)
+    channel = AcceptingChannel()
+    assert deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel, options=options).sent
+    assert [len(keys) for _, keys in claims] == [5, 5, 2, 0], "nothing is left, so none follows"
+    assert [after for after, _ in claims] == ["", *(keys[-1] for _, keys in claims[:3])]
+    assert channel.message_keys == sorted(channel.message_keys)
+
+
+class SchedulingChannel(AcceptingChannel):
+    """A channel whose letters leave in half an hour, and that cancels every batch it is asked to.
+
+    ``answers`` are the first answers to messages by their number; they are accepted afterwards.
+    """
+
+    def __init__(self, answers: dict[int, Outcome] | None = None):
+        super().__init__()
+        self.answers, self.opened, self.cancelled = answers or {}, 0, []
+
+    def start_batch(self, leaves_at: int) -> str | Outcome:
+        self.opened += 1
+        return f"batch {self.opened}"
+
+    def end_batch(self) -> None:
+        pass
+
+    def cancel(self, batch: str) -> bool | None:
+        self.cancelled.append(batch)
+        return True
+
+    def send(self, letter) -> Outcome:
+        accepted = replace(super().send(letter), scheduled=True)
+        return self.answers.pop(int(letter.to_address[6:11]), accepted)
+
+
+@pytest.fixture
+def scheduled(settings) -> None:
+    """Letters are handed over half an hour before they leave."""
+    limits = settings.config / "limits.yml"
+    text = limits.read_text(encoding="utf-8")
+    limits.write_text(text.replace("mode: immediate", "mode: scheduled"), encoding="utf-8")
+
+
+def send_scheduled(settings, channel: SchedulingChannel) -> Counts:
+    publish_plan(settings, [message(n) for n in range(5)])
+    options = DeliveryOptions(claim_size=3)
+    return deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=channel, options=options)
+
+
+@pytest.mark.usefixtures("scheduled")
+def test_the_letters_of_a_claim_are_recorded_when_their_batch_is_closed(settings, ledger):
+    channel, while_open = SchedulingChannel(), []
+    end_batch = channel.end_batch
+
+    def end() -> None:
+        while_open.append(ledger.lookups.count_by_state(TONIGHT))
+        end_batch()
+
+    channel.end_batch = end
+    counts = send_scheduled(settings, channel)
+    assert while_open == [{"sending": 3, "planned": 2}, {"sent": 3, "sending": 2}]
+    assert (counts.new, counts.sent, channel.cancelled) == (5, 5, [])
+    with ledger.engine.connect() as connection:
+        ids = set(connection.scalars(sa.select(contacts.c.provider_message_id)))
+    assert ids == {f"id-{key}" for key in channel.message_keys}
+
+
+@pytest.mark.usefixtures("scheduled")
+def test_a_cancelled_batch_is_sent_again_without_what_was_refused_for_good(settings, ledger):
+    refused = Outcome("rejected", "e-mail inválido")
+    in_doubt = Outcome("unknown", "resposta 500", scheduled=True)
+    channel = SchedulingChannel({1: refused, 2: in_doubt})
+    counts = send_scheduled(settings, channel)
+    assert (counts.new, counts.sent, counts.rejected) == (4, 4, 1)
+    assert len(channel.cancelled) == 1
+    assert contact_states(ledger)[1, TONIGHT] == ("rejected", "e-mail inválido")
+    handed_over = Counter(channel.message_keys)
+    assert 6 <= handed_over.total() <= 5 + 3 and max(handed_over.values()) == 2
+
+
+@pytest.mark.usefixtures("scheduled")
+def test_without_a_batch_nothing_is_handed_over(settings, ledger):
+    channel = SchedulingChannel()
+    channel.start_batch = lambda leaves_at: Outcome("halt", "credencial recusada")
+    with pytest.raises(DeliveryHalted, match="credencial recusada"):
+        send_scheduled(settings, channel)
+    assert channel.message_keys == []
+    assert {state for state, _ in contact_states(ledger).values()} == {"planned"}
