@@ -148,6 +148,13 @@ def test_rows_travel_as_one_parameter_with_their_types(engine, prices):
     assert [tuple(row) for row in found] == sorted(rows) and total == 1
 
 
+def test_no_float_travels_as_money(engine, prices):
+    columns = (prices.c.amount,)
+    assert rows_to_json(engine.dialect, columns, [[7], [None]]) == '[["7.00"], [null]]'
+    with pytest.raises(ValueError, match="money must not be a float"):
+        rows_to_json(engine.dialect, columns, [[0.1]])
+
+
 def test_a_text_travels_uncut_whatever_the_length_of_its_column(engine):
     """A text that is too long is then an error where it is inserted."""
     short = (sa.Column("name", sa.String(3)),)

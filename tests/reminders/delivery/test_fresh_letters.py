@@ -195,6 +195,18 @@ def test_what_waits_longer_than_a_check_counts_is_checked_again(monkeypatch, sec
     assert list(letters) == []
 
 
+def test_a_message_that_the_check_stops_is_released_with_its_state_and_reason(monkeypatch):
+    claim = Claim(monkeypatch)
+    paid, later = ("cancelled_paid", "pago na fonte"), ("planned", "fonte fora do ar")
+    messages = some(*"abcd")
+    stopped = {"a": paid, "b": later, "d": paid}
+    found = CheckResult(ready=messages[2:3], stopped=stopped)
+    claim.letters._context.pre_send_check = lambda messages: found
+    letters = list(claim.letters.render(messages))
+    assert [letter.letter.message_key for letter in letters] == ["c"]
+    assert claim.releases == [(["a", "d"], *paid), (["b"], *later)]
+
+
 def test_a_message_that_waits_for_its_hours_is_released_with_its_reason(monkeypatch):
     """The hours of the last one end while the first is sent."""
     reasons = {"b": "cedo", "c": "tarde", "d": "cedo"}
