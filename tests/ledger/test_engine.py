@@ -34,6 +34,20 @@ def test_processes_that_start_together_migrate_one_after_another(url):
     _open(url)
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_migration_on_a_server_waits_for_that_of_another_process(url):
+    other = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    thread = threading.Thread(target=_open, args=(url,))
+    with other.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(engine_module._MIGRATION_LOCK)))
+        thread.start()
+        thread.join(1)
+        assert thread.is_alive() and not sa.inspect(connection).has_table("contacts")
+    thread.join(60)
+    assert not thread.is_alive() and sa.inspect(other).has_table("contacts")
+    other.dispose()
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [("mysql://x/y", "mysql"), ("nonsense", "not a URL")],
@@ -95,6 +109,18 @@ def test_a_ledger_in_a_file_survives_a_power_cut_and_waits_for_other_writers(
         with engine.connect() as connection:
             assert connection.scalar(sa.text(f"pragma {setting}")) == value
         engine.dispose()
+
+
+def test_a_ledger_in_a_file_is_opened_although_another_process_locks_it_for_a_moment(tmp_path):
+    path = tmp_path / "ledger.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("create table another (x)")
+    other.execute("begin exclusive")
+    release = threading.Timer(0.5, other.execute, ["commit"])
+    release.start()
+    _open(f"sqlite:///{path}")
+    assert release.finished.is_set()
+    other.close()
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

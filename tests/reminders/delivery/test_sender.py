@@ -16,7 +16,7 @@ from cobranca.ledger.contact_worker import ContactWorker
 from cobranca.ledger.tables import contacts
 from cobranca.reminders import deliver
 from cobranca.reminders.channels import Outcome
-from cobranca.reminders.delivery.sender import PAUSED, SENDING_PER_THREAD
+from cobranca.reminders.delivery.sender import PAUSED, SENDING_PER_THREAD, Sender
 from cobranca.reminders.delivery.sender_context import DeliveryOptions
 from cobranca.reminders.plan.counts import Counts
 from reminders.contact_states import contact_states
@@ -294,3 +294,55 @@ def test_without_a_batch_nothing_is_handed_over(settings, ledger):
         send_scheduled(settings, channel)
     assert channel.message_keys == []
     assert {state for state, _ in contact_states(ledger).values()} == {"planned"}
+
+
+@pytest.mark.parametrize(
+    ("leased", "recovered", "waits", "is_another_pass"),
+    [
+        ([0], [0], 0, False),
+        ([0], [2], 0, True),
+        ([1, 0], [0, 0], 1, False),
+        ([1, 1, 1], [0, 0, 2], 2, True),
+        ([1] * 9, [0] * 9, 3, False),
+    ],
+)
+def test_a_sender_waits_for_the_leases_of_others_as_long_as_it_may(
+    leased, recovered, waits, is_another_pass
+):
+    """Three seconds here, in steps of one. Another pass is made for what a dead worker left."""
+    sender, waited = waiting_sender(leased, recovered, DeliveryOptions(max_wait_seconds=3))
+    assert sender._wait_for_leases() is is_another_pass
+    assert waited == [1.0] * waits and sender.setbacks.seconds_left == 3 - waits
+
+
+def test_a_short_lease_is_looked_at_four_times():
+    options = DeliveryOptions(lease_seconds=2, max_wait_seconds=3)
+    sender, waited = waiting_sender([1, 0], [0, 0], options)
+    assert not sender._wait_for_leases() and waited == [0.5]
+
+
+def test_a_sender_that_is_asked_to_end_waits_for_no_lease():
+    sender, waited = waiting_sender([1] * 9, [0, 2], DeliveryOptions(), ends_at_wait=1)
+    assert not sender._wait_for_leases() and len(waited) == 1
+
+
+def waiting_sender(
+    leased: list[int], recovered: list[int], options: DeliveryOptions, ends_at_wait: int = 99
+) -> tuple[Sender, list[float]]:
+    """A sender with what it finds at each look, and the seconds that it waits."""
+    context = SimpleNamespace(
+        engine=sa.create_engine("sqlite://"), options=options, report=None, business_date=TONIGHT
+    )
+    sender, waited = Sender(context), []
+    at_each_look, after_each_wait = iter(leased), iter(recovered)
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        return len(waited) >= ends_at_wait
+
+    sender.setbacks._ending = SimpleNamespace(wait=wait)
+    sender._lookups = SimpleNamespace(
+        count_leased=lambda day: next(at_each_look) if day == TONIGHT else 0
+    )
+    sender._recovery = SimpleNamespace(recover=lambda: next(after_each_wait))
+    return sender, waited
