@@ -42,10 +42,11 @@ def test_a_spreadsheet_program_in_brazil_reads_it():
         "Relação de documentos em aberto, com valores para pagamento em 18/11/2026",
         "",
         "Documento;Situação;Vencimento;Pagável até;Moeda;Valor original;Já pago ou abatido;"
-        "Principal em aberto;Crédito já abatido;Multa;Juros;Total a pagar;Link de pagamento;Pix copia e cola;"
-        "Observação do Pix;Linha digitável do boleto;Observação do boleto;Como calculamos",
-        "Documento NF-A1, parcela 1/3;Vencido;08/11/2026;08/11/2026;BRL;1.250,90;0,00;1.250,90;0,00;"
-        "25,02;4,17;1.280,09;https://pagar.example.com.br/A1;;;"
+        "Principal em aberto;Crédito já abatido;Multa;Juros;Total a pagar;Link de pagamento;"
+        "Pix copia e cola;Observação do Pix;Linha digitável do boleto;Observação do boleto;"
+        "Como calculamos",
+        "Documento NF-A1, parcela 1/3;Vencido;08/11/2026;08/11/2026;BRL;1.250,90;0,00;1.250,90;"
+        "0,00;25,02;4,17;1.280,09;https://pagar.example.com.br/A1;;;"
         "23793.38128 86000.782713 36950.000632 1 16240000125090;"
         "Emitido com o valor de R$ 1.250,90, sem a multa e os juros até hoje.;"
         '"Multa de 2%, uma única vez; juros simples de 1% ao mês (1/30 por dia) sobre o saldo, '

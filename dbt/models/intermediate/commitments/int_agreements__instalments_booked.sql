@@ -1,5 +1,5 @@
--- The receivables by which a source booked the instalments of an agreement: as many, of the same sum, in one document, issued within
--- a month.
+-- The receivables by which a source booked the instalments of an agreement: as many, of the same sum, in one document, issued
+-- within a month.
 with parties as (
     select * from {{ ref('int_commitments__parties') }}
     where kind = 'agreement'

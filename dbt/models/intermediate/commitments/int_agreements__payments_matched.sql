@@ -1,5 +1,5 @@
--- What was paid toward each agreement: money for its debts, or for the instalments that the source booked, counts for the agreement
--- that was made last before it.
+-- What was paid toward each agreement: money for its debts, or for the instalments that the source booked, counts for the
+-- agreement that was made last before it.
 with scheduled as (select * from {{ ref('int_agreements__scheduled') }}),
 
 receipts as (

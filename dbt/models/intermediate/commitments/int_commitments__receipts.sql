@@ -1,5 +1,5 @@
--- Which receipts may fulfil each promise and agreement: money for the receivables that it is about, or that came in for none, from
--- its day on.
+-- Which receipts may fulfil each promise and agreement: money for the receivables that it is about, or that came in for none,
+-- from its day on.
 with titles as (
     select
         kind,

@@ -40,7 +40,10 @@ due as (
     select owned.* from owned
     where
         owned.due_date <= owned.made_on
-        and not exists (select 1 from items where owned.commitment_id = items.commitment_id)
+        and not exists (
+            select 1 from items
+            where owned.commitment_id = items.commitment_id
+        )
 ),
 
 booked_before as (

@@ -1,5 +1,5 @@
--- How much of each receipt keeps each promise. The promise that ends first takes first, from the oldest receipt within its time; what
--- is left of a receipt goes to the payer's next promise, so that one payment may keep two.
+-- How much of each receipt keeps each promise. The promise that ends first takes first, from the oldest receipt within its
+-- time; what is left of a receipt goes to the payer's next promise, so that one payment may keep two.
 with recursive promises as (select * from {{ ref('stg_ledger__promises') }}),
 
 terms as (

@@ -1,5 +1,5 @@
--- The promises by whose last day nothing was owed any more of what they are about, and tonight still is not: each is kept by all the
--- money that came in its time, for whichever promise else it came.
+-- The promises by whose last day nothing was owed any more of what they are about, and tonight still is not: each is kept by
+-- all the money that came in its time, for whichever promise else it came.
 with titles as (
     select * from {{ ref('int_commitments__titles') }}
     where kind = 'promise'

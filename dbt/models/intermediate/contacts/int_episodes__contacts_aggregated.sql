@@ -1,5 +1,5 @@
--- What was already done for each carrying receivable. A receivable that no contact named has heard nothing. A debt whose due date was
--- moved to a later day begins anew: what was said before it fell due was not about its being overdue.
+-- What was already done for each carrying receivable. A receivable that no contact named has heard nothing. A debt whose due
+-- date was moved to a later day begins anew: what was said before it fell due was not about its being overdue.
 with episodes as (select * from {{ ref('int_episodes__carrier_selected') }}),
 
 counts as (select * from {{ ref('int_customers__contacts_counted') }}),

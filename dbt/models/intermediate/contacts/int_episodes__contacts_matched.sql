@@ -1,5 +1,5 @@
--- What was said of each carrying receivable. A contact about it counts as its step. One about another receivable that named it counts as
--- the step at which a letter of its own would have been on that day: the latest of its régua that it had reached.
+-- What was said of each carrying receivable. A contact about it counts as its step. One about another receivable that named it
+-- counts as the step at which a letter of its own would have been on that day: the latest of its régua that it had reached.
 with episodes as (select * from {{ ref('int_episodes__carrier_selected') }}),
 
 events as (select * from {{ ref('int_contacts__remapped') }}),

@@ -1,5 +1,5 @@
--- Each payer's carrying receivable with the contacts that were about another one, and whether their messages listed it. Nothing is known
--- of a contact without a list. What was held out is no contact.
+-- Each payer's carrying receivable with the contacts that were about another one, and whether their messages listed it. Nothing
+-- is known of a contact without a list. What was held out is no contact.
 with episodes as (select * from {{ ref('int_episodes__carrier_selected') }}),
 
 events as (

@@ -1,6 +1,6 @@
 -- The money of each payer and currency that belongs to no open receivable: what came in for none, and what was paid or credited
--- beyond a receivable and its charges. What an agreement is about is judged with the agreement, and what comes back of a loss that
--- was written off is no credit.
+-- beyond a receivable and its charges. What an agreement is about is judged with the agreement, and what comes back of a loss
+-- that was written off is no credit.
 with balances as (select * from {{ ref('int_receivables__balances_computed') }}),
 
 charges as (select * from {{ ref('int_charges__computed') }}),

@@ -1,5 +1,5 @@
--- The money that came in for what was promised or agreed, and of each receipt what no later reversal took back: a reversal takes the
--- newest money before it. Where nothing is owed any more, a reversal was of money that had come twice.
+-- The money that came in for what was promised or agreed, and of each receipt what no later reversal took back: a reversal
+-- takes the newest money before it. Where nothing is owed any more, a reversal was of money that had come twice.
 with titles as (
     select receivable_key from {{ ref('int_commitments__titles') }}
 

@@ -1,5 +1,5 @@
--- What a payer's credit leaves to ask of each receivable: it settles the oldest due date first, among those about which the payer may
--- be contacted. Fine and interest are asked on what is left of the principal.
+-- What a payer's credit leaves to ask of each receivable: it settles the oldest due date first, among those about which the
+-- payer may be contacted. Fine and interest are asked on what is left of the principal.
 with receivables as (select * from {{ ref('int_receivables__aged') }}),
 
 held as (select * from {{ ref('int_receivables__held') }}),
