@@ -106,7 +106,7 @@ def build(folder: Path, receivables: list[Receivable]) -> dict[str, list[dict]]:
             "paid_amount decimal(18, 2), "
             "credited_amount decimal(18, 2), written_off_amount decimal(18, 2), open_amount "
             "decimal(18, 2), status text, "
-            "settled_on date, is_open boolean)"
+            "last_paid_on date, is_open boolean)"
         )
         for item in receivables:
             sums: dict[str, Decimal] = defaultdict(Decimal)
@@ -125,17 +125,16 @@ def build(folder: Path, receivables: list[Receivable]) -> dict[str, list[dict]]:
                 )
             balance = item.balance(NIGHT)
             status = "open" if balance else "written_off" if sums["written_off"] else "settled"
-            settled = (
-                max((on for on, _, amount in item.events if amount > 0), default=None)
-                if status == "settled"
-                else None
+            last_paid = max(
+                (on for on, kind, amount in item.events if amount > 0 and kind != "write_off"),
+                default=None,
             )
             connection.execute(
                 "insert into intermediate.int_receivables__balances_computed values (?, ?, ?, ?, "
                     "?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [item.key, "C1", item.currency, item.issued, item.due, item.due, item.amount,
                  sums["paid"], sums["credited"],
-                 sums["written_off"], balance, status, settled, bool(balance)],
+                 sums["written_off"], balance, status, last_paid, bool(balance)],
             )  # fmt: skip
         connection.execute(
             "create table marts.fct_receivables as select receivable_key, customer_key, currency, "

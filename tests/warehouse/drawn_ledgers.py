@@ -28,7 +28,7 @@ cents = st.integers(1, 5_000_000).map(lambda number: Decimal(number) / 100)
 rates = st.sampled_from(
     [None, Decimal(0), Decimal("0.01"), Decimal("0.003333"), Decimal("0.02"), Decimal("0.15")]
 )
-shares = st.sampled_from([Decimal("0.25"), Decimal("0.5"), Decimal(1), Decimal("1.05")])
+shares = st.sampled_from([Decimal(share) for share in ("0.03", "0.25", "0.5", "0.97", "1", "1.05")])
 # Most of what can go wrong lies around the due date and around the first instalment: 30 days after
 # the agreement, 2 of grace, and what bank days add.
 days_to_payment = st.one_of(st.integers(-2, 4), st.integers(-15, 250))
@@ -185,6 +185,9 @@ def _limits(draw) -> dict:
     start = st.sampled_from(["original_due", "effective_due"])
     return {
         "policy_version": "test",
+        "minimum_amount": draw(st.sampled_from([Decimal(0), Decimal("5.00"), Decimal("500.00")])),
+        "tolerance_amount": draw(st.sampled_from([Decimal(0), Decimal("2.00")])),
+        "tolerance_share": draw(st.sampled_from([Decimal(0), Decimal("0.03")])),
         "default_fine_rate": Decimal("0.02"),
         "consumer_fine_cap": Decimal("0.02"),
         "default_monthly_interest_rate": draw(st.sampled_from([None, Decimal("0.01")])),

@@ -162,18 +162,53 @@ def balance(row: dict, events: list, customer: dict, ledger: dict, night: date) 
     )
     owed = left if restored or row["open_amount"] is None else min(left, row["open_amount"])
     status = row["status"]
+    lost = sum(amount for _, kind, amount in events if kind == "write_off")
     if status == "open" or restored:
-        written_off = sum(amount for _, kind, amount in events if kind == "write_off") > 0
-        status = "open" if owed > 0 else "written_off" if written_off else "settled"
-    paid_on = [day for day, _, amount in events if amount > 0]
+        status = "open" if owed > 0 else "written_off" if lost and left + lost > 0 else "settled"
+    # a balance that only the source knows to be lower counts as never owed; a loss is no payment
+    is_told = row["status"] == "open" and row["open_amount"] is not None
+    principal = row["amount"] - (max(left - row["open_amount"], 0) if is_told else 0)
+    settled_on, paid = settlement(row["amount"], principal, events, ledger["policy_limits"][0])
+    if status in ("cancelled", "agreed"):
+        settled_on = None
     return {
         "effective_due_date": due,
         "open_amount": owed if status == "open" else Decimal(0),
         "overpaid_amount": max(-left, Decimal(0)),
         "status": status,
-        "settled_on": max(paid_on) if status == "settled" and paid_on else None,
+        "settled_on": settled_on,
         "is_open": status == "open",
-    }
+    } | ({"is_settled_by_payment": paid > 0} if settled_on else {})
+
+
+def settlement(
+    amount: Decimal, principal: Decimal, events: list, limits: dict
+) -> tuple[date | None, Decimal]:
+    """The day since which no more than a rest is left, and what the payer had paid by then.
+
+    Day by day from the last booking back to the first.
+    """
+    booked = [event for event in events if event[1] != "write_off"]
+    settled_on = None
+    for day in sorted({on for on, _, _ in booked}, reverse=True):
+        left = principal - sum(sum_ for on, _, sum_ in booked if on <= day)
+        if not is_rest(left, amount, limits):
+            break
+        settled_on = day
+    if not any(sum_ > 0 for _, _, sum_ in booked):
+        settled_on = None
+    paid = sum(
+        sum_
+        for on, kind, sum_ in booked
+        if settled_on and on <= settled_on and kind in ("payment", "reversal")
+    )
+    return settled_on, Decimal(paid)
+
+
+def is_rest(left: Decimal, amount: Decimal, limits: dict) -> bool:
+    within = max(limits["tolerance_amount"], amount * limits["tolerance_share"])
+    trifle = left < limits["minimum_amount"] and left * 2 <= amount
+    return left <= 0 or (left < amount and (left <= within or trifle))
 
 
 def is_broken(made: dict, ledger: dict, night: date) -> bool:

@@ -229,6 +229,72 @@ def test_later_payments_move_no_past_rank(replay, as_it_was, busy_ledger, seed, 
         assert now[NIGHT] != as_it_was[NIGHT]
 
 
+@pytest.fixture(scope="module")
+def settled(replay) -> list[dict]:
+    """Receivables that are settled, of payers without promises and agreements.
+
+    Without those that are settled because their source alone says so: what is booked there later
+    tells how much it was.
+    """
+    replay.ranking([])
+    with duckdb.connect(str(replay.path), read_only=True) as connection:
+        found = connection.execute(
+            """
+            select r.source, r.receivable_id, b.amount, b.settled_on
+            from intermediate.int_receivables__balances_computed as b
+            join staging.stg_landing__receivables as r using (receivable_key)
+            where b.settled_on < ? and r.source_open_amount is null
+                and b.customer_key not in (select customer_key from raw.promises)
+                and b.customer_key not in (select customer_key from raw.agreements)
+            order by all
+            """,
+            [NIGHT],
+        )
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def bookings_after(chance: random.Random, row: dict, number: int) -> list[dict]:
+    """What may still be booked on a settled receivable: twice paid, credited, charged apart, lost.
+
+    Half of it is given back again, at once or before the night.
+    """
+    span = (NIGHT - row["settled_on"]).days
+    first = row["settled_on"] + timedelta(days=chance.randrange(1, span + 1))
+    share = chance.choice([Decimal("0.02"), Decimal("0.05"), Decimal(1)])
+    booking = {
+        "source": row["source"],
+        "payment_id": f"after-{number}",
+        "receivable_id": row["receivable_id"],
+        "paid_on": first,
+        "amount": max((row["amount"] * share).quantize(Decimal("0.01")), Decimal("0.01")),
+        "kind": chance.choice(["payment", "payment", "credit_note", "discount", "write_off"]),
+    }
+    if booking["kind"] != "payment" or chance.random() < 0.5:
+        return [booking]
+    back = first + timedelta(days=chance.randrange(0, (NIGHT - first).days + 1))
+    return [
+        booking,
+        booking | {"payment_id": f"back-{number}", "paid_on": back, "kind": "reversal"},
+    ]
+
+
+@settings(
+    max_examples=few_or_many(6, 100), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(seed=st.integers(0, 10**6))
+def test_what_is_booked_after_the_settlement_changes_no_rank(replay, as_it_was, settled, seed):
+    chance = random.Random(seed)
+    drawn = chance.sample(settled, k=min(60, len(settled)))
+    added = [
+        booking
+        for number, row in enumerate(drawn)
+        for booking in bookings_after(chance, row, number)
+    ]
+    assert len(drawn) > 20
+    assert replay.ranking(added) == as_it_was
+
+
 def test_the_backtest_counts_pairs_as_an_oracle_does(busy_night):
     place, batch = busy_night
     with duckdb.connect(str(place.data / "warehouse.duckdb"), read_only=True) as connection:

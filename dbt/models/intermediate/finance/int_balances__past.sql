@@ -27,13 +27,13 @@ alive as (
         receivables.currency,
         receivables.due_date,
         receivables.effective_due_date,
-        receivables.settled_on,
+        receivables.closed_on,
         receivables.amount,
         receivables.open_amount
     from receivables
     inner join periods
         on periods.as_of_date >= receivables.issued_on
-        and (receivables.settled_on is null or periods.as_of_date < receivables.settled_on)
+        and (receivables.closed_on is null or periods.as_of_date < receivables.closed_on)
 ),
 
 -- Only what was dated on or before a date had happened by then.
@@ -73,7 +73,7 @@ past as (
         cast(
             case
                 when alive.is_next_business_date then alive.open_amount
-                when alive.settled_on <= alive.next_as_of_date then 0
+                when alive.closed_on <= alive.next_as_of_date then 0
                 else greatest(alive.amount - coalesce(reduced.next_reduced_amount, 0), 0)
             end as decimal(18, 2)
         ) as next_balance,

@@ -25,7 +25,7 @@ cases as (
         on receivables.customer_key = recent.customer_key
         and receivables.issued_on <= recent.contacted_on
         and receivables.effective_due_date <= {{ add_days('recent.contacted_on', '-least(coalesce(recent.step_offset, 0), 0)') }}
-        and (receivables.settled_on is null or receivables.settled_on >= recent.contacted_on)
+        and (receivables.closed_on is null or receivables.closed_on >= recent.contacted_on)
 ),
 
 paid as (

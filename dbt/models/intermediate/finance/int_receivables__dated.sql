@@ -10,11 +10,10 @@ select
     amount,
     open_amount,
     is_open,
-    settled_on
+    -- balances of past days follow every booking, so they end with the last
+    case when status = 'settled' then last_paid_on end as closed_on
 from {{ ref('int_receivables__balances_computed') }}
 where
     is_open
-    or (
-        status in ('settled', 'written_off')
-        and (settled_on is not null or paid_amount + credited_amount + written_off_amount >= amount)
-    )
+    or (status = 'settled' and last_paid_on is not null)
+    or (status in ('settled', 'written_off') and paid_amount + credited_amount + written_off_amount >= amount)

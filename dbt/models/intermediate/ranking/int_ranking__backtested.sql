@@ -10,7 +10,7 @@ outcomes as (
     where
         not is_disputed
         -- paid, or not paid at all; what was credited away tells nothing about paying
-        and (status <> 'settled' or paid_amount > 0)
+        and (settled_on is null or is_settled_by_payment)
 ),
 
 behaviour as (select * from {{ ref('int_payers__history_aggregated') }}),

@@ -21,63 +21,64 @@ receivables as (
 
 payments as (select * from {{ ref('stg_landing__payments') }}),
 
+limits as (select * from {{ ref('stg_policy__limits') }}),
+
 known as (
     select
         month_ends.as_of_date,
         receivables.*,
-        -- whose last payment lies before that day stood then as it stands now
-        receivables.status = 'settled' and receivables.settled_on <= month_ends.as_of_date as is_settled_by_then
+        receivables.amount as principal,
+        -- what was settled by that day, and opened by nothing since, stood then as it stands now
+        coalesce(receivables.settled_on <= month_ends.as_of_date, false) as is_settled_by_then
     from receivables
     inner join {{ ref('int_payers__sampled') }} as sampled on receivables.customer_key = sampled.customer_key
     inner join month_ends on month_ends.as_of_date >= coalesce(receivables.issue_date, receivables.due_date)
 ),
 
-applied as (
-    select
-        known.as_of_date,
-        known.receivable_key,
-        sum(payments.amount) as reduced_amount,
-        sum(case when payments.kind in ('payment', 'reversal') then payments.amount else 0 end) as paid_amount,
-        sum(case when payments.kind = 'write_off' then payments.amount else 0 end) as written_off_amount,
-        max(case when payments.amount > 0 then payments.paid_on end) as last_paid_on
-    from known
-    inner join payments
-        on known.receivable_key = payments.receivable_key
-        and known.as_of_date >= payments.paid_on
-    where known.is_settled_by_then is not true
-    group by known.as_of_date, known.receivable_key
+unsettled as (
+    select * from known
+    where not is_settled_by_then
 ),
 
-balances as (
+applied as (
     select
-        known.as_of_date,
-        known.receivable_key,
-        known.customer_key,
-        known.currency,
-        known.issue_date,
-        known.due_date,
-        known.effective_due_date,
-        known.amount,
-        known.is_disputed,
-        case when known.is_settled_by_then then known.paid_amount else coalesce(applied.paid_amount, 0) end as paid_amount,
-        coalesce(applied.written_off_amount, 0) as written_off_amount,
-        case when known.is_settled_by_then then known.settled_on else applied.last_paid_on end as last_paid_on,
-        case when known.is_settled_by_then then 0 else known.amount - coalesce(applied.reduced_amount, 0) end as balance
+        unsettled.as_of_date,
+        unsettled.receivable_key,
+        sum(payments.amount) as reduced_amount,
+        sum(case when payments.kind <> 'write_off' then payments.amount else 0 end) as settled_amount
+    from unsettled
+    inner join payments
+        on unsettled.receivable_key = payments.receivable_key
+        and unsettled.as_of_date >= payments.paid_on
+    group by unsettled.as_of_date, unsettled.receivable_key
+),
+
+-- also what a later reversal opened again
+settlements as (
+    {{ settlements('unsettled', per=['as_of_date', 'receivable_key'], until='as_of_date') }}
+),
+
+stood as (
+    select
+        known.*,
+        known.amount - coalesce(applied.reduced_amount, 0) as balance,
+        case when known.is_settled_by_then then known.settled_on else settlements.settled_on end as settled_then_on,
+        case when known.is_settled_by_then then known.is_settled_by_payment else settlements.paid_amount > 0 end
+            as was_settled_by_payment,
+        case
+            when known.is_settled_by_then then 'settled'
+            when {{ is_rest('known.amount - coalesce(applied.settled_amount, 0)', 'known.amount') }} then 'settled'
+            when known.amount > coalesce(applied.reduced_amount, 0) then 'open'
+            else 'written_off'
+        end as status_then
     from known
+    cross join limits
     left join applied
         on known.receivable_key = applied.receivable_key
         and known.as_of_date = applied.as_of_date
-),
-
-statuses as (
-    select
-        *,
-        case
-            when balance > 0 then 'open'
-            when written_off_amount > 0 then 'written_off'
-            else 'settled'
-        end as status
-    from balances
+    left join settlements
+        on known.receivable_key = settlements.receivable_key
+        and known.as_of_date = settlements.as_of_date
 )
 
 select
@@ -89,9 +90,9 @@ select
     due_date,
     effective_due_date,
     amount,
-    {{ money('paid_amount') }} as paid_amount,
-    {{ money("case when status = 'open' then balance else 0 end") }} as open_amount,
-    status,
-    case when status = 'settled' then last_paid_on end as settled_on,
+    {{ money("case when status_then = 'open' then balance else 0 end") }} as open_amount,
+    status_then as status,
+    case when status_then = 'settled' then settled_then_on end as settled_on,
+    status_then = 'settled' and was_settled_by_payment as is_settled_by_payment,
     is_disputed
-from statuses
+from stood

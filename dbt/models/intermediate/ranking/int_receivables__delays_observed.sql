@@ -10,10 +10,10 @@ with receivables as (
         due_date,
         effective_due_date,
         amount,
-        paid_amount,
         open_amount,
         status,
         settled_on,
+        is_settled_by_payment,
         is_disputed
     from {{ ref('int_receivables__balances_computed') }}
 
@@ -27,12 +27,23 @@ with receivables as (
         due_date,
         effective_due_date,
         amount,
-        paid_amount,
         open_amount,
         status,
         settled_on,
+        is_settled_by_payment,
         is_disputed
     from {{ ref('int_receivables__as_of') }}
+),
+
+limits as (select * from {{ ref('stg_policy__limits') }}),
+
+-- a rest, of which no one is asked, is no money that is late
+rested as (
+    select
+        receivables.*,
+        receivables.status = 'open' and {{ is_rest('receivables.open_amount', 'receivables.amount') }} as is_rest
+    from receivables
+    cross join limits
 ),
 
 -- Only debts paid by the payer tell how it pays, not those credited away; one that is unpaid tells how late it is already,
@@ -48,18 +59,20 @@ observed as (
         settled_on,
         {{ cents('amount') }} as cents,
         case
-            when status = 'settled' and settled_on is not null and paid_amount > 0
+            when settled_on is not null and is_settled_by_payment
                 then greatest({{ days_between('effective_due_date', 'settled_on') }}, 0)
         end as settled_days_late,
         case
             when
                 status in ('open', 'written_off')
+                and settled_on is null
+                and not is_rest
                 and not is_disputed
                 and {{ days_between('effective_due_date', 'as_of_date') }} > 3
                 then {{ days_between('effective_due_date', 'as_of_date') }}
         end as unpaid_days_late,
-        status = 'open' and not is_disputed and effective_due_date < as_of_date as is_overdue
-    from receivables
+        status = 'open' and not is_rest and not is_disputed and effective_due_date < as_of_date as is_overdue
+    from rested
 ),
 
 judged as (

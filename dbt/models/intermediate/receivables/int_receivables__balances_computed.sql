@@ -1,5 +1,9 @@
--- What is still owed of each receivable, and what became of it.
+-- What is still owed of each receivable, what became of it, and since when no more than a rest is left.
 with receivables as (select * from {{ ref('int_receivables__due_dated') }}),
+
+limits as (select * from {{ ref('stg_policy__limits') }}),
+
+settlements as (select * from {{ ref('int_receivables__settlements_dated') }}),
 
 applied as (
     select
@@ -7,7 +11,7 @@ applied as (
         sum(case when kind in ('payment', 'reversal') then amount else 0 end) as paid_amount,
         sum(case when kind in ('credit_note', 'discount') then amount else 0 end) as credited_amount,
         sum(case when kind = 'write_off' then amount else 0 end) as written_off_amount,
-        max(case when amount > 0 then paid_on end) as last_paid_on
+        max(case when amount > 0 and kind <> 'write_off' then paid_on end) as last_paid_on
     from {{ ref('stg_landing__payments') }}
     group by receivable_key
 ),
@@ -21,9 +25,21 @@ balances as (
         {{ money(
             'receivables.amount - coalesce(applied.paid_amount + applied.credited_amount + applied.written_off_amount, 0)'
         ) }} as balance,
-        applied.last_paid_on
+        applied.last_paid_on,
+        coalesce(settlements.paid_amount, applied.paid_amount) > 0 as is_settled_by_payment,
+        -- the principal is that of int_receivables__settlements_dated, and a loss is nothing that was paid
+        case
+            when {{ is_rest(
+                "least(receivables.amount - applied.paid_amount - applied.credited_amount, case when receivables.source_status"
+                ~ " = 'open' then receivables.source_open_amount + applied.written_off_amount end)",
+                'receivables.amount'
+            ) }}
+                then coalesce(settlements.settled_on, applied.last_paid_on)
+        end as rest_since
     from receivables
     left join applied on receivables.receivable_key = applied.receivable_key
+    left join settlements on receivables.receivable_key = settlements.receivable_key
+    cross join limits
 ),
 
 -- where the source itself states a lower balance, the payer is not asked for more than that; a renegotiated debt that came
@@ -41,7 +57,7 @@ statuses as (
         case
             when source_status <> 'open' and not is_restored then source_status
             when due_balance > 0 then 'open'
-            when written_off_amount > 0 then 'written_off'
+            when written_off_amount > 0 and balance + written_off_amount > 0 then 'written_off'
             else 'settled'
         end as status
     from agreed_balances
@@ -64,7 +80,9 @@ balanced as (
         {{ money("case when status = 'open' then due_balance else 0 end") }} as open_amount,
         {{ money('case when balance < 0 then -balance else 0 end') }} as overpaid_amount,
         status,
-        case when status = 'settled' then last_paid_on end as settled_on,
+        case when status in ('open', 'settled', 'written_off') and last_paid_on is not null then rest_since end as settled_on,
+        is_settled_by_payment,
+        last_paid_on,
         status = 'open' as is_open,
         is_restored,
         is_disputed,

@@ -11,7 +11,7 @@ select
     receivables.currency,
     receivables.due_date,
     receivables.effective_due_date,
-    receivables.settled_on,
+    case when not receivables.is_open then receivables.settled_on end as settled_on,
     receivables.is_open,
     charges.interest_start,
     charges.fine_rate,
