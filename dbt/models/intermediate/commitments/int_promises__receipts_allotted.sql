@@ -68,38 +68,46 @@ rounds as (
     union all
 
     select
-        asked.customer_key,
-        asked.turn,
-        asked.source,
-        asked.payment_id,
-        asked.paid_on,
-        asked.promise_id,
-        {{ money('asked.left_amount - asked.taken_amount') }} as left_amount,
-        asked.taken_amount
+        customer_key,
+        turn,
+        source,
+        payment_id,
+        paid_on,
+        promise_id,
+        {{ money('left_amount - greatest(least(fitting_amount, promised_amount - older_amount), 0)') }} as left_amount,
+        {{ money('greatest(least(fitting_amount, promised_amount - older_amount), 0)') }} as taken_amount
     from (
         select
-            rounds.customer_key,
-            ordered.turn,
-            rounds.source,
-            rounds.payment_id,
-            rounds.paid_on,
-            ordered.promise_id,
-            rounds.left_amount,
-            {{ money(
-                'case when fitting.promise_id is null then 0 else greatest(least(rounds.left_amount, ordered.amount - '
-                ~ 'coalesce(sum(case when fitting.promise_id is null then 0 else rounds.left_amount end) over ('
-                ~ 'partition by rounds.customer_key order by rounds.paid_on, rounds.source, rounds.payment_id '
-                ~ 'rows between unbounded preceding and 1 preceding), 0)), 0) end'
-            ) }} as taken_amount
-        from rounds
-        inner join ordered
-            on rounds.customer_key = ordered.customer_key
-            and rounds.turn + 1 = ordered.turn
-        left join fitting
-            on ordered.promise_id = fitting.promise_id
-            and rounds.source = fitting.source
-            and rounds.payment_id = fitting.payment_id
-    ) as asked
+            *,
+            coalesce(
+                sum(fitting_amount) over (
+                    partition by customer_key
+                    order by paid_on, source, payment_id
+                    rows between unbounded preceding and 1 preceding
+                ),
+                0
+            ) as older_amount
+        from (
+            select
+                rounds.customer_key,
+                ordered.turn,
+                rounds.source,
+                rounds.payment_id,
+                rounds.paid_on,
+                ordered.promise_id,
+                ordered.amount as promised_amount,
+                rounds.left_amount,
+                case when fitting.promise_id is null then 0 else rounds.left_amount end as fitting_amount
+            from rounds
+            inner join ordered
+                on rounds.customer_key = ordered.customer_key
+                and rounds.turn + 1 = ordered.turn
+            left join fitting
+                on ordered.promise_id = fitting.promise_id
+                and rounds.source = fitting.source
+                and rounds.payment_id = fitting.payment_id
+        ) as offered
+    ) as queued
 )
 
 select
