@@ -32,7 +32,7 @@
     select
         {{ per | join(', ') }},
         settled_on,
-        sum(case when kind in ('payment', 'reversal') then booked_amount else 0 end) as paid_amount
+        {{ money("sum(case when kind in ('payment', 'reversal') then booked_amount else 0 end)") }} as paid_amount
     from (
         select
             running.*,
