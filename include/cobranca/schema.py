@@ -141,7 +141,7 @@ POLICY: dict[str, pa.Schema] = {
         promise_kept_share=RATE, default_fine_rate=RATE, consumer_fine_cap=RATE,
         default_monthly_interest_rate=RATE, interest_start_consumer=TEXT,
         interest_start_business=TEXT, group_company_branches=FLAG, collect_until_years=COUNT,
-        credits=TEXT,
+        credits=TEXT, scheduled_payment_days=COUNT,
     ),
     "policy_agents": _table(
         agent_id=TEXT, name=TEXT, level=TEXT, daily_capacity=COUNT, states=TEXT,

@@ -48,6 +48,8 @@ def test_the_kept_histories_meet_most_rules(checked):
         "holdout",
         "superseded",
         "within_tolerance",
+        "payment_scheduled",
+        "sources_disagree",
         "awaiting_delivery",
         "frequency_cap",
         "regua_changed",
@@ -131,6 +133,9 @@ class Checker:
         day, flags = night.business_date, self.flags[row["customer_key"]]
         assert day in self.world.contact_days
         assert not flags["deceased"]
+        assert not self.world.is_stopped(row["customer_key"], day), (
+            "what was planned and stopped goes to a person, and is not planned again"
+        )
         assert not flags["opt_out_email" if row["channel"] == "email" else "opt_out_phone"]
         for item in night.decisions:
             if item["message_key"] == row["message_key"]:
@@ -139,6 +144,7 @@ class Checker:
                     owed.balance(day) > 0
                     and not owed.disputed
                     and not self.world.is_held(owed, day)
+                    and not self.world.is_settled_soon(owed, day)
                 ), item
         if row["channel"] in ("whatsapp", "sms"):
             wishes = {
@@ -262,6 +268,14 @@ class Checker:
             or self.flags[row["customer_key"]]["deceased"]
             or by_agents.get(row["reason"]) in told
         ), row
+
+    def _sources_disagree(self, row, owed, day):
+        assert row["decision"] == "escalate"
+        assert self.world.is_stopped(row["customer_key"], day)
+
+    def _payment_scheduled(self, row, owed, day):
+        assert self.world.is_settled_soon(owed, day)
+        assert row["hold_until"] >= max(on for on, _ in owed.to_come(day))
 
     def _not_due(self, row, owed, day):
         assert row["days_past_due"] < 0

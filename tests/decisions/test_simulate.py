@@ -57,15 +57,19 @@ def landed_once(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("landed")
     settings = settings_in(folder)
     entities = {
-        "customers": [customer("large"), customer("paying"), customer("small")],
+        "customers": [customer(name) for name in ("large", "paying", "small", "cheque")],
         "receivables": [
             receivable("large", "large", "2026-11-13", "1000.00"),
             receivable("paying", "paying", "2026-11-13", "500.00"),
             receivable("small", "small", "2026-11-13", "100.00"),
+            # no one is asked for what a cheque of a later date will pay
+            receivable("cheque", "cheque", "2026-11-13", "700.00"),
         ],
-        "payments": [payment("p1", "paying", "2026-11-19", "500.00")],
+        "payments": [payment("c1", "cheque", "2026-12-05", "700.00")],
     }
     for night in NIGHTS:
+        if night >= date(2026, 11, 19):
+            entities["payments"].append(payment("p1", "paying", "2026-11-19", "500.00"))
         land_night(settings, night, **entities)
     return folder
 

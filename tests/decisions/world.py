@@ -35,6 +35,9 @@ SOURCES = ("erp", "crm")
 RUNS = (0, 1, 2, 3, 7, 8, 9, 13, 14, 20, 21, 28, 29, 36)
 # Between these nights some debts move to their true payers, and messages are without a list.
 MOVES = (3, 9, 14)
+# The message may have left; and the pre-send check stopped it.
+ATTEMPTS = {"sending", "unknown", "sent", "delivered", "complained", "undelivered"}
+STOPPED = ("cancelled_paid", "cancelled")
 ENGAGED = {"claimed", "sending", "sent", "unknown", "delivered"}
 FATES = (
     ("delivered",) * 10 + ("sent",) * 3 + ("bounced", "rejected", "unknown", "sending", "planned")
@@ -114,9 +117,15 @@ class Receivable:
     amount: Decimal
     disputed: bool
     payments: list[tuple[date, Decimal]] = field(default_factory=list)
+    # whether its source has the payments before their dates
+    is_scheduled: bool = False
 
     def balance(self, day: date) -> Decimal:
         return self.amount - sum((amount for on, amount in self.payments if on <= day), Decimal(0))
+
+    def to_come(self, day: date) -> list[tuple[date, Decimal]]:
+        """Payments that the source has on a day with a later date."""
+        return [part for part in self.payments if self.is_scheduled and part[0] > day]
 
     def is_open(self, day: date) -> bool:
         return self.issued <= day and self.balance(day) > 0
@@ -128,6 +137,8 @@ class World:
     def __init__(self, seed: int, payers: int = 200, **limits):
         self.chance = random.Random(seed)
         self.moves = random.Random(seed + 1)
+        # of its own, so that the histories that are kept stay as they were
+        self.foresight = random.Random(f"{seed} scheduled")
         policy = load_policy(PROJECT_ROOT / "include" / "config", START)
         regua = Regua.model_validate(REGUA)
         week = self.chance.choice([1, 1, 2, 3])
@@ -251,6 +262,7 @@ class World:
             owed.payments.append((paid_on, part))
             if chance.random() < 0.1:
                 owed.payments.append((paid_on + timedelta(days=3), -part))
+        owed.is_scheduled = self.foresight.random() < 0.1
         self.receivables[owed.key] = owed
 
     def _move(self) -> None:
@@ -291,7 +303,7 @@ class World:
             connection.unregister("rows")
 
     def _entities(self) -> dict[str, list[dict]]:
-        receivables, payments = [], []
+        receivables = []
         for owed in self.receivables.values():
             source, _, receivable_id = owed.key.partition(":")
             receivables.append(
@@ -303,6 +315,13 @@ class World:
                     "status": "open", "disputed": owed.disputed,
                 }
             )  # fmt: skip
+        return {"customers": self.customers, "receivables": receivables}
+
+    def _payments(self, day: date) -> list[dict]:
+        """What the sources have of payments on a day: those made by then, and some to come."""
+        payments = []
+        for owed in self.receivables.values():
+            source, _, receivable_id = owed.key.partition(":")
             payments += [
                 {
                     "source": source, "payment_id": f"{receivable_id}-{n}",
@@ -310,13 +329,15 @@ class World:
                     "amount": amount, "kind": "payment" if amount > 0 else "reversal",
                 }
                 for n, (on, amount) in enumerate(owed.payments)
+                if on <= day or owed.is_scheduled
             ]  # fmt: skip
-        return {"customers": self.customers, "receivables": receivables, "payments": payments}
+        return payments
 
     def _known_before(self, day: date) -> dict[str, list[dict]]:
         contacts = [row for row in self.contacts if row["business_date"] < day]
         known = {row["message_key"] for row in contacts}
         return {
+            "payments": self._payments(day),
             "contacts": contacts,
             "contact_items": [row for row in self.items if row["message_key"] in known],
             "outcomes": [row for row in self.outcomes if row["contacted_on"] < day],
@@ -339,6 +360,8 @@ class World:
             }
             if row["decision"] == "remind":
                 fate = self.chance.choice(FATES)
+                if self.foresight.random() < 0.08:
+                    fate = self.foresight.choice(STOPPED)
                 self.contacts.append(
                     {
                         **known, "message_key": row["message_key"], "business_date": day,
@@ -427,6 +450,43 @@ class World:
             ]
             + [row["contacted_on"] for row in self.outcomes if row["customer_key"] == customer_key]
         )
+
+    def is_stopped(self, customer_key: str, day: date) -> bool:
+        """Whether the payer's messages were stopped for something that is not known on a day.
+
+        That is so where all that the message asked for is still open though a payment was seen, or
+        after two nights, for a week.
+        """
+        week = [
+            row
+            for row in self.contacts
+            if row["customer_key"] == customer_key
+            and day - timedelta(days=7) <= row["business_date"] < day
+        ]
+        left = [row["business_date"] for row in week if row["state"] in ATTEMPTS]
+        stopped = [
+            row
+            for row in week
+            if row["state"] in STOPPED and all(row["business_date"] > on for on in left)
+        ]
+        return len({row["business_date"] for row in stopped}) > 1 or any(
+            row["state"] == "cancelled_paid" and self._is_as_open_as_then(row, day)
+            for row in stopped
+        )
+
+    def _is_as_open_as_then(self, message: dict, day: date) -> bool:
+        items = [row for row in self.items if row["message_key"] == message["message_key"]]
+        return bool(items) and all(
+            self.receivables[item["receivable_key"]].balance(day) >= item["open_amount"]
+            for item in items
+        )
+
+    def is_settled_soon(self, owed: Receivable, day: date) -> bool:
+        """Whether payments to come, known on that day, leave nothing that would be asked for."""
+        limits = self.policy.limits
+        last = day + timedelta(days=limits.scheduled_payment_days)
+        coming = sum((amount for on, amount in owed.to_come(day) if on <= last), Decimal(0))
+        return coming > 0 and limits.is_rest(owed.balance(day) - coming, owed.amount)
 
     def is_held(self, owed: Receivable, day: date) -> bool:
         accounts = {account for account, key in self.keys.items() if key == owed.customer_key}

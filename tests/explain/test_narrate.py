@@ -9,7 +9,7 @@ import pytest
 
 from cobranca.errors import ConfigError, PartitionError
 from cobranca.explain.narrate import explain
-from cobranca.money import parse_money
+from cobranca.money import format_money, parse_money
 from reports.batches import changed
 from warehouse.busy_nights import NIGHT
 from warehouse.payers import PROFILES
@@ -104,6 +104,30 @@ def test_a_rate_that_was_set_aside_is_told(approved, explained, tmp_path, refuse
         assert "na origem" not in text
     else:
         assert f"; {told} não pôde ser usada: vale a da empresa" in text
+
+
+def test_payments_to_come_are_told(approved, tmp_path):
+    _, batch = approved
+    key, receivable = duckdb.sql(
+        "select customer_key, receivable_key from "
+        f"'{batch.path('fct_decisions.parquet')}' where decision = 'none' order by 2"
+    ).fetchall()[0]
+    is_it = f"case when receivable_key = '{receivable}' then"
+    receivables = "{fct_receivables}"
+    settings = changed(
+        tmp_path,
+        batch,
+        fct_receivables=f"select * replace ({is_it} 1000.00::decimal(18, 2) end as "
+        f"scheduled_amount, {is_it} date '2026-12-05' end as scheduled_on) from {receivables}",
+        fct_decisions=f"select * replace ({is_it} 'payment_scheduled' else reason end as reason, "
+        f"{is_it} date '2026-12-08' else hold_until end as hold_until) from {{fct_decisions}}",
+    )
+    text = explain(settings, key, NIGHT)
+    coming = format_money(Decimal(1000), "BRL")
+    assert f"Pagamento programado até 05/12/2026: {coming}, que ainda não foi abatido." in text
+    assert "agamento programado para uma data futura: aguarda a data e a compensação" in text
+    assert "08/12/2026" in text
+    assert text.count("Pagamento programado até") == 1
 
 
 def test_a_hold_names_its_author_reason_and_last_day(approved):

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from cobranca.policy import load_policy
+from cobranca.policy.limits import Limits
 from policy.config_edits import DAY, change, problems
 
 
@@ -72,6 +73,11 @@ LIMIT_MISTAKES = {
         'default_monthly_interest_rate: "10.1 %"',
         "default_monthly_interest_rate is above largest_monthly_interest_rate; use at most 10 %",
     ),
+    "waiting for a payment of next year": (
+        "scheduled_payment_days: 90",
+        "scheduled_payment_days: 181",
+        "scheduled_payment_days: ",
+    ),
     "no time": ('starts: "08:00"', 'starts: "8h"', "email_window.starts: not a time of day"),
     "window upside down": (
         'starts: "08:00"',
@@ -105,6 +111,33 @@ def test_the_largest_rates_may_themselves_be_the_defaults(settings):
         limits.largest_fine_rate,
         limits.largest_monthly_interest_rate,
     )
+
+
+TOLERANCE, SHARE, MINIMUM = (
+    {"tolerance_amount": Decimal("1.00"), "minimum_amount": Decimal(0)},
+    {"tolerance_share": Decimal("0.03"), "minimum_amount": Decimal(0)},
+    {"minimum_amount": Decimal("5.00")},
+)
+
+
+@pytest.mark.parametrize(
+    ("left", "amount", "limits", "is_rest"),
+    [
+        ("-1.00", "100.00", TOLERANCE, True),
+        ("1.00", "100.00", TOLERANCE, True),
+        ("1.01", "100.00", TOLERANCE, False),
+        # nothing was paid of it
+        ("1.00", "1.00", TOLERANCE, False),
+        ("30.00", "1000.00", SHARE, True),
+        ("30.01", "1000.00", SHARE, False),
+        ("4.99", "9.98", MINIMUM, True),
+        ("5.00", "100.00", MINIMUM, False),
+        # more than half of it
+        ("4.99", "9.97", MINIMUM, False),
+    ],
+)
+def test_a_rest_is_what_no_one_is_asked_for(left, amount, limits, is_rest):
+    assert Limits(**limits).is_rest(Decimal(left), Decimal(amount)) is is_rest
 
 
 def test_the_shipped_limits_protect_payers(settings):

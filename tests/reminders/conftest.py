@@ -24,7 +24,7 @@ def source_changes(monkeypatch) -> dict[str, dict]:
     """Fields that differ from the plan in the source, by receivable id; the source is a stub."""
     changes: dict[str, dict] = {}
 
-    def read(settings, source, receivable_ids, kept):
+    def read(settings, source, receivable_ids, kept, day):
         return {
             key: replace(state, **changes.get(key, {}))
             for key, state in as_planned(settings, source, receivable_ids).items()

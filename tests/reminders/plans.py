@@ -221,7 +221,11 @@ def clock_at(hour: int, minute: int = 30) -> Callable[[], datetime]:
 
 
 def as_planned(
-    settings: Settings, source: str, receivable_ids: list[str], kept: object = None
+    settings: Settings,
+    source: str,
+    receivable_ids: list[str],
+    kept: object = None,
+    day: date = date.max,
 ) -> dict[str, ReceivableState]:
     """Replace ``read_current_state`` of a source where nothing changed and no one paid."""
     return dict.fromkeys(receivable_ids, ReceivableState(gone=False, status="open"))

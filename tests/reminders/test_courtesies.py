@@ -35,7 +35,7 @@ def now(monkeypatch) -> dict[str, dict]:
     """What the source says now of a receivable, where it differs from the plan."""
     now: dict[str, dict] = {}
 
-    def current_state(settings, source, ids, kept):
+    def current_state(settings, source, ids, kept, day):
         return {
             key: replace(found, **now.get(key, {}))
             for key, found in as_planned(settings, source, ids).items()
@@ -165,7 +165,7 @@ def test_thank_yous_pass_the_pre_send_check(settings, now):
 
 
 def test_a_source_that_does_not_answer_holds_thank_yous(settings, monkeypatch):
-    def silent(settings, source, ids, kept):
+    def silent(settings, source, ids, kept, day):
         if source == "billing":
             raise SourceError("billing does not answer")
         return as_planned(settings, source, ids)

@@ -1,7 +1,7 @@
 """The pre-send check asks a source for the state of receivables and customers, on every engine."""
 
 import time
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -75,6 +75,38 @@ def test_the_source_tells_how_a_receivable_and_its_customer_stand(
     assert [key for key, standing in found.items() if standing.gone] == ["6", "4", "x"]
     assert found["5"] == ReceivableState(gone=False, unreadable=True)
     assert current_state.read_current_state(erp_only, "erp", []) == {}
+
+
+def test_what_is_dated_later_is_scheduled_and_not_paid(erp_only: Settings, make_source: MakeSource):
+    """A loss that will be written off is nothing that will be paid."""
+    erp = make_source("erp")
+    erp.add("clientes", CLIENT)
+    erp.add("titulos", TITLE)
+    day = date(2026, 11, 18)
+    for number, (days, kind, amount) in enumerate(
+        [
+            (-1, None, "1.00"),
+            (0, None, "2.00"),
+            (1, None, "4.00"),
+            (30, "ES", "8.00"),
+            (30, "PE", "16.00"),
+        ],
+        1,
+    ):
+        erp.add(
+            "baixas",
+            SETTLEMENT
+            | {"id": number, "data_pagamento": day + timedelta(days=days), "valor": amount}
+            | ({"tipo": kind} if kind else {}),
+        )
+    found = current_state.read_current_state(erp_only, "erp", ["1"], day=day)["1"]
+    assert found.paid == Decimal("3.00")
+    assert sorted(found.scheduled) == [
+        (day + timedelta(days=1), Decimal("4.00")),
+        (day + timedelta(days=30), Decimal("-8.00")),
+    ]
+    everything = current_state.read_current_state(erp_only, "erp", ["1"])["1"]
+    assert (everything.paid, everything.scheduled) == (Decimal("15.00"), ())
 
 
 @pytest.mark.parametrize(

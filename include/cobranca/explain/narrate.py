@@ -301,6 +301,7 @@ def _open(night: Night) -> Iterator[str]:
         yield f"    {_charges(row, receivable)}"
         if credit := row.get("credit_applied"):
             yield f"    {_credit(row, credit)}"
+        yield from _scheduled(row, receivable)
         if len(conventions) > 1 and _convention(receivable):
             yield f"    Encargos: {_convention(receivable)}"
         yield f"    {_verdict(row, night.main)}"
@@ -370,6 +371,15 @@ def _credit(row: Decision, credit: Decimal) -> str:
         return f"Crédito do cliente que o cobre: {covered}."
     asked = format_money(row["asked_amount"], currency)
     return f"Crédito do cliente, abatido do que se pede: {covered}; pedidos {asked}."
+
+
+def _scheduled(row: Decision, receivable: OpenReceivable | None) -> Iterator[str]:
+    """What the source has with a later date; it is still owed."""
+    if receivable and (amount := receivable.get("scheduled_amount")):
+        last_day = receivable.get("scheduled_on")
+        until = f" até {day(last_day)}" if last_day else ""
+        coming = format_money(amount, row["currency"])
+        yield f"    Pagamento programado{until}: {coming}, que ainda não foi abatido."
 
 
 def _convention(receivable: OpenReceivable | None) -> str:

@@ -64,6 +64,8 @@ class OpenReceivable(TypedDict):
     refused_rates: NotRequired[str | None]
     waived_fine: NotRequired[Decimal | None]
     waived_interest: NotRequired[Decimal | None]
+    scheduled_amount: NotRequired[Decimal | None]
+    scheduled_on: NotRequired[date | None]
 
 
 class PayerRanking(TypedDict):

@@ -69,6 +69,10 @@ class Limits(Frozen):
     """Nor up to this share of the receivable."""
     clearing_bank_days: Annotated[int, Field(ge=0, le=10)] = 1
     """Bank days that a boleto paid on its due date takes to clear."""
+    scheduled_payment_days: Annotated[int, Field(ge=0, le=180)] = 90
+    """A payment that the source has with a later date (a pre-dated cheque, a scheduled transfer) is
+    waited for so many days ahead; one that lies further is not waited for.
+    """
     collect_until_years: Annotated[int, Field(ge=1, le=20)] = 5
     """Years after its due date for which a debt is collected; then it is prescribed (CC, art. 206,
     § 5º, I; STJ, REsp 2.088.100: not out of court either) and no one is contacted about it.
@@ -115,6 +119,14 @@ class Limits(Frozen):
     # one beyond three days.
     scheduled_minutes: int = Field(default=30, ge=20, le=720)
     """How long before a scheduled batch leaves it is handed over."""
+
+    def is_rest(self, left: Decimal, amount: Decimal) -> bool:
+        """Whether no one is asked for what is left of a receivable; as ``is_rest`` of dbt."""
+        if left <= 0:
+            return True
+        within = left <= max(self.tolerance_amount, amount * self.tolerance_share)
+        trifle = left < self.minimum_amount and left * 2 <= amount
+        return left < amount and (within or trifle)
 
 
 def _check(limits: Limits, document: Document, reading: Reading) -> None:

@@ -31,7 +31,8 @@ class ReceivableState:
     a row of it, of its customer or of a payment that landing would put into quarantine, so that its
     state is unknown. Everything else then has its default. ``open_amount`` is what the
     source itself calls open (``None`` where its query returns no such column); ``paid`` adds up
-    every payment, a reversal negative. Amounts are in ``currency`` units.
+    every payment, a reversal negative. Payments dated after the day of the question are not paid
+    yet: they stand in ``scheduled``, by day. Amounts are in ``currency`` units.
     """
 
     gone: bool = True
@@ -43,11 +44,27 @@ class ReceivableState:
     open_amount: Decimal | None = None
     currency: str | None = None
     paid: Decimal = NOTHING
+    scheduled: tuple[tuple[date, Decimal], ...] = ()
     customer_id: str | None = None
     opt_out_email: bool = False
     opt_out_phone: bool = False
     legal_hold: bool = False
     deceased: bool = False
+
+    def left_when_scheduled_are_paid(self, amount: Decimal, last: date) -> Decimal | None:
+        """What the payments scheduled up to ``last`` will leave; ``None`` where there are none.
+
+        Where the source itself calls open exactly what they will leave of the balance, it has
+        subtracted them already. int_receivables__payments_scheduled applies the same rule.
+        """
+        coming = sum((part for day, part in self.scheduled if day <= last), NOTHING)
+        if coming <= 0:
+            return None
+        balance = amount - self.paid
+        if self.open_amount is None or self.open_amount > balance:
+            return balance - coming
+        is_subtracted = self.open_amount == balance - coming
+        return self.open_amount if is_subtracted else self.open_amount - coming
 
 
 def read_payments(
@@ -70,16 +87,22 @@ def read_payments(
         return {}
     mapping = get_mapping(settings, source)
     with open_snapshot(mapping) as snapshot:
-        return _Source(settings, mapping, snapshot).paid(list(dict.fromkeys(receivable_ids)))[0]
+        source_now = _Source(settings, mapping, snapshot)
+        return source_now.paid(list(dict.fromkeys(receivable_ids)), date.max)[0]
 
 
 def read_current_state(
-    settings: Settings, source: str, receivable_ids: Sequence[str], kept: "FileCache | None" = None
+    settings: Settings,
+    source: str,
+    receivable_ids: Sequence[str],
+    kept: "FileCache | None" = None,
+    day: date = date.max,
 ) -> dict[str, ReceivableState]:
     """Ask the source itself, in one snapshot, for the state of receivables and their customers.
 
     Each id asked for is in the answer; what is not there any more is ``gone``. A caller that asks
     often gives ``kept``, so that the source's files are read again only where something changed.
+    What is dated after ``day`` is scheduled, and not paid.
 
     Raises:
         ConfigError: the source's file or connection is wrong.
@@ -98,24 +121,29 @@ def read_current_state(
         receivables, unreadable = asked.newest("receivables", "receivable_id", ids)
         owners = list(dict.fromkeys(row["customer_id"] for row in receivables.values()))
         customers, strangers = asked.newest("customers", "customer_id", owners)
-        paid, doubtful = asked.paid(list(receivables))
+        paid, scheduled, doubtful = asked.paid(list(receivables), day)
     states = dict.fromkeys(ids, ReceivableState())
     for key, row in receivables.items():
         customer = customers.get(row["customer_id"])
         if row["customer_id"] in strangers:
             unreadable.add(key)
         elif customer is not None:
-            states[key] = _state(row, customer, paid[key])
+            states[key] = _state(row, customer, paid[key], tuple(scheduled.get(key, ())))
     return states | dict.fromkeys(
         unreadable | doubtful, ReceivableState(gone=False, unreadable=True)
     )
 
 
-def _state(receivable: CleanRow, customer: CleanRow, paid: Decimal) -> ReceivableState:
+def _state(
+    receivable: CleanRow,
+    customer: CleanRow,
+    paid: Decimal,
+    scheduled: tuple[tuple[date, Decimal], ...],
+) -> ReceivableState:
     names = ("status", "disputed", "due_date", "amount", "open_amount", "currency", "customer_id")
     flags = ("opt_out_email", "opt_out_phone", "legal_hold", "deceased")
     values = {name: receivable[name] for name in names} | {name: customer[name] for name in flags}
-    return ReceivableState(gone=False, paid=paid, **values)
+    return ReceivableState(gone=False, paid=paid, scheduled=scheduled, **values)
 
 
 def _is_newer(row: CleanRow, other: CleanRow) -> bool:
@@ -137,14 +165,25 @@ class _Source:
         landed = previous_landing(settings, date.max)
         self._bounds = ANY if landed is None else arrival_bounds(settings, landed.business_date)
 
-    def paid(self, receivable_ids: list[str]) -> tuple[dict[str, Decimal], set[str]]:
-        """What was paid, and the receivables of which some payment cannot be read."""
+    def paid(
+        self, receivable_ids: list[str], day: date
+    ) -> tuple[dict[str, Decimal], dict[str, list[tuple[date, Decimal]]], set[str]]:
+        """What was paid by a day, what is dated later, and which receivables are in doubt.
+
+        In doubt are those of which some payment cannot be read. A loss that will be written off is
+        nothing that will be paid.
+        """
         paid = dict.fromkeys(receivable_ids, NOTHING)
+        scheduled: dict[str, list[tuple[date, Decimal]]] = {}
         payments, doubtful = self.newest("payments", "receivable_id", receivable_ids)
         for payment in payments.values():
-            amount = payment["amount"]
-            paid[payment["receivable_id"]] += -amount if payment["kind"] == "reversal" else amount
-        return paid, doubtful
+            key, paid_on, kind = payment["receivable_id"], payment["paid_on"], payment["kind"]
+            amount = -payment["amount"] if kind == "reversal" else payment["amount"]
+            if paid_on <= day:
+                paid[key] += amount
+            elif kind != "write_off":
+                scheduled.setdefault(key, []).append((paid_on, amount))
+        return paid, scheduled, doubtful
 
     def newest(
         self, entity: str, column: str, values: list[str]

@@ -127,6 +127,10 @@ SPOILED = {
         set_in("fct_decisions", 1, reason="hold_promise"),
         {"fct_decisions no_held_contacts"},
     ),
+    "a contact although a payment is to come": (
+        set_in("fct_decisions", 1, reason="payment_scheduled"),
+        {"fct_decisions no_held_contacts"},
+    ),
     "a disputed receivable is charged": (
         set_in("fct_receivables", 0, is_disputed=True),
         {"fct_decisions no_disputes"},
@@ -420,6 +424,14 @@ REFUSED_BY_THE_LANDING = {
         together(settled, set_in("erp/payments", -1, paid_on=D)),
         {"fct_decisions unpaid_debts"},
     ),
+    "to be paid tomorrow": (
+        together(settled, set_in("erp/payments", -1, paid_on=D + timedelta(days=1))),
+        {"fct_decisions nothing_scheduled"},
+    ),
+    "to be paid on the last day that is waited for": (
+        together(settled, set_in("erp/payments", -1, paid_on=D + timedelta(days=90))),
+        {"fct_decisions nothing_scheduled"},
+    ),
     "disputed at the source": (
         set_in("erp/receivables", 1, disputed=True),
         {"fct_decisions open_at_the_source"},
@@ -588,7 +600,7 @@ def test_what_landed_allows_all_that_is_no_obstacle(settings):
     landing["erp/receivables"][2]["due_date"] = date(2000, 1, 3)  # is not contacted
     payment = landing["erp/payments"][0]
     landing["erp/payments"] += [
-        {**payment, "payment_id": "P3", "receivable_id": "R1", "paid_on": date(2026, 11, 19)},
+        {**payment, "payment_id": "P3", "receivable_id": "R1", "paid_on": date(2027, 2, 17)},
         {**payment, "payment_id": "P4", "receivable_id": "R2"},
         {
             **payment,
@@ -861,6 +873,24 @@ def test_text_where_a_number_should_be_breaks_the_check_without_showing_it(setti
     assert "maria" not in (settings.folder("quality", D) / "plan.json").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"paid_on": D + timedelta(days=91)},
+        {"paid_on": D + timedelta(days=1), "kind": "write_off"},
+        {"paid_on": D + timedelta(days=1), "kind": "reversal"},
+        {"paid_on": D + timedelta(days=1), "amount": Decimal("0.01")},
+    ],
+    ids=["too far", "a loss", "given back", "a part"],
+)
+def test_what_will_not_settle_a_receivable_is_not_waited_for(settings, ask_only_about, changes):
+    landing = landing_tables()
+    together(settled, set_in("erp/payments", -1, **changes))(landing)
+    ask_only_about({"landed_payments"})
+    land(settings, landing)
+    assert judged(settings, plan_tables()).passed
+
+
 def test_a_plan_without_its_landing_is_refused(settings):
     try:
         verdict = check_plan(settings, D, candidate(settings, plan_tables()))
@@ -871,7 +901,7 @@ def test_a_plan_without_its_landing_is_refused(settings):
     needing = {
         "open_at_the_source", "willing_customers", "erased_left_alone", "respected_wishes",
         "nobody_on_hold", "unpaid_debts", "agreed_interest", "nothing_prescribed",
-        "asked_on_balance", "contact_day", "welcome_thanks",
+        "nothing_scheduled", "asked_on_balance", "contact_day", "welcome_thanks",
     }  # fmt: skip
     assert broken == needing
 

@@ -20,7 +20,7 @@ from ledger.clients import LedgerClients
 from ledger.contact_rows import contact, insert_contacts
 from reminders.contact_states import contact_states
 from reminders.fake_channels import AcceptingChannel
-from reminders.plans import TONIGHT, item, message, noon, publish_plan
+from reminders.plans import TONIGHT, as_planned, item, message, noon, publish_plan
 
 pytestmark = pytest.mark.usefixtures("source_changes")
 
@@ -75,6 +75,57 @@ def test_a_change_at_the_source_after_the_plan_stops_the_message(
     deliver(settings, TONIGHT)
     ended, reason = contact_states(ledger)[1, TONIGHT]
     assert ended == state and (words is None or words in reason)
+
+
+TOMORROW = TONIGHT + timedelta(days=1)
+LAST_DAY = TONIGHT + timedelta(days=90)
+
+
+@pytest.mark.parametrize(
+    ("scheduled", "stated", "state"),
+    [
+        ([(TOMORROW, "1000.00")], None, "cancelled"),
+        ([(TOMORROW, "400.00"), (LAST_DAY, "600.00")], None, "cancelled"),
+        ([(LAST_DAY + timedelta(days=1), "1000.00")], None, "sent"),
+        ([(TOMORROW, "400.00"), (LAST_DAY + timedelta(days=1), "600.00")], None, "sent"),
+        ([(TOMORROW, "100.00")], None, "sent"),
+        # less than the minimum amount would be left, or just so much
+        ([(TOMORROW, "995.01")], None, "cancelled"),
+        ([(TOMORROW, "995.00")], None, "sent"),
+        ([(TOMORROW, "1000.00"), (TOMORROW, "-1000.00")], None, "sent"),
+        # the source has not booked the payment yet, or has subtracted it
+        ([(TOMORROW, "400.00")], "400.00", "cancelled"),
+        ([(TOMORROW, "600.00")], "400.00", "sent"),
+        ([(TOMORROW, "1000.00")], "1200.00", "cancelled"),
+    ],
+)
+def test_a_payment_of_a_later_date_is_waited_for_only_where_it_will_settle_all(
+    settings, ledger, source_changes, scheduled, stated, state
+):
+    """It is never taken for paid: the plan would ask again every night."""
+    owed = min(Decimal(stated or 1000), Decimal(1000))
+    known = {"open_amount": owed, "fine": Decimal(0), "interest": Decimal(0), "amount_due": owed}
+    publish_plan(settings, [message(1, [item("R1", **known)])])
+    source_changes["R1"] = {
+        "scheduled": tuple((day, Decimal(amount)) for day, amount in scheduled),
+        "open_amount": stated and Decimal(stated),
+    }
+    deliver(settings, TONIGHT)
+    waits = in_sentence(REASONS["payment_scheduled"]) if state == "cancelled" else None
+    assert contact_states(ledger)[1, TONIGHT] == (state, waits)
+
+
+def test_the_sources_are_asked_what_is_paid_on_the_business_date(settings, monkeypatch):
+    days = []
+
+    def read(settings, source, receivable_ids, kept, day):
+        days.append(day)
+        return as_planned(settings, source, receivable_ids)
+
+    monkeypatch.setattr("cobranca.sources.current_state.read_current_state", read)
+    publish_plan(settings, [message(1)])
+    deliver(settings, TONIGHT)
+    assert days == [TONIGHT]
 
 
 def test_messages_held_by_an_unavailable_source_are_retried_the_same_day(

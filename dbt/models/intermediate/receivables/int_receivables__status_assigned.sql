@@ -50,7 +50,8 @@ select
         when asked.hold_reason is not null then 'held'
         when -asked.days_past_due > horizons.days then 'not_due'
         -- what is left of a receivable that was all but paid
-        when asked.open_amount < asked.amount and {{ within_tolerance('asked.open_amount', 'asked.amount') }} then 'within_tolerance'
+        when asked.open_amount < asked.amount and {{ within_tolerance('asked.open_amount', 'asked.amount') }}
+            then 'within_tolerance'
         when asked.days_past_due <= 0 then 'upcoming'
         when {{ is_clearing('yesterday', 'due_days') }} then 'within_grace'
         else 'overdue'

@@ -6,6 +6,8 @@ due as (select * from {{ ref('int_steps__due') }}),
 
 contacted as (select * from {{ ref('int_episodes__contacts_aggregated') }}),
 
+stopped as (select * from {{ ref('int_customers__stopped_messages') }}),
+
 holds as (select * from {{ ref('int_customers__holds') }}),
 
 blocks as (select * from {{ ref('int_customers__channel_block_reasons') }}),
@@ -30,6 +32,7 @@ considered as (
         case
             when holds.hold_reason is not null then holds.hold_reason
             when contacted.unsettled_on > {{ add_days(business_date(), -3) }} then 'awaiting_delivery'
+            when stopped.customer_key is not null then 'sources_disagree'
             when contacted.is_regua_changed then 'regua_changed'
             when due.reason <> 'step_due' then due.reason
             when episodes.open_amount < limits.minimum_amount then 'below_minimum'
@@ -56,6 +59,7 @@ considered as (
     inner join holds on episodes.customer_key = holds.customer_key
     inner join blocks on episodes.customer_key = blocks.customer_key
     left join contacted on episodes.customer_key = contacted.customer_key
+    left join stopped on episodes.customer_key = stopped.customer_key
     cross join limits
     inner join placed on episodes.customer_key = placed.customer_key
 )

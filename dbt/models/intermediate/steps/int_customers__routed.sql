@@ -36,7 +36,7 @@ acted as (
     select
         *,
         case
-            when reason in ('end_of_regua', 'regua_changed') then 'escalate'
+            when reason in ('end_of_regua', 'regua_changed', 'sources_disagree') then 'escalate'
             when reason <> 'step_due' or is_held_out or route is null then 'none'
             when route = 'phone' then 'call'
             else 'remind'

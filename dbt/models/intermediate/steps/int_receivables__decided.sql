@@ -8,13 +8,16 @@ ranking as (select * from {{ ref('int_payers__ranked') }}),
 limits as (select * from {{ ref('stg_policy__limits') }}),
 
 -- the payer's decision reaches the receivables that are overdue or near due; the others have reasons of their own, and a
--- call or an escalation is about what is overdue only
+-- call or an escalation is about what is overdue only, but for a message that was stopped, which was about both
 joined as (
     select
         receivables.*,
         (
             receivables.collection_status = 'overdue'
-            or (receivables.collection_status = 'upcoming' and customers.decision not in ('call', 'escalate'))
+            or (
+                receivables.collection_status = 'upcoming'
+                and (customers.decision not in ('call', 'escalate') or customers.reason = 'sources_disagree')
+            )
         ) as is_reached,
         customers.decision as customer_decision,
         customers.reason as customer_reason,

@@ -1,6 +1,4 @@
-with receivables as (select * from {{ ref('int_receivables__aged') }}),
-
-charges as (select * from {{ ref('int_charges__computed') }})
+with receivables as (select * from {{ ref('int_receivables__aged') }})
 
 select
     {{ business_date() }} as business_date,
@@ -28,6 +26,9 @@ select
     charges.monthly_interest_rate,
     receivables.refused_rates,
     charges.waived_fine,
-    charges.waived_interest
+    charges.waived_interest,
+    scheduled.scheduled_amount,
+    scheduled.scheduled_on
 from receivables
-left join charges on receivables.receivable_key = charges.receivable_key
+left join {{ ref('int_charges__computed') }} as charges on receivables.receivable_key = charges.receivable_key
+left join {{ ref('int_receivables__payments_scheduled') }} as scheduled on receivables.receivable_key = scheduled.receivable_key

@@ -17,6 +17,8 @@ SAME_RECEIVABLE = "landed.source || ':' || landed.receivable_id = contacted.rece
 
 ITS_CUSTOMER = "customer.source = landed.source and customer.customer_id = landed.customer_id"
 
+SIGNED = "case when kind = 'reversal' then -abs(amount) else amount end"
+
 ITS_HOLD = """
     coalesce(hold.source, landed.source) = landed.source
     and hold.target_id =
@@ -141,12 +143,14 @@ class ExpectNobodyOnHold(NoOffenders):
 
 
 class ExpectNoHeldContacts(NoOffenders):
-    """A decision that names a hold as its reason is no contact."""
+    """A decision that names a hold, or a payment to come, as its reason is no contact."""
 
     title = "Nenhuma decisão suspensa vira contato"
-    offending = (
-        "select 1 from {batch} where decision in ('remind', 'call') and starts_with(reason, 'hold')"
-    )
+    offending = """
+        select 1 from {batch}
+        where decision in ('remind', 'call')
+            and (starts_with(reason, 'hold') or reason = 'payment_scheduled')
+    """
 
 
 class ExpectUnpaidDebts(NoOffenders):
@@ -159,7 +163,7 @@ class ExpectUnpaidDebts(NoOffenders):
         join landed_receivables as landed on {SAME_RECEIVABLE}
         join (
             select source, receivable_id,
-                sum(case when kind = 'reversal' then -abs(amount) else amount end) as paid
+                sum({SIGNED}) as paid
             from landed_payments
             where paid_on <= $business_date
             group by source, receivable_id
@@ -221,6 +225,28 @@ class ExpectAskedOnBalance(NoOffenders):
     """
 
 
+class ExpectNothingScheduled(NoOffenders):
+    """Nothing is charged that payments will settle which the source has with a later date."""
+
+    title = "Nenhum título com pagamento programado que o quita é cobrado"
+    needs = ("landed_receivables", "landed_payments")
+    offending = f"""
+        select 1 from ({CONTACTED}) as contacted
+        join landed_receivables as landed on {SAME_RECEIVABLE}
+        join (
+            select source, receivable_id,
+                sum({SIGNED}) as paid,
+                sum(case when paid_on > $business_date then {SIGNED} else 0 end) as scheduled
+            from landed_payments
+            where (kind <> 'write_off' or paid_on <= $business_date)
+                and paid_on <= $business_date + interval '$days days'
+            group by source, receivable_id
+        ) as expected on expected.source = landed.source
+            and expected.receivable_id = landed.receivable_id
+        where expected.scheduled > 0 and expected.paid >= landed.amount
+    """
+
+
 class ExpectContactDay(Measured):
     """No contact falls on a weekend or a holiday."""
 
@@ -267,5 +293,8 @@ def contacted(business_date: date, limits: "Limits") -> list[Expectation]:
         ExpectUnpaidDebts.on(table, business_date=business_date),
         ExpectAskedOnBalance.on(
             table, business_date=business_date, tolerance=limits.tolerance_amount
+        ),
+        ExpectNothingScheduled.on(
+            table, business_date=business_date, days=limits.scheduled_payment_days
         ),
     ]

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -27,6 +27,7 @@ from cobranca.settings import Settings
 if TYPE_CHECKING:
     from cobranca.ledger.contact_lookups import AgentRecord, PayerFlags
     from cobranca.policy.holds import Hold
+    from cobranca.policy.limits import Limits
     from cobranca.sources.current_state import ReceivableState
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ class PreSendCheck:
         self._failed_sources: dict[str, str] = {}
         self._file_cache = FileCache()
         self._holds = _HoldsFile(settings, business_date)
-        self._stop_codes = _stopping_codes(settings, business_date)
+        self._limits, self._stop_codes = _limits_and_stopping_codes(settings, business_date)
 
     def __enter__(self) -> "PreSendCheck":
         self._read_files()
@@ -123,8 +124,9 @@ class PreSendCheck:
         """Sort messages: ready, cancelled with a reason, or held because a source is unavailable.
 
         Any payment that the plan did not know cancels a reminder, even one in part: its amounts are
-        wrong, and the next night decides again. A message about a settled debt is cancelled when
-        the payment was reversed.
+        wrong, and the next night decides again. As in the plan, a payment dated after the business
+        date is not paid yet; one or several that will settle a receivable cancel its reminder as
+        scheduled. A message about a settled debt is cancelled when the payment was reversed.
         """
         wanted: dict[str, set[str]] = defaultdict(set)
         for message in messages:
@@ -173,12 +175,26 @@ class PreSendCheck:
             transition = transition or _first(_withdrawn, now)
         else:
             items = [(item, found) for item, (_, found) in zip(message.items, now, strict=True)]
-            transition = _first(_paid, items) or _first(_withdrawn, now) or _first(_changed, items)
+            transition = (
+                _first(_paid, items)
+                or _first(_withdrawn, now)
+                or _first(_changed, items)
+                or _first(self._scheduled, items)
+            )
         return (
             transition
             or _first(_forbidden(message.channel), now)
             or self._holds.check(message.customer_key, now)
         )
+
+    def _scheduled(self, item: Item, now: "ReceivableState") -> Transition | None:
+        """Cancel a reminder of a receivable that payments known by now will settle."""
+        last = self._business_date + timedelta(days=self._limits.scheduled_payment_days)
+        amount = item.amount if now.amount is None else now.amount
+        left = None if now.gone else now.left_when_scheduled_are_paid(amount, last)
+        if left is None or not self._limits.is_rest(left, amount):
+            return None
+        return "cancelled", in_sentence(REASONS["payment_scheduled"])
 
     def _ask(
         self, source: str, receivable_ids: list[str], unavailable: dict[str, str]
@@ -192,7 +208,9 @@ class PreSendCheck:
         from cobranca.sources.source_problem import FileProblem
 
         try:
-            return read_current_state(self._settings, source, receivable_ids, self._file_cache)
+            return read_current_state(
+                self._settings, source, receivable_ids, self._file_cache, self._business_date
+            )
         except FileProblem as problem:
             log.error(
                 "a file of source %s holds its messages until it is complete: %s", source, problem
@@ -407,12 +425,13 @@ class _HoldsFile:
             }
 
 
-def _stopping_codes(settings: Settings, business_date: date) -> dict[str, str]:
-    """Outcome codes that stop the messages of the night, with their effect."""
+def _limits_and_stopping_codes(
+    settings: Settings, business_date: date
+) -> "tuple[Limits, dict[str, str]]":
+    """The night's limits, and the outcome codes that stop its messages, with their effect."""
     from cobranca.policy import load_policy
 
-    return {
-        row.code: row.effect
-        for row in load_policy(settings.config, business_date).outcome_codes
-        if row.effect != "none"
+    policy = load_policy(settings.config, business_date)
+    return policy.limits, {
+        row.code: row.effect for row in policy.outcome_codes if row.effect != "none"
     }
