@@ -5,7 +5,7 @@ with episodes as (select * from {{ ref('int_episodes__carrier_selected') }}),
 events as (select * from {{ ref('int_contacts__remapped') }}),
 
 named as (
-    select * from {{ ref('int_episodes__contacts_paired') }}
+    select * from {{ ref('int_episodes__contacts_listed') }}
     where is_listed
 
     union all

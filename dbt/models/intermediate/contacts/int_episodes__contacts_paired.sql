@@ -1,50 +1,26 @@
--- Each payer's carrying receivable with the contacts that were about another one, and whether their messages listed it. Nothing
--- is known of a contact without a list. What was held out is no contact.
+-- Each payer's carrying receivable with the contacts that were about another one. What was held out is no contact.
 with episodes as (select * from {{ ref('int_episodes__carrier_selected') }}),
 
 events as (
     select * from {{ ref('int_contacts__remapped') }}
     where contact_key is not null and (is_taken or is_unsettled)
-),
-
-items as (select * from {{ ref('stg_ledger__contact_items') }}),
-
-paired as (
-    select
-        events.customer_key,
-        events.contact_key,
-        events.episode_key as other_key,
-        events.step_offset as other_offset,
-        events.happened_on,
-        events.regua,
-        events.is_taken,
-        events.is_unsettled,
-        episodes.episode_key,
-        episodes.collection_status,
-        episodes.currency,
-        episodes.regua as own_regua,
-        episodes.effective_due_date,
-        {{ days_between('episodes.effective_due_date', 'events.happened_on') }} as days_past_due
-    from episodes
-    inner join events on episodes.customer_key = events.customer_key
-    where events.episode_key <> episodes.episode_key
-),
-
--- each list is read once
-listed as (
-    select
-        paired.customer_key,
-        paired.contact_key,
-        bool_or(items.receivable_key = paired.episode_key) as is_listed
-    from paired
-    inner join items on paired.contact_key = items.message_key
-    group by paired.customer_key, paired.contact_key
 )
 
 select
-    paired.*,
-    listed.is_listed
-from paired
-left join listed
-    on paired.customer_key = listed.customer_key
-    and paired.contact_key = listed.contact_key
+    events.customer_key,
+    events.contact_key,
+    events.episode_key as other_key,
+    events.step_offset as other_offset,
+    events.happened_on,
+    events.regua,
+    events.is_taken,
+    events.is_unsettled,
+    episodes.episode_key,
+    episodes.collection_status,
+    episodes.currency,
+    episodes.regua as own_regua,
+    episodes.effective_due_date,
+    {{ days_between('episodes.effective_due_date', 'events.happened_on') }} as days_past_due
+from episodes
+inner join events on episodes.customer_key = events.customer_key
+where events.episode_key <> episodes.episode_key

@@ -1,7 +1,7 @@
 -- What a contact without a list named: what the payer owed and was overdue that day past its clearing days, in the currency of
 -- the receivable that the contact was about. Where that one is landed no more, in any currency.
 with contacts as (
-    select * from {{ ref('int_episodes__contacts_paired') }}
+    select * from {{ ref('int_episodes__contacts_listed') }}
     where is_listed is null and other_offset > 0 and days_past_due > 0
 ),
 
