@@ -1,5 +1,5 @@
--- Whether the messages of contacts about another receivable listed the one that carries the payer's cadence now. Of a contact without
--- a list that is not known.
+-- Whether the messages of contacts about another receivable listed the one that carries the payer's cadence now. Of a contact
+-- without a list that is not known.
 with paired as (select * from {{ ref('int_episodes__contacts_paired') }}),
 
 items as (select * from {{ ref('stg_ledger__contact_items') }}),
