@@ -214,7 +214,8 @@ def add_feedback(ledger: dict, payers: list[tuple[str, list[str]]], seed: int) -
             if listed.random() < 0.66:
                 named = [episode_key, *(key for key in others if listed.random() < 0.5)]
                 ledger["feedback"]["contact_items"] += [
-                    {"message_key": message_key, "receivable_key": key} for key in named
+                    {"message_key": message_key, "receivable_key": key, "open_amount": Decimal(1)}
+                    for key in named
                 ]
         if customer_key[-1] in "0123":
             day = NIGHT - timedelta(days=2 + int(customer_key[-1]) * 9)

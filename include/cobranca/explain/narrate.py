@@ -10,13 +10,12 @@ from datetime import date
 from decimal import Decimal
 from itertools import groupby
 
-from cobranca.explain.commitments import commitments
+from cobranca.explain.history import history
 from cobranca.explain.night_rows import (
     ActiveHold,
     Decision,
     OpenCase,
     OpenReceivable,
-    PastContact,
 )
 from cobranca.explain.nights import (
     ACTED,
@@ -41,7 +40,6 @@ from cobranca.labels import (
     CLASSES,
     DECISIONS,
     RESPONSIBLE,
-    contact_state,
     in_sentence,
     may_do,
     reason,
@@ -51,8 +49,6 @@ from cobranca.money import format_money
 from cobranca.partitions.outbound_partition import read_batch
 from cobranca.settings import Settings
 
-# Contacts shown with a night; the ledger holds all of them.
-CONTACTS_SHOWN = 6
 # Decisions about receivables that are of no interest one by one.
 _QUIET = ("not_due",)
 
@@ -152,7 +148,7 @@ def _one_night(night: Night, outcomes: dict[str, str]) -> list[str]:
     lines += _payer(night)
     lines += ["", *_decision(night, outcomes)]
     lines += ["", *_open(night)] if night.decisions else []
-    lines += ["", *_history(night)]
+    lines += ["", *history(night)]
     return lines
 
 
@@ -408,21 +404,6 @@ def _refused(receivable: OpenReceivable) -> str:
     return f"; a taxa {refused} na origem não pôde ser usada: vale a da empresa" if refused else ""
 
 
-def _history(night: Night) -> Iterator[str]:
-    if night.contacts:
-        yield f"Contatos até a véspera: {len(night.contacts)}"
-        for row in night.contacts[:CONTACTS_SHOWN]:
-            yield (
-                f"- {day(row['contacted_on'])} {channel_name(row['channel'])}, {row['step']}: "
-                f"{_contact(row)}"
-            )
-        if len(night.contacts) > CONTACTS_SHOWN:
-            yield f"- e mais {len(night.contacts) - CONTACTS_SHOWN} antes"
-    else:
-        yield "Contatos até a véspera: nenhum"
-    yield from commitments(night)
-
-
 def _who(night: Night) -> str:
     from cobranca.reports.wording import person
 
@@ -444,9 +425,3 @@ def _outcome(row: Decision | None, outcomes: dict[str, str]) -> str:
         return ""
     waiting = "ainda não planejada" if row["decision"] == "remind" else "sem retorno registrado"
     return f" [{outcomes.get(row['message_key'], waiting)}]"
-
-
-def _contact(row: PastContact) -> str:
-    """``atendido, PROMESSA``."""
-    answer = f", {row['outcome_code']}" if row.get("outcome_code") else ""
-    return contact_state(row["channel"], row["state"]) + answer

@@ -1,55 +1,24 @@
 -- How much of each receipt keeps each promise. The promise that ends first takes first, from the oldest receipt within its
 -- time; what is left of a receipt goes to the payer's next promise, so that one payment may keep two.
-with recursive promises as (select * from {{ ref('stg_ledger__promises') }}),
-
-terms as (
-    select * from {{ ref('int_terms__dated') }}
-    where kind = 'promise'
-),
-
-listed as (
-    select * from {{ ref('int_customer_keys__remapped') }}
-    where is_listed
-),
-
-fitting as (
-    select
-        receipts.commitment_id as promise_id,
-        receipts.source,
-        receipts.payment_id,
-        receipts.paid_on,
-        receipts.lasting_amount
-    from {{ ref('int_commitments__receipts') }} as receipts
-    inner join terms
-        on receipts.commitment_id = terms.term_id
-        and receipts.paid_on <= terms.last_day
-    where receipts.kind = 'promise'
-),
+with recursive fitting as (select * from {{ ref('int_promises__receipts_fitting') }}),
 
 ordered as (
-    select
-        promises.promise_id,
-        promises.amount,
-        coalesce(listed.customer_key, promises.customer_key) as customer_key,
-        row_number() over (
-            partition by coalesce(listed.customer_key, promises.customer_key)
-            order by terms.last_day, promises.made_on, promises.promise_id
-        ) as turn
-    from promises
-    inner join terms on promises.promise_id = terms.term_id
-    left join listed on promises.customer_key = listed.former_key
-    where promises.promise_id in (select fitting.promise_id from fitting)
+    select distinct
+        customer_key,
+        turn,
+        promise_id,
+        promised_amount
+    from fitting
 ),
 
 unallotted as (
     select distinct
-        ordered.customer_key,
-        fitting.source,
-        fitting.payment_id,
-        fitting.paid_on,
-        fitting.lasting_amount
+        customer_key,
+        source,
+        payment_id,
+        paid_on,
+        lasting_amount
     from fitting
-    inner join ordered on fitting.promise_id = ordered.promise_id
 ),
 
 -- one round for each promise of a payer, in turn; a round hands on what it leaves of each receipt
@@ -95,7 +64,7 @@ rounds as (
                 rounds.payment_id,
                 rounds.paid_on,
                 ordered.promise_id,
-                ordered.amount as promised_amount,
+                ordered.promised_amount,
                 rounds.left_amount,
                 case when fitting.promise_id is null then 0 else rounds.left_amount end as fitting_amount
             from rounds
