@@ -1,8 +1,10 @@
 """The pre-send check asks a source for the state of receivables and customers, on every engine."""
 
+import sqlite3
 import time
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,7 @@ from source_databases import (
     INVOICE_PAYMENT,
     SETTLEMENT,
     TITLE,
+    D,
     MakeSource,
     SourceDatabase,
 )
@@ -298,3 +301,42 @@ def test_padded_text_keys_are_found_by_the_pre_send_check(
         "T:1": Decimal("700.00"),
         "T:2": Decimal("0.00"),
     }
+
+
+def test_the_source_tells_of_money_for_no_receivable(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """By its customer, up to the day of the question; one that cannot be read leaves a doubt."""
+    for name in ("erp", "billing"):
+        (settings.config / "sources" / f"{name}.yml").unlink()
+    (settings.config / "sources" / "crm.yml").write_text(
+        "source: crm\nconnection: crm\nentities:\n"
+        "  customers: {query: select * from customers}\n"
+        "  receivables: {query: select * from receivables}\n"
+        "  payments: {query: select * from payments}\n",
+        encoding="utf-8",
+    )
+    with sqlite3.connect(tmp_path / "crm.db") as database:
+        database.executescript("""
+            create table customers (customer_id text, name text);
+            create table receivables (receivable_id text, customer_id text, due_date text,
+                amount text);
+            create table payments (payment_id text, receivable_id text, customer_id text,
+                paid_on text, amount text);
+            insert into customers values ('A', 'Ana'), ('B', 'Bia'), ('C', 'Cid');
+            insert into receivables values ('A1', 'A', '2026-11-10', '300.00'),
+                ('A2', 'A', '2026-11-10', '300.00'), ('B1', 'B', '2026-11-10', '300.00'),
+                ('C1', 'C', '2026-11-10', '300.00');
+            insert into payments values
+                ('of a receivable', 'A2', 'A', '2026-11-18', '10.00'),
+                ('yesterday', null, 'A', '2026-11-17', '20.00'),
+                ('today', null, 'A', '2026-11-18', '20.00'),
+                ('tomorrow', null, 'A', '2026-11-19', '20.00'),
+                ('unreadable', null, 'C', '2026-11-18', 'much');
+        """)
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", f"sqlite:///{tmp_path / 'crm.db'}")
+    land.land_all(settings, D, "run")
+    found = current_state.read_current_state(settings, "crm", ["A1", "B1", "C1"], day=D)
+    assert found["A1"].advances == {"yesterday", "today"} and found["A1"].paid == 0
+    assert found["B1"].advances == frozenset() and not found["B1"].unreadable
+    assert found["C1"].unreadable

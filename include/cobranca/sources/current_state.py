@@ -6,7 +6,7 @@ and their rows are cleaned by the same rules.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -32,7 +32,8 @@ class ReceivableState:
     state is unknown. Everything else then has its default. ``open_amount`` is what the
     source itself calls open (``None`` where its query returns no such column); ``paid`` adds up
     every payment, a reversal negative. Payments dated after the day of the question are not paid
-    yet: they stand in ``scheduled``, by day. Amounts are in ``currency`` units.
+    yet: they stand in ``scheduled``, by day. ``advances`` are the ids of the payments of its
+    customer that name no receivable. Amounts are in ``currency`` units.
     """
 
     gone: bool = True
@@ -45,6 +46,7 @@ class ReceivableState:
     currency: str | None = None
     paid: Decimal = NOTHING
     scheduled: tuple[tuple[date, Decimal], ...] = ()
+    advances: frozenset[str] = frozenset()
     customer_id: str | None = None
     opt_out_email: bool = False
     opt_out_phone: bool = False
@@ -122,13 +124,15 @@ def read_current_state(
         owners = list(dict.fromkeys(row["customer_id"] for row in receivables.values()))
         customers, strangers = asked.newest("customers", "customer_id", owners)
         paid, scheduled, doubtful = asked.paid(list(receivables), day)
+        advances, unclear = asked.advances(owners, day)
     states = dict.fromkeys(ids, ReceivableState())
     for key, row in receivables.items():
         customer = customers.get(row["customer_id"])
-        if row["customer_id"] in strangers:
+        if row["customer_id"] in strangers | unclear:
             unreadable.add(key)
         elif customer is not None:
-            states[key] = _state(row, customer, paid[key], tuple(scheduled.get(key, ())))
+            state = _state(row, customer, paid[key], tuple(scheduled.get(key, ())))
+            states[key] = replace(state, advances=advances.get(row["customer_id"], frozenset()))
     return states | dict.fromkeys(
         unreadable | doubtful, ReceivableState(gone=False, unreadable=True)
     )
@@ -159,10 +163,13 @@ class _Source:
         from cobranca.partitions.landing_partition import previous_landing
         from cobranca.sources.cleaning.bounds import ANY, arrival_bounds
         from cobranca.sources.point_lookup import keys_as_stored
+        from cobranca.sources.schema_drift import shape_before
 
         self._mapping, self._snapshot = mapping, snapshot
         self._as_stored = keys_as_stored(settings, mapping)
         landed = previous_landing(settings, date.max)
+        payments = shape_before(landed, mapping.source, "payments")
+        self._payments_name_payers = payments is not None and "customer_id" in payments.columns
         self._bounds = ANY if landed is None else arrival_bounds(settings, landed.business_date)
 
     def paid(
@@ -184,6 +191,23 @@ class _Source:
             elif kind != "write_off":
                 scheduled.setdefault(key, []).append((paid_on, amount))
         return paid, scheduled, doubtful
+
+    def advances(
+        self, customer_ids: list[str], day: date
+    ) -> tuple[dict[str, frozenset[str]], set[str]]:
+        """Payments by a day that name no receivable, by customer.
+
+        Also the customers of whom some payment cannot be read. Nothing is asked of a source whose
+        payments name no payers.
+        """
+        if not self._payments_name_payers:
+            return {}, set()
+        found: dict[str, set[str]] = {}
+        payments, doubtful = self.newest("payments", "customer_id", customer_ids)
+        for key, payment in payments.items():
+            if payment["receivable_id"] is None and payment["paid_on"] <= day:
+                found.setdefault(payment["customer_id"], set()).add(key)
+        return {customer: frozenset(keys) for customer, keys in found.items()}, doubtful
 
     def newest(
         self, entity: str, column: str, values: list[str]

@@ -21,6 +21,7 @@ from ledger.contact_rows import contact, insert_contacts
 from reminders.contact_states import contact_states
 from reminders.fake_channels import AcceptingChannel
 from reminders.plans import TONIGHT, as_planned, item, message, noon, publish_plan
+from warehouse.nights import land_night
 
 pytestmark = pytest.mark.usefixtures("source_changes")
 
@@ -35,6 +36,22 @@ def test_a_payment_after_the_plan_cancels_the_message(settings, ledger, source_c
         "cancelled_paid",
         "pagamento identificado antes do envio",
     )
+
+
+@pytest.mark.parametrize(("found", "is_sent"), [({"a1"}, True), ({"a1", "a2"}, False)])
+def test_money_for_no_receivable_that_came_after_the_plan_stops_the_message(
+    settings, ledger, source_changes, found, is_sent
+):
+    advance = {"payment_id": "a1", "receivable_id": None, "customer_id": "R1"}
+    land_night(settings, TONIGHT, payments=[advance | {"paid_on": TONIGHT, "amount": Decimal(5)}])
+    publish_plan(settings, [message(1, [item("R1")])])
+    source_changes["R1"] = {"advances": frozenset(found)}
+    assert deliver(settings, TONIGHT).sent == is_sent
+    if not is_sent:
+        assert contact_states(ledger)[1, TONIGHT] == (
+            "cancelled",
+            "pagamento sem título identificado antes do envio",
+        )
 
 
 def test_a_payment_known_to_the_plan_cancels_nothing(settings, source_changes):

@@ -19,8 +19,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from cobranca.errors import CobrancaError, ConfigError, PartitionError, SourceError
+from cobranca.errors import CobrancaError, ConfigError, SourceError
 from cobranca.labels import REASONS, in_sentence, reason
+from cobranca.reminders.delivery.plan_landing import PlanLanding
 from cobranca.reminders.plan.plan_file import Item, Message, Settled
 from cobranca.settings import Settings
 
@@ -41,6 +42,7 @@ Target = tuple[str, str, str | None]
 ALIASES = "dim_payer_aliases.parquet"
 
 PAID_MEANWHILE = "pagamento identificado antes do envio"
+ADVANCE = "pagamento sem título identificado antes do envio"
 NOT_IN_SOURCE = "o título não está mais na fonte"
 UNREADABLE = "um registro do título, do cliente ou de um pagamento não pôde ser lido na fonte"
 CLOSED = "o título foi encerrado na fonte"
@@ -98,6 +100,7 @@ class PreSendCheck:
         self._failed_sources: dict[str, str] = {}
         self._file_cache = FileCache()
         self._holds = _HoldsFile(settings, business_date)
+        self._landing = PlanLanding(settings, business_date)
         self._limits, self._stop_codes = _limits_and_stopping_codes(settings, business_date)
 
     def __enter__(self) -> "PreSendCheck":
@@ -180,6 +183,7 @@ class PreSendCheck:
                 or _first(_withdrawn, now)
                 or _first(_changed, items)
                 or _first(self._scheduled, items)
+                or _first(self._advanced, items)
             )
         return (
             transition
@@ -195,6 +199,12 @@ class PreSendCheck:
         if left is None or not self._limits.is_rest(left, amount):
             return None
         return "cancelled", in_sentence(REASONS["payment_scheduled"])
+
+    def _advanced(self, item: Item, now: "ReceivableState") -> Transition | None:
+        """Cancel a reminder of a payer whose money came in for no receivable since the plan."""
+        if not now.advances or now.advances <= self._landing.advances(item.source):
+            return None
+        return "cancelled", ADVANCE
 
     def _ask(
         self, source: str, receivable_ids: list[str], unavailable: dict[str, str]
@@ -238,7 +248,7 @@ class PreSendCheck:
         ]
         if not stopping:
             return {}
-        known = self._known_to_the_plan({record.event_id for record in stopping})
+        known = self._landing.records({record.event_id for record in stopping})
         reasons = {}
         for record in stopping:
             if record.event_id not in known:
@@ -248,39 +258,6 @@ class PreSendCheck:
                         reason(f"hold_{effect}")
                     )
         return reasons
-
-    def _known_to_the_plan(self, event_ids: set[str]) -> set[str]:
-        """Ids of agents' records that the landing of the plan already held.
-
-        They are compared by id, not by time, so that no two clocks have to agree.
-        """
-        import duckdb
-
-        from cobranca.partitions.manifest import read_manifest
-
-        try:
-            feedback = read_manifest(
-                self._settings.folder("landing", self._business_date, "feedback")
-            )
-        except PartitionError:
-            return set()
-        known: set[str] = set()
-        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-            for name, key in (
-                ("outcomes", "outcome_id"),
-                ("promises", "promise_id"),
-                ("agreements", "agreement_id"),
-            ):
-                query = (
-                    f"select {key} from read_parquet(?) where {key} in (select "
-                    "unnest(?::varchar[]))"
-                )
-                path = str(feedback.path(f"{name}.parquet"))
-                known.update(
-                    row[0]
-                    for row in connection.execute(query, [path, sorted(event_ids)]).fetchall()
-                )
-        return known
 
 
 def _first(

@@ -150,7 +150,9 @@ class MergedSnapshot:
 
     def _only_returned(self, query: str) -> list[ReturnPayment]:
         ids = sorted({payment.receivable_id for payment in self._returns.all})
-        own = self._database.stream("payments", self._database.first_rows(query, 1))
+        # an advance names no receivable, so it cannot show of what type their ids are
+        named = self._database.part(query, "*", "receivable_id is not null")
+        own = self._database.stream("payments", self._database.first_rows(named, 1))
         sample = [row for chunk in own.chunks for row in chunk]
         wanted: Sequence[Key] = ids
         if sample and isinstance(sample[0][own.columns.index("receivable_id")], int):

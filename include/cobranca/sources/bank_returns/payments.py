@@ -84,7 +84,7 @@ class Returns:
         """Those whose ``column`` is one of ``values``."""
         asked = set(values)
         if column != "receivable_id":
-            return [payment for payment in self.all if str(getattr(payment, column)) in asked]
+            return [payment for payment in self.all if str(getattr(payment, column, None)) in asked]
         found = [payment for value in asked for payment in self._of.get(value, ())]
         return sorted(found, key=lambda payment: payment.payment_id)
 
