@@ -18,8 +18,8 @@ from cobranca.policy.regua import Regua
 from cobranca.simulation.decision_path import DecisionPath
 from decisions.world import REGUA, START, Night, World
 
-# Every third night for three months and a half, on each day of the week.
-RUNS = tuple(range(0, 105, 3))
+# Every fourth night for three months, on each day of the week.
+RUNS = tuple(range(0, 93, 4))
 HEARD = ("CONTESTA", "FALECIDO", "PEDIDO", "NAO_LIGAR", "NUMERO_ERRADO")
 # What the last steps ask for, so that a small debt has none of them and an old payer is left out.
 ENDING = {
@@ -90,8 +90,9 @@ class Roads(World):
     @property
     def longest_wait(self) -> int:
         """Days that may pass before somebody acts: the largest gap between two steps that every
-        debt gets, or a month where the limits say so; the interval; three days in which a message
-        may still be confirmed; and the days between two nights on which people are contacted.
+        debt gets; a month where the limits of contacts bind; the interval; three days in which a
+        message may still be confirmed; and the days between two nights on which people are
+        contacted.
         """
         gaps: list[int] = []
         for segment, steps in STEPS.items():
@@ -107,7 +108,7 @@ class Roads(World):
             gaps += [later - earlier for earlier, later in pairwise(days)]
         nights = [offset for offset in RUNS if START + timedelta(days=offset) in self.contact_days]
         between = max(later - earlier for earlier, later in pairwise(nights))
-        return max(*gaps, 30) + self.policy.limits.minimum_interval_days + 3 + between
+        return max(gaps) + 30 + self.policy.limits.minimum_interval_days + 3 + between
 
 
 class Roadmap:

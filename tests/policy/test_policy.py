@@ -42,7 +42,7 @@ def test_the_default_files_are_in_force(settings):
         5000,
         20,
     )
-    assert len(policy.agents) == 5 and len(policy.outcome_codes) == 12
+    assert len(policy.agents) == 5 and len(policy.outcome_codes) == 13
     assert any(hours.state == "BR" for hours in policy.calling_hours)
     assert "example.com.br" in policy.creditor.sender_email
     assert policy.creditor.full_address.endswith("São Paulo/SP – CEP 01000-000")

@@ -21,9 +21,7 @@ with lost as (
         customer_key,
         contacted_on as lost_on
     from {{ ref('int_customers__last_contact') }}
-    where
-        channel <> 'phone'
-        and state in ('sending', 'unknown', 'bounced', 'rejected', 'undelivered', 'complained')
+    where state in ('sending', 'unknown', 'bounced', 'rejected', 'undelivered', 'complained')
 )
 
 select
