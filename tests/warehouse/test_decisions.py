@@ -200,7 +200,11 @@ def night(tmp_path_factory):
         ),
     ]
     items = [
-        {"message_key": f"M-{key_of(name)}-2026-11-16", "receivable_key": f"erp:{key}"}
+        {
+            "message_key": f"M-{key_of(name)}-2026-11-16",
+            "receivable_key": f"erp:{key}",
+            "open_amount": Decimal(1),
+        }
         for name, keys in (
             ("listed", ("listed_paid", "listed")),
             ("not_listed", ("not_listed_paid",)),
