@@ -1,5 +1,5 @@
--- Money and reversals on what was promised or agreed, and without a receivable by who promised or agreed: each account for itself, and whether
--- anything is still owed of it.
+-- Money and reversals on what was promised or agreed, and without a receivable by who promised or agreed: each account for
+-- itself, and whether anything is still owed of it.
 with titles as (
     select receivable_key from {{ ref('int_commitments__titles') }}
 
