@@ -14,7 +14,7 @@ from cobranca.ledger.states import CONTACT_STATES, ENGAGED_STATES
 from cobranca.settings import PROJECT_ROOT
 
 MODELS = PROJECT_ROOT / "dbt" / "models"
-LONGEST_MODEL, LONGEST_MEDIAN = 100, 35
+LONGEST_MODEL, LONGEST_MEDIAN = 100, 45
 # Rows that may be alike: a record is refused for several reasons, a person holds or waives twice.
 KEYLESS = {"fct_quarantine", "stg_landing__quarantine", "stg_policy__holds", "stg_policy__waivers"}
 
