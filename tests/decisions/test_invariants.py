@@ -277,6 +277,11 @@ class Checker:
         assert self.world.is_settled_soon(owed, day)
         assert row["hold_until"] >= max(on for on, _ in owed.to_come(day))
 
+    def _in_credit(self, row, owed, day):
+        assert row["decision"] == "none"
+        credit = self.world.overpaid(row["customer_key"], row["currency"], day)
+        assert credit > self.limits.tolerance_amount
+
     def _not_due(self, row, owed, day):
         assert row["days_past_due"] < 0
 

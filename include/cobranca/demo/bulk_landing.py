@@ -154,6 +154,8 @@ _PAYMENTS = """
         'payment' as kind,
         paid_on + 30 * part + 1 as credited_on,
         case when state_draw % 3 = 0 then 'pix' else 'boleto' end as method,
+        null::varchar as customer_id,
+        null::varchar as currency,
         paid_on + 30 * part + interval 12 hour as updated_at
     from paid, (values (0), (1)) as parts (part)
     where (part = 0 or is_halved) and paid_on + 30 * part <= date '{business_date}'
