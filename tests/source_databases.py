@@ -198,6 +198,22 @@ def billing_only(settings: Settings) -> Settings:
     return settings
 
 
+@pytest.fixture
+def crm_only(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """One source, ``crm``, read as it stands from the tables a test makes in ``crm.db``."""
+    for name in ("erp", "billing"):
+        (settings.config / "sources" / f"{name}.yml").unlink()
+    (settings.config / "sources" / "crm.yml").write_text(
+        "source: crm\nconnection: crm\nentities:\n"
+        "  customers: {query: select * from customers}\n"
+        "  receivables: {query: select * from receivables}\n"
+        "  payments: {query: select * from payments}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_CRM", f"sqlite:///{tmp_path / 'crm.db'}")
+    return settings
+
+
 def nothing_half_landed(settings: Settings) -> bool:
     """Whether no run left a draft of the date."""
     return not list(settings.folder("landing", D, "sources").glob(".draft-*/*"))

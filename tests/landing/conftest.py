@@ -1,3 +1,3 @@
-from source_databases import billing_only, erp_only, make_source
+from source_databases import billing_only, crm_only, erp_only, make_source
 
-__all__ = ["billing_only", "erp_only", "make_source"]
+__all__ = ["billing_only", "crm_only", "erp_only", "make_source"]

@@ -134,19 +134,8 @@ def test_orphans_and_duplicates_go_to_quarantine(erp_only: Settings, erp: Source
         )
 
 
-def test_money_for_no_receivable_lands_for_a_payer_who_is_there(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_money_for_no_receivable_lands_for_a_payer_who_is_there(crm_only: Settings, tmp_path: Path):
     """An advance is its payer's, in its own currency; whose payer is unknown is told."""
-    for name in ("erp", "billing"):
-        (settings.config / "sources" / f"{name}.yml").unlink()
-    (settings.config / "sources" / "crm.yml").write_text(
-        "source: crm\nconnection: crm\nentities:\n"
-        "  customers: {query: select * from customers}\n"
-        "  receivables: {query: select * from receivables}\n"
-        "  payments: {query: select * from payments}\n",
-        encoding="utf-8",
-    )
     with sqlite3.connect(tmp_path / "crm.db") as database:
         database.executescript("""
             create table customers (customer_id text, name text);
@@ -165,8 +154,7 @@ def test_money_for_no_receivable_lands_for_a_payer_who_is_there(
                 ('of a lost receivable', 'A9', '2026-11-11', '60.00', 'A', null),
                 ('of a long id', null, '2026-11-11', '70.00', printf('%0151d', 1), null);
         """)
-    monkeypatch.setenv("AIRFLOW_CONN_CRM", f"sqlite:///{tmp_path / 'crm.db'}")
-    published = land.land_all(settings, D, "run")
+    published = land.land_all(crm_only, D, "run")
     columns = ("payment_id", "receivable_id", "customer_id", "currency")
     assert {
         tuple(row[name] for name in columns) for row in landed(published, "crm", "payments")

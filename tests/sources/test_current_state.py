@@ -303,19 +303,8 @@ def test_padded_text_keys_are_found_by_the_pre_send_check(
     }
 
 
-def test_the_source_tells_of_money_for_no_receivable(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_source_tells_of_money_for_no_receivable(crm_only: Settings, tmp_path: Path):
     """By its customer, up to the day of the question; one that cannot be read leaves a doubt."""
-    for name in ("erp", "billing"):
-        (settings.config / "sources" / f"{name}.yml").unlink()
-    (settings.config / "sources" / "crm.yml").write_text(
-        "source: crm\nconnection: crm\nentities:\n"
-        "  customers: {query: select * from customers}\n"
-        "  receivables: {query: select * from receivables}\n"
-        "  payments: {query: select * from payments}\n",
-        encoding="utf-8",
-    )
     with sqlite3.connect(tmp_path / "crm.db") as database:
         database.executescript("""
             create table customers (customer_id text, name text);
@@ -334,9 +323,8 @@ def test_the_source_tells_of_money_for_no_receivable(
                 ('tomorrow', null, 'A', '2026-11-19', '20.00'),
                 ('unreadable', null, 'C', '2026-11-18', 'much');
         """)
-    monkeypatch.setenv("AIRFLOW_CONN_CRM", f"sqlite:///{tmp_path / 'crm.db'}")
-    land.land_all(settings, D, "run")
-    found = current_state.read_current_state(settings, "crm", ["A1", "B1", "C1"], day=D)
+    land.land_all(crm_only, D, "run")
+    found = current_state.read_current_state(crm_only, "crm", ["A1", "B1", "C1"], day=D)
     assert found["A1"].advances == {"yesterday", "today"} and found["A1"].paid == 0
     assert found["B1"].advances == frozenset() and not found["B1"].unreadable
     assert found["C1"].unreadable

@@ -182,9 +182,9 @@ class ExpectAskedOnBalance(NoOffenders):
 
     title = "Ninguém é cobrado além do que deve, descontados os seus créditos"
     needs = ("dim_payer_aliases", "fct_receivables", "landed_receivables", "landed_payments")
-    offending = """
+    offending = f"""
         with booked as (
-            select *, if(kind = 'reversal', -abs(amount), amount) as signed
+            select *, {SIGNED} as signed
             from landed_payments
             where kind <> 'write_off' and paid_on <= $business_date
         ),
@@ -211,7 +211,7 @@ class ExpectAskedOnBalance(NoOffenders):
         ),
         asked as (
             select customer_key, currency, sum(open_amount - credit_applied) as amount
-            from {batch} where decision in ('remind', 'call') group by all
+            from {{batch}} where decision in ('remind', 'call') group by all
         ),
         owed as (
             select customer_key, currency, sum(open_amount) as amount
