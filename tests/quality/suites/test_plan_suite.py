@@ -887,8 +887,7 @@ def test_what_will_not_settle_a_receivable_is_not_waited_for(settings, ask_only_
     landing = landing_tables()
     together(settled, set_in("erp/payments", -1, **changes))(landing)
     ask_only_about({"landed_payments"})
-    land(settings, landing)
-    assert judged(settings, plan_tables()).passed
+    assert judged(settings, plan_tables(), landing).passed
 
 
 def test_a_plan_without_its_landing_is_refused(settings):
