@@ -1,17 +1,24 @@
-"""A company of one source that a test writes row by row: what payers owe and what they paid."""
+"""A company of one source that a test writes row by row: what payers owe, paid and promised."""
 
 import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from cobranca.ledger import open_ledger
+from cobranca.ledger.tables import agreements, commitment_items, outcomes, promises
 from cobranca.settings import PROJECT_ROOT
 from nights.installation import Installation
+from warehouse.nights import key_of
 
 CUSTOMERS = ("customer_id", "name", "tax_id", "email", "phone", "state", "contract_type")
 RECEIVABLES = (
     "receivable_id", "customer_id", "issue_date", "due_date", "amount", "currency", "status",
+    "fine_rate", "monthly_interest_rate",
 )  # fmt: skip
 PAYMENTS = ("payment_id", "receivable_id", "customer_id", "paid_on", "amount", "kind", "currency")
 TABLES = {"customers": CUSTOMERS, "receivables": RECEIVABLES, "payments": PAYMENTS}
@@ -86,3 +93,65 @@ class SmallCompany(Installation):
         """Decision, reason and what is asked, by receivable without its source."""
         query = "select receivable_id, decision, reason, asked_amount from {}"
         return {row[0]: row[1:] for row in self.rows(business_date, "fct_decisions", query)}
+
+    def promised(
+        self, customer: str, made_on: date, promised_on: date, amount: str, about: str | None = None
+    ) -> None:
+        """An agent recorded a promise, where ``about`` is given of that receivable."""
+        promise_id = f"p{customer}"
+        self._record(
+            sa.insert(promises).values(
+                promise_id=promise_id,
+                customer_key=key_of(customer, source="crm"),
+                made_on=made_on,
+                promised_on=promised_on,
+                currency="BRL",
+                amount=Decimal(amount),
+                agent_id="ana",
+            )
+        )
+        if about:
+            self._record(
+                sa.insert(commitment_items).values(
+                    commitment_id=promise_id, receivable_key=f"crm:{about}", made_on=made_on
+                )
+            )
+
+    def agreed(
+        self, customer: str, agreed_on: date, first_due_on: date, amount: str, installments: int
+    ) -> None:
+        """An agent recorded an agreement about the first receivable of a payer."""
+        payer = {"customer_key": key_of(customer, source="crm"), "agent_id": "ana"}
+        self._record(
+            sa.insert(agreements).values(
+                agreement_id=f"a{customer}",
+                agreed_on=agreed_on,
+                currency="BRL",
+                amount=Decimal(amount),
+                installments=installments,
+                discount_rate=Decimal("0.05"),
+                **payer,
+            )
+        )
+        self._record(
+            sa.insert(outcomes).values(
+                outcome_id=f"o{customer}",
+                contacted_on=agreed_on,
+                episode_key=f"crm:{customer}1",
+                step="d+20",
+                step_offset=20,
+                code="ACORDO",
+                follow_up_on=first_due_on,
+                policy_version="1",
+                **payer,
+            )
+        )
+
+    def _record(self, statement: sa.Insert) -> None:
+        self.data.mkdir(exist_ok=True)
+        engine = open_ledger(self.settings.ledger)
+        try:
+            with engine.begin() as connection:
+                connection.execute(statement)
+        finally:
+            engine.dispose()

@@ -1,19 +1,15 @@
-"""One whole night of payers with credits, promises and agreements: nobody is asked for money that
-is not owed on balance, and a person is told.
+"""One whole night of payers with credits, promises and agreements, and with rates in per cent where
+fractions are read: nobody is asked for money that is not owed, and a person is told.
 """
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from cobranca.ledger import open_ledger
-from cobranca.ledger.tables import agreements, commitment_items, outcomes, promises
+from cobranca.partitions.verdict import ARRIVALS, WARNING, read_verdict
 from nights.installation import FIRST
 from nights.small_company import SmallCompany
-from warehouse.nights import key_of
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -69,59 +65,35 @@ def other_bills(company: SmallCompany) -> None:
     company.pays("Karl1", "2026-11-12", "300.00")
 
 
-AGREED = {
-    "Fabio": (date(2026, 10, 5), date(2026, 10, 9), "950", 1),
-    "Gil": (date(2026, 10, 5), date(2026, 10, 9), "950", 2),
-    "Helena": (date(2026, 9, 10), date(2026, 10, 10), "600", 3),
-    "Ivo": (date(2026, 9, 10), date(2026, 10, 10), "600", 3),
-}
+def misread_rates(company: SmallCompany) -> None:
+    """Lia's interest is 0.5 % and Mara's 1 %, with a fine of 2 %, written as numbers; Nina's rates
+    are fractions; Olga's is a rate a day.
+    """
+    company.payers("Lia", "Mara", "Nina", "Olga")
+    rates = {"Lia": ("0.5", "0.02"), "Mara": ("1", "2"), "Nina": ("0.01", "0.02"),
+             "Olga": ("0.033", "0.02")}  # fmt: skip
+    for name, (interest, fine) in rates.items():
+        company.owes(
+            name, 1, "2026-10-19", "1000.00", issue_date="2026-09-01",
+            fine_rate=fine, monthly_interest_rate=interest,
+        )  # fmt: skip
 
 
 def record(company: SmallCompany) -> None:
     """What agents recorded before the night."""
-    made_on = date(2026, 11, 9)
-    money: dict[str, Any] = {"currency": "BRL", "agent_id": "ana"}
-    engine = open_ledger(company.settings.ledger)
-    with engine.begin() as connection:
-        for name, (agreed_on, first_due_on, amount, installments) in AGREED.items():
-            payer = {"customer_key": key_of(name, source="crm")}
-            connection.execute(
-                sa.insert(agreements),
-                payer | money | {
-                    "agreement_id": f"a{name}", "agreed_on": agreed_on, "amount": Decimal(amount),
-                    "installments": installments, "discount_rate": Decimal("0.05"),
-                },
-            )  # fmt: skip
-            connection.execute(
-                sa.insert(outcomes),
-                payer | {
-                    "outcome_id": f"o{name}", "contacted_on": agreed_on, "agent_id": "ana",
-                    "episode_key": f"crm:{name}1", "step": "d+20", "step_offset": 20,
-                    "code": "ACORDO", "follow_up_on": first_due_on, "policy_version": "1",
-                },
-            )  # fmt: skip
-        for name in ("Joana", "Karl"):
-            connection.execute(
-                sa.insert(promises),
-                money | {
-                    "promise_id": f"p{name}", "customer_key": key_of(name, source="crm"),
-                    "made_on": made_on, "promised_on": date(2026, 11, 13),
-                    "amount": Decimal(300),
-                },
-            )  # fmt: skip
-        connection.execute(
-            sa.insert(commitment_items),
-            {"commitment_id": "pKarl", "receivable_key": "crm:Karl2", "made_on": made_on},
-        )
-    engine.dispose()
+    for name, installments in (("Fabio", 1), ("Gil", 2)):
+        company.agreed(name, date(2026, 10, 5), date(2026, 10, 9), "950", installments)
+    for name in ("Helena", "Ivo"):
+        company.agreed(name, date(2026, 9, 10), date(2026, 10, 10), "600", 3)
+    for name, about in (("Joana", None), ("Karl", "Karl2")):
+        company.promised(name, date(2026, 11, 9), date(2026, 11, 13), "300", about)
 
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory) -> SmallCompany:
     company = SmallCompany(tmp_path_factory.mktemp("accounts"), FIRST)
-    for situation in (payers_in_credit, kept_agreements, other_bills):
+    for situation in (payers_in_credit, kept_agreements, other_bills, misread_rates):
         situation(company)
-    company.data.mkdir()
     record(company)
     done = company.night_here(FIRST)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -170,6 +142,25 @@ def test_money_for_other_bills_keeps_no_promise_and_no_agreement(company):
         ("pJoana", "broken", Decimal(0)),
         ("pKarl", "broken", Decimal(0)),
     ]
+
+
+def test_a_rate_that_nobody_may_charge_is_not_charged(company):
+    """Thirty days late: the company's own rates stand in for those that were set aside."""
+    query = "select receivable_id, fine, interest, refused_rates from {}"
+    charged = {key: rest for key, *rest in company.rows(FIRST, "fct_receivables", query)}
+    fine, month = Decimal(20), Decimal(10)
+    assert charged["Lia1"] == [fine, month, "monthly_interest_rate"]
+    assert charged["Mara1"] == [fine, month, "fine_rate,monthly_interest_rate"]
+    assert charged["Nina1"] == [fine, month, None]
+    # 3.3 % a month may be meant: it is charged, and `cobranca check` says what it comes to
+    assert charged["Olga1"] == [fine, Decimal(33), None]
+
+
+def test_a_rate_that_was_set_aside_is_told(company):
+    verdict = read_verdict(company.settings, FIRST, ARRIVALS)
+    (told,) = [check for check in verdict.checks if check.name == "used_rates"]
+    assert not told.passed and told.severity == WARNING
+    assert told.observed == "títulos com taxa recusada, em que vale a da empresa: 2"
 
 
 def test_a_person_is_told_of_what_is_not_asked(company):
