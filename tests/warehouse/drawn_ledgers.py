@@ -20,6 +20,8 @@ CUSTOMERS = {
 KEYS = {
     (source, customer_id): key_of(customer_id, source=source) for source, customer_id in CUSTOMERS
 }
+TAX_ID = "11122230109"
+COVERED = [Decimal(share) for share in ("0.3", "0.6", "0.9")]
 STATUSES = ("open",) * 4 + ("agreed",) * 2 + ("cancelled", "written_off")
 KINDS = ("payment",) * 4 + ("reversal",) * 2 + ("credit_note", "discount", "write_off")
 WAIVED = ([], [], ["all"], ["fine"], ["interest"], ["fine", "interest"])
@@ -62,6 +64,42 @@ def ledgers(draw, last_day: date = NIGHT) -> dict:
         "promises": promises,
         "commitment_items": draw(_items([*agreements, *promises], receivables)),
         "policy_limits": [draw(_limits())],
+    }
+
+
+@st.composite
+def one_payers_ledgers(draw) -> dict:
+    """A ledger in which everybody is one payer by the tax id, who has a credit for a part of some
+    bills: one that covers all of them, or none, would show little.
+    """
+    ledger, key = draw(ledgers()), key_of("", TAX_ID)
+    bills = [draw(_bills(number)) for number in range(100, 100 + draw(st.integers(2, 4)))]
+    owed = sum(row["amount"] for row in bills)
+    credit = DEFAULTS["payments"] | {
+        "source": draw(st.sampled_from(SOURCES)),
+        "payment_id": "credit",
+        "receivable_id": None,
+        "customer_id": draw(st.sampled_from("cb")),
+        "paid_on": NIGHT - timedelta(days=draw(st.integers(0, 60))),
+        "amount": (owed * draw(st.sampled_from(COVERED))).quantize(CENT),
+    }
+    return ledger | {
+        "customers": [row | {"tax_id": TAX_ID} for row in ledger["customers"]],
+        "receivables": [*ledger["receivables"], *bills],
+        "payments": [*ledger["payments"], credit],
+        "agreements": [row | {"customer_key": key} for row in ledger["agreements"]],
+        "promises": [row | {"customer_key": key} for row in ledger["promises"]],
+    }
+
+
+@st.composite
+def _bills(draw, number: int) -> dict:
+    return DEFAULTS["receivables"] | {
+        "source": draw(st.sampled_from(SOURCES)),
+        "receivable_id": str(number),
+        "customer_id": draw(st.sampled_from("cb")),
+        "due_date": NIGHT - timedelta(days=draw(st.integers(10, 200))),
+        "amount": draw(st.integers(100_00, 900_00).map(lambda cents: Decimal(cents) / 100)),
     }
 
 
