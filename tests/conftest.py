@@ -19,8 +19,9 @@ from servers import (
     unavailable,
 )
 
-# What is drawn at random; and the busy nights of tests/warehouse, which other folders read as well.
-pytest_plugins = ("seeds", "warehouse.busy_nights")
+# What is drawn at random; what dbt reads once; and the busy nights of tests/warehouse, which other
+# folders read as well.
+pytest_plugins = ("seeds", "parsed_project", "warehouse.busy_nights")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -140,7 +140,7 @@ class Installation:
         query = sa.select(contacts.c.episode_key, contacts.c.step).where(
             contacts.c.business_date == business_date, contacts.c.state == "sent"
         )
-        return self._ledger(query)
+        return self.recorded(query)
 
     def asked_of_refused(self) -> list[tuple]:
         """Source and id of the receivables in messages that the provider refused on night one."""
@@ -154,18 +154,19 @@ class Installation:
         """Messages of the first night that the provider refused, and why."""
         query = sa.select(contacts.c.message_key, contacts.c.state_reason)
         return dict(
-            self._ledger(
+            self.recorded(
                 query.where(contacts.c.business_date == FIRST, contacts.c.state == "rejected")
             )
         )
 
     def held_out(self) -> list[tuple]:
         """Debts and steps left out on purpose, on any date."""
-        return self._ledger(
+        return self.recorded(
             sa.select(holdouts.c.episode_key, holdouts.c.step).order_by(holdouts.c.episode_key)
         )
 
-    def _ledger(self, query) -> list[tuple]:
+    def recorded(self, query: sa.Select) -> list[tuple]:
+        """What the ledger holds."""
         engine = open_ledger(self.settings.ledger)
         try:
             with engine.connect() as connection:

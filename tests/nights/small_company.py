@@ -1,5 +1,6 @@
 """A company of one source that a test writes row by row: what payers owe, paid and promised."""
 
+import contextlib
 import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -55,7 +56,7 @@ class SmallCompany(Installation):
               "amount": "0.01"} for day in days],
         )  # fmt: skip
 
-    def add(self, table: str, rows: Iterable[Mapping[str, str]]) -> None:
+    def add(self, table: str, rows: Iterable[Mapping[str, str | None]]) -> None:
         columns = TABLES[table]
         marks = ", ".join("?" * len(columns))
         with sqlite3.connect(self.crm) as database:
@@ -64,19 +65,26 @@ class SmallCompany(Installation):
                 [tuple(row.get(name) for name in columns) for row in rows],
             )
 
-    def payers(self, *names: str, phone: str | None = "11987654321") -> None:
-        """Consumers of São Paulo who can be written to, one a name."""
+    def change(self, statements: str) -> None:
+        """Statements that a person of the company ran on the source."""
+        with contextlib.closing(sqlite3.connect(self.crm)) as database:
+            database.executescript(statements)
+
+    def payers(self, *names: str, **columns: str | None) -> None:
+        """Consumers of São Paulo who can be written to and called, one a name."""
         self.add(
             "customers",
-            [{"customer_id": name, "name": f"{name} Prado", "state": "SP", "phone": phone,
-              "email": f"{name.lower()}@example.com", "contract_type": "consumer"}
+            [{"customer_id": name, "name": f"{name} Prado", "state": "SP", "phone": "11987654321",
+              "email": f"{name.lower()}@example.com", "contract_type": "consumer"} | columns
              for name in names],
         )  # fmt: skip
 
-    def owes(self, customer: str, number: int, due: str, amount: str, **columns: str) -> None:
+    def owes(self, customer: str, key: int | str, due: str, amount: str, **columns: str) -> None:
+        """A receivable; one that has a number is called by its payer too."""
         self.add(
             "receivables",
-            [{"receivable_id": f"{customer}{number}", "customer_id": customer, "due_date": due,
+            [{"receivable_id": key if isinstance(key, str) else f"{customer}{key}",
+              "customer_id": customer, "due_date": due,
               "issue_date": "2026-05-01", "amount": amount} | columns],
         )  # fmt: skip
 

@@ -127,7 +127,7 @@ def _remove_tax_ids_of_payers_with_agreements(place: Installation) -> list[tuple
     aliases = read_manifest(place.settings.folder("outbound", HOLIDAY)).path(
         "dim_payer_aliases.parquet"
     )
-    keys = [key for (key,) in place._ledger(sa.select(agreements.c.customer_key))]
+    keys = [key for (key,) in place.recorded(sa.select(agreements.c.customer_key))]
     query = (
         "select source, customer_id from read_parquet(?) where customer_key in (select "
         "unnest(?)) and joined_by = 'tax_id'"

@@ -6,10 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cobranca.errors import BuildFailed
 from cobranca.policy.bands import Bands
 from cobranca.settings import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
 
 PROJECT = PROJECT_ROOT / "dbt"
 
@@ -39,26 +43,12 @@ def run_dbt(
     Raises:
         BuildFailed: a model, a test or a contract failed; each is named with the message of dbt.
     """
-    from dbt.cli.main import dbtRunner
-
     night = {
         "COBRANCA_BUSINESS_DATE": business_date.isoformat(),
         "COBRANCA_BAND_DAYS": ",".join(str(day) for day in band_days),
     }
     with _environment({**environment, **night}):
-        result = dbtRunner().invoke(
-            [
-                *arguments,
-                "--project-dir", str(PROJECT),
-                "--profiles-dir", str(PROJECT),
-                "--target-path", str(work / "target"),
-                "--log-path", str(work / "logs"),
-                "--log-level", "error",
-                "--log-level-file", "none",
-                "--quiet",
-                "--no-use-colors",
-            ]
-        )  # fmt: skip
+        result = invoke(arguments, work)
     if environment.get("COBRANCA_DBT_TARGET") == "duckdb":
         # dbt keeps the file open, and locked, until its process ends.
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -77,6 +67,25 @@ def run_dbt(
         f"the warehouse build failed for {business_date}; the last approved outputs stay.\n  "
         + "\n  ".join(problems)
     )
+
+
+def invoke(arguments: Sequence[str], work: Path) -> "dbtRunnerResult":
+    """What dbt says of one command."""
+    from dbt.cli.main import dbtRunner
+
+    return dbtRunner().invoke(
+        [
+            *arguments,
+            "--project-dir", str(PROJECT),
+            "--profiles-dir", str(PROJECT),
+            "--target-path", str(work / "target"),
+            "--log-path", str(work / "logs"),
+            "--log-level", "error",
+            "--log-level-file", "none",
+            "--quiet",
+            "--no-use-colors",
+        ]
+    )  # fmt: skip
 
 
 def model_keys(work: Path) -> dict[str, tuple[str, list[str]]]:
