@@ -18,6 +18,7 @@ def night(*decisions: tuple[str, str]) -> Night:
         ranking=None,
         payers=1,
         contacts=(),
+        asked_of_others={},
         promises=(),
         agreements=(),
         holds=(),

@@ -2,14 +2,19 @@
 fractions are read: nobody is asked for money that is not owed, and a person is told.
 """
 
+import dataclasses
+import shutil
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
+from cobranca import warehouse
+from cobranca.partitions.manifest import read_manifest
 from cobranca.partitions.verdict import ARRIVALS, WARNING, read_verdict
 from nights.installation import FIRST
 from nights.small_company import SmallCompany
+from warehouse.parity import differences
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -79,6 +84,14 @@ def misread_rates(company: SmallCompany) -> None:
         )  # fmt: skip
 
 
+def old_and_coming(company: SmallCompany) -> None:
+    """Paula's debt is older than five years; a cheque for all of Quim's is dated next month."""
+    company.payers("Paula", "Quim")
+    company.owes("Paula", 1, "2021-11-17", "400.00", issue_date="2021-10-01")
+    company.owes("Quim", 1, "2026-11-03", "250.00")
+    company.pays("Quim1", "2026-12-05", "250.00")
+
+
 def record(company: SmallCompany) -> None:
     """What agents recorded before the night."""
     for name, installments in (("Fabio", 1), ("Gil", 2)):
@@ -92,7 +105,9 @@ def record(company: SmallCompany) -> None:
 @pytest.fixture(scope="module")
 def company(tmp_path_factory) -> SmallCompany:
     company = SmallCompany(tmp_path_factory.mktemp("accounts"), FIRST)
-    for situation in (payers_in_credit, kept_agreements, other_bills, misread_rates):
+    for situation in (
+        payers_in_credit, kept_agreements, other_bills, misread_rates, old_and_coming,
+    ):  # fmt: skip
         situation(company)
     record(company)
     done = company.night_here(FIRST)
@@ -163,6 +178,24 @@ def test_a_rate_that_was_set_aside_is_told(company):
     assert told.observed == "títulos com taxa recusada, em que vale a da empresa: 2"
 
 
+def test_nobody_is_asked_for_a_prescribed_debt_nor_for_what_a_cheque_will_pay(company):
+    decided = company.decisions(FIRST)
+    assert decided["Paula1"][:2] == ("none", "prescribed")
+    assert decided["Quim1"][:2] == ("none", "payment_scheduled")
+
+
+def test_postgresql_builds_the_same_accounts(company, postgres_server, tmp_path):
+    shutil.copytree(company.data / "landing", tmp_path / "landing")
+    settings = dataclasses.replace(
+        company.settings, data=tmp_path, warehouse=postgres_server.create_database("accounts")
+    )
+    warehouse.prepare(settings, FIRST)
+    for layer in warehouse.LAYERS:
+        warehouse.build_layer(settings, FIRST, layer)
+    published = read_manifest(company.settings.folder("outbound", FIRST))
+    assert differences(published, warehouse.freeze(settings, FIRST)) == {}
+
+
 def test_a_person_is_told_of_what_is_not_asked(company):
     query = "select customer_name, reason, responsible from {}"
     told = {
@@ -172,6 +205,7 @@ def test_a_person_is_told_of_what_is_not_asked(company):
         **dict.fromkeys(("Anita", "Bento", "Davi"), ("in_credit", "financeiro")),
         **dict.fromkeys(("Fabio", "Gil"), ("agreement_kept", "financeiro")),
         "Helena": ("agreement_broken", "supervisao"),
+        "Paula": ("prescribed", "juridico"),
     }
 
 
@@ -193,6 +227,7 @@ def test_a_person_is_told_of_what_is_not_asked(company):
                 "Acordo de 05/10/2026: R$ 950,00 em 2 parcelas, cumprido (pagos R$ 950,00)",
             ],
         ),
+        ("Paula", ["Prescrita: o prazo de cobrança passou, e ninguém é contatado por ela"]),
         ("Helena", ["em 3 parcelas, não cumprido (pagos R$ 0,00)"]),
     ],
 )

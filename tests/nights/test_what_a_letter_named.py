@@ -105,3 +105,7 @@ def test_it_is_explained_by_which_letter_a_debt_was_named(company):
     assert "em 09/11/2026, citado no contato sobre outro título (d+10)." in text
     text = company.here("why", "--customer", "crm:renamed", *day).stdout
     assert "Último passo dado: d+1" in text and "citado" not in text
+    assert "outro cliente" not in text
+    text = company.here("why", "--customer", "crm:right", *day).stdout
+    assert "Era de outro cliente, contatado em 09/11/2026; o que se disse a ele não conta." in text
+    assert "Contatos até a véspera: nenhum" in text

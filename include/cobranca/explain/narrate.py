@@ -298,6 +298,11 @@ def _open(night: Night) -> Iterator[str]:
         if credit := row.get("credit_applied"):
             yield f"    {_credit(row, credit)}"
         yield from _scheduled(row, receivable)
+        if last := night.asked_of_others.get(row["receivable_key"]):
+            told = (
+                f"Era de outro cliente, contatado em {day(last)}; o que se disse a ele não conta."
+            )
+            yield f"    {told}"
         if len(conventions) > 1 and _convention(receivable):
             yield f"    Encargos: {_convention(receivable)}"
         yield f"    {_verdict(row, night.main)}"

@@ -87,6 +87,7 @@ class PastContact(TypedDict):
     """A row of ``fct_contacts``: a message or a call of an earlier night."""
 
     contacted_on: date
+    episode_key: str
     channel: str
     step: str
     state: str

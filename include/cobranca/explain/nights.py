@@ -47,6 +47,8 @@ class Night:
     ranking: PayerRanking | None
     payers: int
     contacts: tuple[PastContact, ...]
+    # receivables about which another payer was contacted, and when last
+    asked_of_others: dict[str, date]
     promises: tuple[PastPromise, ...]
     agreements: tuple[PastAgreement, ...]
     holds: tuple[ActiveHold, ...]
@@ -114,6 +116,16 @@ def read_tables(settings: Settings, batch: Manifest, customer: str) -> Night | N
             contacts=tables.of_payer(
                 PastContact, "fct_contacts", key, "contacted_on desc, contact_key"
             ),
+            asked_of_others={
+                row["episode_key"]: row["contacted_on"]
+                for row in tables.rows(
+                    PastContact,
+                    "fct_contacts",
+                    "customer_key <> ? and episode_key in (select unnest(?)) and is_done",
+                    [key, [row["receivable_key"] for row in receivables]],
+                    "contacted_on",
+                )
+            },
             promises=tables.of_payer(PastPromise, "fct_promises", key, "made_on desc, promise_id"),
             agreements=tables.of_payer(
                 PastAgreement, "fct_agreements", key, "agreed_on desc, agreement_id"
