@@ -31,3 +31,8 @@
     ) as numbered
     where row_of_key = 1
 {%- endmacro %}
+
+{#- How many rows of a group have one of these columns empty. -#}
+{% macro rows_with_an_empty(columns) -%}
+    count(case when {{ columns | join(' is null or ') }} is null then 1 end)
+{%- endmacro %}

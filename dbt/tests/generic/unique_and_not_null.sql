@@ -1,9 +1,12 @@
-{% test unique_and_not_null(model, column_name) %}
--- Rows without a key, and keys that occur more than once, in one look at the table.
+{% test unique_and_not_null(model, column_name, also_not_null=[]) %}
+-- Rows without a key, keys that occur more than once, and keys with an empty column, in one look at the table.
 select
     {{ column_name }},
     count(*) as occurrences
 from {{ model }}
 group by {{ column_name }}
-having count(*) > 1 or {{ column_name }} is null
+having
+    count(*) > 1
+    or {{ column_name }} is null
+    {% if also_not_null %}or {{ rows_with_an_empty(also_not_null) }} > 0{% endif %}
 {% endtest %}
