@@ -160,11 +160,8 @@ def freeze(settings: Settings, business_date: date) -> Manifest:
     draft = draft_folder(root, "freeze")
     discard(draft)
     draft.mkdir(parents=True)
-    files = []
-    for table, (relation, key) in model_keys(_work(settings)).items():
-        name = f"{table}.parquet"
-        rows = warehouse.export(relation, key, draft / name)
-        files.append(FileEntry.of(draft, name, rows))
+    rows = warehouse.export(model_keys(_work(settings)), draft)
+    files = [FileEntry.of(draft, f"{table}.parquet", count) for table, count in rows.items()]
     return publish(
         root, draft, kind="candidate", business_date=business_date, files=files, inputs=inputs
     )

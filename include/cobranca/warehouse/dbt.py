@@ -1,5 +1,6 @@
 """Run dbt in this process: one invocation per layer, tests included, with readable failures."""
 
+import gc
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +48,7 @@ def run_dbt(
         "COBRANCA_BUSINESS_DATE": business_date.isoformat(),
         "COBRANCA_BAND_DAYS": ",".join(str(day) for day in band_days),
     }
-    with _environment({**environment, **night}):
+    with _environment({**environment, **night}), _no_collector():
         result = invoke(arguments, work)
     if environment.get("COBRANCA_DBT_TARGET") == "duckdb":
         # dbt keeps the file open, and locked, until its process ends.
@@ -80,10 +81,9 @@ def invoke(arguments: Sequence[str], work: Path) -> "dbtRunnerResult":
             "--profiles-dir", str(PROJECT),
             "--target-path", str(work / "target"),
             "--log-path", str(work / "logs"),
-            "--log-level", "error",
+            # what it would print is in its result; dbt words every line, also one it drops
+            "--log-level", "none",
             "--log-level-file", "none",
-            "--quiet",
-            "--no-use-colors",
         ]
     )  # fmt: skip
 
@@ -131,3 +131,19 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Python's garbage collector at rest.
+
+    What dbt knows of the project lives until it ends. To look through it again and again takes a
+    sixth of a small night; the memory it gives back before the end is some 130 MiB.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -34,6 +34,10 @@ _SQL_TYPES = {
 _PARQUET = "(format parquet, compression zstd)"
 
 
+# A table by schema and name, and the columns of its key.
+Published = tuple[str, Sequence[str]]
+
+
 class Warehouse(Protocol):
     """What the build needs of an engine."""
 
@@ -43,8 +47,8 @@ class Warehouse(Protocol):
     def load(self, tables: Mapping[str, Sequence[Path]]) -> None:
         """Replace ``raw.<table>`` by the rows of these Parquet files; none make it empty."""
 
-    def export(self, relation: str, key: Sequence[str], path: Path) -> int:
-        """Write ``schema.table``, sorted by its key, to a Parquet file; return how many rows."""
+    def export(self, tables: Mapping[str, Published], folder: Path) -> dict[str, int]:
+        """Write each table, sorted by its key, to ``<name>.parquet``; how many rows each has."""
 
     def empty(self) -> None:
         """Remove all tables of the nights and free their disk space, deleted rows included.
@@ -136,10 +140,14 @@ class DuckDBWarehouse:
                     f"create or replace view {RAW_SCHEMA}.{table} as {from_parquet(table, files)}"
                 )
 
-    def export(self, relation: str, key: Sequence[str], path: Path) -> int:
+    def export(self, tables: Mapping[str, Published], folder: Path) -> dict[str, int]:
+        rows = {}
         with self._connect() as connection:
-            select = f"select * from {relation} order by {', '.join(key)}"
-            return _copy_rows(connection, f"copy ({select}) to {quoted(path)} {_PARQUET}")
+            for name, (relation, key) in tables.items():
+                select = f"select * from {relation} order by {', '.join(key)}"
+                path = quoted(folder / f"{name}.parquet")
+                rows[name] = _copy_rows(connection, f"copy ({select}) to {path} {_PARQUET}")
+        return rows
 
     def empty(self) -> None:
         shutil.rmtree(self.path.with_suffix(".tmp"), ignore_errors=True)
@@ -197,7 +205,13 @@ class PostgresWarehouse:
                     csv.unlink()
                     cursor.execute(f"analyze {RAW_SCHEMA}.{table}")
 
-    def export(self, relation: str, key: Sequence[str], path: Path) -> int:
+    def export(self, tables: Mapping[str, Published], folder: Path) -> dict[str, int]:
+        return {
+            name: self._export(relation, key, folder / f"{name}.parquet")
+            for name, (relation, key) in tables.items()
+        }
+
+    def _export(self, relation: str, key: Sequence[str], path: Path) -> int:
         schema, table = relation.split(".")
         with (
             tempfile.TemporaryDirectory() as scratch,
