@@ -81,6 +81,7 @@ AREAS = {
             "tests/queues/test_parse_outcomes.py",
             "tests/queues/test_returned_files.py",
         ),
+        chosen="not postgresql",
     ),
     # A server is started anew for each mutant: only where the rules are those of PostgreSQL.
     "databases": Area(

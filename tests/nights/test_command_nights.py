@@ -256,17 +256,17 @@ def test_reruns_and_missed_nights_with_hold_outs_add_no_message(installation):
         )
     )
     place.fill(SECOND)
-    assert place.night(SECOND).returncode == 0
+    assert place.night_here(SECOND).returncode == 0
     states, held = place.contacted(SECOND), place.held_out()
     assert states and held
     for _ in range(few_or_many(1, 3)):
-        assert place.night(SECOND).returncode == 0
+        assert place.night_here(SECOND).returncode == 0
         assert (place.contacted(SECOND), place.held_out()) == (states, held)
 
     later = (NEXT, date(2026, 11, 24))[: few_or_many(1, 2)]
     for night in later:
         place.fill(night)
-        assert place.night(night, "--until", "reminders").returncode == 0
+        assert place.night_here(night, "--until", "reminders").returncode == 0
         several = place.rows(
             night,
             "out_reminders",

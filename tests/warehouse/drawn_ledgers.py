@@ -20,7 +20,9 @@ CUSTOMERS = {
 KEYS = {
     (source, customer_id): key_of(customer_id, source=source) for source, customer_id in CUSTOMERS
 }
-TAX_ID = "11122230109"
+# Whose tax id the customers of CUSTOMERS have: one payer, two in both sources, or each their own.
+TAX_IDS = ("11122230109", "22233340167", "33344450115", "44455560173")
+PAYERS = ((0, 0, 0, 0), (0, 1, 1, 0), (0, 1, 2, 3))
 COVERED = [Decimal(share) for share in ("0.3", "0.6", "0.9")]
 STATUSES = ("open",) * 4 + ("agreed",) * 2 + ("cancelled", "written_off")
 KINDS = ("payment",) * 4 + ("reversal",) * 2 + ("credit_note", "discount", "write_off")
@@ -68,27 +70,39 @@ def ledgers(draw, last_day: date = NIGHT) -> dict:
 
 
 @st.composite
-def one_payers_ledgers(draw) -> dict:
-    """A ledger in which everybody is one payer by the tax id, who has a credit for a part of some
-    bills: one that covers all of them, or none, would show little.
+def known_payers_ledgers(draw) -> dict:
+    """A ledger in which each customer has a tax id, of one to four payers, and a credit is there
+    for a part of some bills: one that covers all of them, or none, would show little.
     """
-    ledger, key = draw(ledgers()), key_of("", TAX_ID)
+    ledger = draw(ledgers())
+    of_customer = dict(
+        zip(CUSTOMERS, (TAX_IDS[number] for number in draw(st.sampled_from(PAYERS))), strict=True)
+    )
+    payer_of_key = {KEYS[customer]: key_of("", tax_id) for customer, tax_id in of_customer.items()}
     bills = [draw(_bills(number)) for number in range(100, 100 + draw(st.integers(2, 4)))]
     owed = sum(row["amount"] for row in bills)
+    source, customer_id = draw(st.sampled_from(list(CUSTOMERS)))
     credit = DEFAULTS["payments"] | {
-        "source": draw(st.sampled_from(SOURCES)),
+        "source": source,
         "payment_id": "credit",
         "receivable_id": None,
-        "customer_id": draw(st.sampled_from("cb")),
+        "customer_id": customer_id,
         "paid_on": NIGHT - timedelta(days=draw(st.integers(0, 60))),
         "amount": (owed * draw(st.sampled_from(COVERED))).quantize(CENT),
     }
     return ledger | {
-        "customers": [row | {"tax_id": TAX_ID} for row in ledger["customers"]],
+        "customers": [
+            row | {"tax_id": of_customer[row["source"], row["customer_id"]]}
+            for row in ledger["customers"]
+        ],
         "receivables": [*ledger["receivables"], *bills],
         "payments": [*ledger["payments"], credit],
-        "agreements": [row | {"customer_key": key} for row in ledger["agreements"]],
-        "promises": [row | {"customer_key": key} for row in ledger["promises"]],
+        **{
+            name: [
+                row | {"customer_key": payer_of_key[row["customer_key"]]} for row in ledger[name]
+            ]
+            for name in ("agreements", "promises")
+        },
     }
 
 
