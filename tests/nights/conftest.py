@@ -21,7 +21,7 @@ def after_first_night(tmp_path_factory) -> Installation:
     place = Installation(tmp_path_factory.mktemp("nights"))
     shutil.copytree(PROJECT_ROOT / "include" / "config", place.config)
     place.fill(FIRST)
-    done = place.night(FIRST, "--until", "gate")
+    done = place.night_here(FIRST, "--until", "gate")
     assert done.returncode == 0, done.stdout + done.stderr
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AIRFLOW_CONN_ERP", "AIRFLOW_CONN_BILLING"):

@@ -134,7 +134,7 @@ def test_an_unreachable_source_names_the_connection_and_no_secret(installation, 
     place = installation
     before = place.outputs()
     for done in (
-        place.night(SECOND, AIRFLOW_CONN_ERP=url),
+        place.night_here(SECOND, AIRFLOW_CONN_ERP=url),
         place.here("check", AIRFLOW_CONN_ERP=url),
     ):
         assert done.returncode in (1, 2)
