@@ -1,6 +1,7 @@
 """What agents give back: recorded once, by key, or refused with a reason; never dropped."""
 
 import csv
+import re
 import shutil
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from cobranca.errors import ConfigError
 from cobranca.ledger import open_ledger
 from cobranca.ledger.feedback import publish_feedback
 from cobranca.queues import read_outcomes, write_queues
+from cobranca.queues.parse_outcomes import OLDEST_QUEUE_DAYS
 from cobranca.queues.queue_columns import ANSWERS, KEY
 from queues.call_plan import DAY, call, publish_plan
 
@@ -245,6 +247,26 @@ def test_what_cannot_be_understood_is_refused_and_the_rest_is_kept(plan, row, re
     assert "Observação" not in refused and "ligar depois" not in str(refused)
 
 
+def test_the_list_of_refused_answers_shows_what_was_written(plan):
+    """For a spreadsheet of Brazil, and as it stands there already when it grows."""
+    long = "talvez " * 40
+    returned(plan, [key(1), long, None, date(2026, 11, 25), 100.5], [key(2), '@soma "a"'])
+    read_outcomes(plan, NEXT)
+    path = plan.folder("inbox", NEXT, "rejected.csv")
+    before = path.read_bytes()
+    assert before.startswith(b"\xef\xbb\xbfArquivo;Linha;Motivo da recusa;")
+    first, second = rejected(plan)
+    assert first["Resultado"] == long[:200]
+    assert (first["Data prometida"], first["Valor prometido"]) == ("25/11/2026", "100,5")
+    assert second["Resultado"] == '\'@soma "a"'
+    returned(plan, [key(3), "dois\nmotivos"], name="b.xlsx")
+    read_outcomes(plan, NEXT)
+    assert path.read_bytes().startswith(before)
+    returned(plan, [key(4), "outro"], name="c.xlsx")
+    read_outcomes(plan, NEXT)
+    assert [row["Resultado"] for row in rejected(plan)[2:]] == ["dois\nmotivos", "outro"]
+
+
 def test_untouched_rows_are_no_answers(plan):
     returned(plan, [key(1)], [key(2), " ", None, "-"], [key(3), "recado"])
     assert read_outcomes(plan, NEXT)["answers"] == 1
@@ -302,13 +324,31 @@ def test_a_crash_before_the_file_is_moved_changes_nothing(plan, monkeypatch):
     assert len(ledger(plan, "outcomes")) == len(ledger(plan, "promises")) == 1
 
 
-def test_a_second_promise_of_other_terms_is_refused(plan):
-    returned(plan, [key(1), "PROMESSA", None, "25/11"])
+@pytest.mark.parametrize(
+    ("first", "second", "table"),
+    [
+        (["PROMESSA", None, "25/11"], ["PROMESSA", None, "26/11"], "promises"),
+        (
+            ["ACORDO", None, "25/11", 1000, 2],
+            ["ACORDO", None, "25/11", 1000, 3],
+            "agreements",
+        ),
+    ],
+)
+def test_a_second_promise_of_other_terms_is_refused_and_the_rest_is_kept(
+    plan, first, second, table
+):
+    returned(plan, [key(1), *first])
     read_outcomes(plan, NEXT)
-    returned(plan, [key(1), "PROMESSA", None, "26/11"], name="again.xlsx")
-    assert read_outcomes(plan, NEXT)["rejected"] == 1
-    assert [row["promised_on"] for row in ledger(plan, "promises")] == ["2026-11-25"]
-    assert "já tem uma promessa" in rejected(plan)[0]["Motivo da recusa"]
+    before = ledger(plan, table)
+    returned(plan, [key(1), *second], [key(2), "RECADO"], name="again.xlsx")
+    counts = read_outcomes(plan, NEXT)
+    assert (counts["recorded"], counts["already_recorded"], counts["rejected"]) == (1, 0, 1)
+    assert ledger(plan, table) == before
+    assert rejected(plan)[0]["Motivo da recusa"] == (
+        "este caso já tem uma promessa ou um acordo registrado com outra data ou valor; passe ao "
+        "supervisor"
+    )
 
 
 def test_a_later_result_of_the_same_day_is_added(plan):
@@ -331,8 +371,13 @@ def test_files_are_put_away_and_none_is_lost(plan):
     read_outcomes(plan, NEXT)
     returned(plan, [key(2), "RECADO"])
     read_outcomes(plan, NEXT)
-    names = sorted(path.name for path in plan.folder("inbox", NEXT, "processed").iterdir())
-    assert len(names) == 2 and names[1] == "ana.xlsx" and names[0].startswith("ana-")
+    returned(plan, [key(3), "RECADO"])
+    read_outcomes(plan, NEXT)
+    first, second, third = sorted(
+        path.name for path in plan.folder("inbox", NEXT, "processed").iterdir()
+    )
+    assert re.fullmatch(r"ana-[0-9a-f]{8}\.xlsx", first) and first != second
+    assert re.fullmatch(r"ana-[0-9a-f]{8}\.xlsx", second) and third == "ana.xlsx"
     assert [path for path in (plan.data / "inbox").iterdir() if path.is_file()] == []
 
 
@@ -344,6 +389,7 @@ def test_a_damaged_file_does_not_stop_the_others(plan):
     (inbox / "d.csv").write_text("nome;valor\nx;1\n")
     (inbox / "e.csv").write_text("")
     (inbox / "~$b.xlsx").write_bytes(b"lock")
+    (inbox / ".c.csv.swp.csv").write_bytes(b"half written")
     (inbox / "holiday.pdf").write_bytes(b"%PDF")
     counts = read_outcomes(plan, NEXT)
     assert (counts["files"], counts["unreadable_files"], counts["recorded"]) == (5, 4, 1)
@@ -354,6 +400,7 @@ def test_a_damaged_file_does_not_stop_the_others(plan):
         "e.csv",
     ]
     assert sorted(path.name for path in inbox.iterdir() if path.is_file()) == [
+        ".c.csv.swp.csv",
         "holiday.pdf",
         "~$b.xlsx",
     ]
@@ -390,12 +437,15 @@ def test_refused_answers_can_be_corrected_and_returned(plan):
     )
 
 
-def test_an_answer_to_an_older_or_replaced_queue_counts(plan):
+@pytest.mark.parametrize(
+    ("days", "recorded"),
+    [(OLDEST_QUEUE_DAYS - 1, 1), (OLDEST_QUEUE_DAYS, 1), (OLDEST_QUEUE_DAYS + 1, 0)],
+)
+def test_an_answer_to_an_older_or_replaced_queue_counts(plan, days, recorded):
     publish_plan(plan, ROWS[:1])
     returned(plan, [key(2), "RECADO"])
-    assert read_outcomes(plan, DAY + timedelta(days=12))["recorded"] == 1
-    returned(plan, [key(3), "RECADO"])
-    assert read_outcomes(plan, DAY + timedelta(days=31))["rejected"] == 1
+    counts = read_outcomes(plan, DAY + timedelta(days=days))
+    assert (counts["recorded"], counts["rejected"]) == (recorded, 1 - recorded)
 
 
 def test_the_day_of_the_call_may_be_given(plan):

@@ -159,16 +159,18 @@ def _queue_rows(
             keys = [row["message_key"] for row in rows]
             called_about = _receivables(path.with_name(DECISIONS), keys)
             for row in rows:
-                about = called_about.get((row["message_key"], row["currency"]), ())
+                about = called_about[row["message_key"], row["currency"]]
                 found.setdefault(row["message_key"], HandedOut(row, tuple(about)))
     return found
 
 
-def _receivables(decisions: Path, message_keys: list[str]) -> dict[tuple[str, str], list[str]]:
+def _receivables(
+    decisions: Path, message_keys: list[str]
+) -> defaultdict[tuple[str, str], list[str]]:
     """The receivables behind rows of a queue, by message key and currency, in order."""
     import pyarrow.parquet as pq
 
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     if message_keys:
         names = ["message_key", "currency", "receivable_key"]
         chosen = [("message_key", "in", message_keys)]
