@@ -1,6 +1,7 @@
 """Loading and freezing: what a batch is made from, and what is refused before anything is built."""
 
 import dataclasses
+import re
 import shutil
 from datetime import date, timedelta
 
@@ -13,7 +14,8 @@ from cobranca import warehouse
 from cobranca.errors import BuildFailed, ConfigError
 from cobranca.partitions import manifest
 from cobranca.schema import RAW
-from cobranca.warehouse.engines import from_parquet
+from cobranca.warehouse.dbt import run_dbt
+from cobranca.warehouse.engines import from_parquet, open_warehouse
 from warehouse.busy_nights import NIGHT, settings_in
 from warehouse.nights import customer, land_night
 
@@ -91,3 +93,28 @@ def test_a_night_that_landed_before_a_column_existed_can_be_rebuilt(tmp_path):
     pq.write_table(old.empty_table(), path)
     relation = duckdb.sql(from_parquet("policy_calendar", [path]))
     assert relation.columns == RAW["policy_calendar"].names
+
+
+def test_a_build_that_failed_names_what_and_why(busy_night, tmp_path):
+    settings, _ = busy_night
+    shutil.copy(settings.data / "warehouse.duckdb", tmp_path)
+    night = {
+        "environment": open_warehouse(
+            f"duckdb:///{tmp_path / 'warehouse.duckdb'}"
+        ).dbt_environment(),
+        "business_date": NIGHT,
+        "work": tmp_path / ".dbt",
+    }
+    nothing = "Compilation Error The selection criterion 'nowhere' does not match any enabled nodes"
+    with pytest.raises(BuildFailed, match=nothing):
+        run_dbt("build", "--select", "nowhere", **night)
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute("insert into outbound.out_call_queue from outbound.out_call_queue")
+    with pytest.raises(BuildFailed) as failure:
+        run_dbt("test", "--select", "out_call_queue", **night)
+    first, told = str(failure.value).splitlines()
+    assert first == "the warehouse build failed for 2026-11-18; the last approved outputs stay."
+    assert re.fullmatch(
+        r"  test unique_and_not_null_out_call_q\w*: Got \d+ results, configured to fail if != 0",
+        told,
+    )

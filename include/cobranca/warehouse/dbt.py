@@ -63,7 +63,8 @@ def run_dbt(
         if str(node.status) in ("error", "fail", "runtime error")
     ]
     if not problems:
-        problems.append(str(result.exception or "dbt stopped without a message").splitlines()[0])
+        words = str(result.exception or "dbt stopped without a message").split()
+        problems.append(" ".join(words))
     raise BuildFailed(
         f"the warehouse build failed for {business_date}; the last approved outputs stay.\n  "
         + "\n  ".join(problems)
@@ -73,7 +74,11 @@ def run_dbt(
 def invoke(arguments: Sequence[str], work: Path) -> "dbtRunnerResult":
     """What dbt says of one command."""
     from dbt.cli.main import dbtRunner
+    from dbt_common.events.event_manager_client import ctx_set_event_manager
 
+    from cobranca.warehouse.dbt_events import Failures
+
+    ctx_set_event_manager(Failures())
     return dbtRunner().invoke(
         [
             *arguments,
@@ -81,7 +86,7 @@ def invoke(arguments: Sequence[str], work: Path) -> "dbtRunnerResult":
             "--profiles-dir", str(PROJECT),
             "--target-path", str(work / "target"),
             "--log-path", str(work / "logs"),
-            # what it would print is in its result; dbt words every line, also one it drops
+            # what it would print is in its result
             "--log-level", "none",
             "--log-level-file", "none",
         ]
