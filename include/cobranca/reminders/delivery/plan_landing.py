@@ -51,5 +51,5 @@ class PlanLanding:
             path = str(landed.path(f"{name}.parquet"))
         except PartitionError:
             return
-        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        with duckdb.connect(config={"threads": 1}) as connection:
             yield from (row[0] for row in connection.execute(query, [path, *parameters]).fetchall())
