@@ -108,13 +108,18 @@ def test_a_build_that_failed_names_what_and_why(busy_night, tmp_path):
     nothing = "Compilation Error The selection criterion 'nowhere' does not match any enabled nodes"
     with pytest.raises(BuildFailed, match=nothing):
         run_dbt("build", "--select", "nowhere", **night)
+    balances = "intermediate.int_receivables__balances_computed"
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
         connection.execute("insert into outbound.out_call_queue from outbound.out_call_queue")
+        connection.execute(f"alter table {balances} rename column currency to coin")
+    selected = ("--select", "int_receivables__dated", "out_call_queue,test_type:data")
     with pytest.raises(BuildFailed) as failure:
-        run_dbt("test", "--select", "out_call_queue", **night)
-    first, told = str(failure.value).splitlines()
+        run_dbt("build", *selected, "--exclude-resource-type", "unit_test", **night)
+    first, model, test = str(failure.value).splitlines()
     assert first == "the warehouse build failed for 2026-11-18; the last approved outputs stay."
+    lost = 'Binder Error: Referenced column "currency" not found in FROM clause!'
+    assert re.fullmatch(rf"  model int_receivables__dated: {lost} \(LINE \d+: .*\)", model)
     assert re.fullmatch(
         r"  test unique_and_not_null_out_call_q\w*: Got \d+ results, configured to fail if != 0",
-        told,
+        test,
     )

@@ -117,10 +117,14 @@ def model_keys(work: Path) -> dict[str, tuple[str, list[str]]]:
 
 
 def _cause(message: str | None) -> str:
-    """The line that says what is wrong; dbt's first line often only repeats the node's name."""
+    """The line that says what is wrong, and the place in the statement where the engine names it.
+
+    dbt's first line often only repeats the node's name. What else an engine says may hold data.
+    """
     lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
-    causes = [line for line in lines if " Error in " not in line]
-    return (causes or lines or ["no message"])[0]
+    causes = [line for line in lines if " Error in " not in line] or lines or ["no message"]
+    place = [f"({line})" for line in lines if line.startswith("LINE ")]
+    return " ".join([causes[0], *place[:1]])
 
 
 @contextmanager
