@@ -32,7 +32,12 @@
     where row_of_key = 1
 {%- endmacro %}
 
+{#- Whether one of these columns is empty. -#}
+{% macro any_is_null(columns) -%}
+    {{ columns | join(' is null or ') }} is null
+{%- endmacro %}
+
 {#- How many rows of a group have one of these columns empty. -#}
 {% macro rows_with_an_empty(columns) -%}
-    count(case when {{ columns | join(' is null or ') }} is null then 1 end)
+    count(case when {{ any_is_null(columns) }} then 1 end)
 {%- endmacro %}

@@ -3,14 +3,13 @@
 The statements are those that dbt compiled for the busy night, run on a copy of its tables.
 """
 
-import json
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from cobranca.partitions.manifest import Manifest
-from cobranca.warehouse.dbt import model_keys
+from cobranca.warehouse.dbt import model_keys, read_dbt_manifest
 
 # What happens to a row of a table, and the kind of test that must find it.
 FAULTS = {
@@ -34,10 +33,9 @@ class Night:
 
     def __init__(self, work: Path, batch: Manifest) -> None:
         self.tables = {name: relation for name, (relation, _) in model_keys(work).items()}
-        nodes = json.loads((work / "target" / "manifest.json").read_text(encoding="utf-8"))["nodes"]
         compiled = work / "target" / "compiled" / "cobranca"
         self.statements: dict[tuple[str, str], list[str]] = {}
-        for node in nodes.values():
+        for node in read_dbt_manifest(work)["nodes"].values():
             if node["resource_type"] == "test" and node.get("attached_node"):
                 of = node["attached_node"].split(".")[-1], node["test_metadata"]["name"]
                 path = compiled / node["original_file_path"] / node["path"]

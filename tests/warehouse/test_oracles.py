@@ -4,7 +4,6 @@ Amounts are whole cents and decimals. The SQL is what dbt compiled for the busy 
 an in-memory database, so that a ledger costs no dbt run.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 
 from cobranca import calendar
 from cobranca.schema import RAW
+from cobranca.warehouse.dbt import read_dbt_manifest
 from cobranca.warehouse.engines import empty_table
 from seeds import few_or_many
 from warehouse.busy_nights import NIGHT
@@ -47,7 +47,7 @@ class Rules:
         for table in RAW:
             self.connection.execute(f"create table warehouse.raw.{table} as {empty_table(table)}")
         self._fill_policy()
-        nodes = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["nodes"]
+        nodes = read_dbt_manifest(target.parent)["nodes"]
         self.nodes = {
             node["name"]: node for node in nodes.values() if node["resource_type"] == "model"
         }

@@ -3,7 +3,6 @@
 Small models, documented, keyed, without a clock; staging reads only sources.
 """
 
-import json
 import re
 from statistics import median
 
@@ -12,6 +11,7 @@ import yaml
 
 from cobranca.ledger.states import CONTACT_STATES, ENGAGED_STATES
 from cobranca.settings import PROJECT_ROOT
+from cobranca.warehouse.dbt import read_dbt_manifest
 
 MODELS = PROJECT_ROOT / "dbt" / "models"
 LONGEST_MODEL, LONGEST_MEDIAN = 100, 45
@@ -22,9 +22,7 @@ KEYLESS = {"fct_quarantine", "stg_landing__quarantine", "stg_policy__holds", "st
 @pytest.fixture(scope="module")
 def manifest(busy_night) -> dict:
     settings, _ = busy_night
-    return json.loads(
-        (settings.data / ".dbt" / "target" / "manifest.json").read_text(encoding="utf-8")
-    )
+    return read_dbt_manifest(settings.data / ".dbt")
 
 
 def _tested_keys(manifest: dict) -> dict[str, list[list[str]]]:

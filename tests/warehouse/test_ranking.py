@@ -1,6 +1,5 @@
 """The ranking uses only the past, is the same on every engine, and its backtest is right."""
 
-import json
 import random
 import shutil
 from collections import defaultdict
@@ -14,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cobranca.labels import read_codes, score_sentence
+from cobranca.warehouse.dbt import read_dbt_manifest
 from seeds import few_or_many
 from warehouse.busy_nights import NEXT_DUE, NIGHT
 from warehouse.payers import PROFILES
@@ -93,9 +93,7 @@ class Replay:
     def __init__(self, folder: Path, data: Path):
         self.path = folder / "warehouse.duckdb"
         shutil.copy(data / "warehouse.duckdb", self.path)
-        nodes = json.loads(
-            (data / ".dbt" / "target" / "manifest.json").read_text(encoding="utf-8")
-        )["nodes"]
+        nodes = read_dbt_manifest(data / ".dbt")["nodes"]
         models = {node["name"]: node for node in nodes.values() if node["resource_type"] == "model"}
         parents = {
             name: [

@@ -2,5 +2,5 @@
 -- Rows in which one of these columns is empty; one look at the table for all of them.
 select *
 from {{ model }}
-where {{ columns | join(' is null or ') }} is null
+where {{ any_is_null(columns) }}
 {% endtest %}

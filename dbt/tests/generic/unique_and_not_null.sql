@@ -5,8 +5,5 @@ select
     count(*) as occurrences
 from {{ model }}
 group by {{ column_name }}
-having
-    count(*) > 1
-    or {{ column_name }} is null
-    {% if also_not_null %}or {{ rows_with_an_empty(also_not_null) }} > 0{% endif %}
+having count(*) > 1 or {{ rows_with_an_empty([column_name] + also_not_null) }} > 0
 {% endtest %}

@@ -5,7 +5,6 @@ the date put in, a fraction of a second instead of a build. The SQL is that of t
 nothing here repeats a rule.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +12,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cobranca.warehouse.dbt import run_dbt
+from cobranca.warehouse.dbt import read_dbt_manifest, run_dbt
 from cobranca.warehouse.engines import DuckDBWarehouse
 
 if TYPE_CHECKING:
@@ -67,19 +66,17 @@ class DecisionPath:
         """
         database = work / "compiled.duckdb"
         environment = DuckDBWarehouse(database).dbt_environment()
-        # By its full name alone dbt would print the compiled SQL.
         run_dbt(
             "compile",
             "--select",
-            f"+{target[:-1]}?",
+            f"+{target}",
             environment=environment,
             business_date=_ANY_DATE,
             work=work,
         )
-        manifest = json.loads((work / "target" / "manifest.json").read_text(encoding="utf-8"))
         nodes = {
             name: node
-            for name, node in manifest["nodes"].items()
+            for name, node in read_dbt_manifest(work)["nodes"].items()
             if node["resource_type"] == "model"
         }
         wanted = _with_parents(f"model.cobranca.{target}", nodes)

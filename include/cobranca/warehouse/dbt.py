@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cobranca.errors import BuildFailed
 from cobranca.policy.bands import Bands
@@ -93,6 +93,14 @@ def invoke(arguments: Sequence[str], work: Path) -> "dbtRunnerResult":
     )  # fmt: skip
 
 
+def read_dbt_manifest(work: Path) -> dict[str, Any]:
+    """What dbt knew of the project at the end of its last run."""
+    manifest: dict[str, Any] = json.loads(
+        (work / "target" / "manifest.json").read_text(encoding="utf-8")
+    )
+    return manifest
+
+
 def model_keys(work: Path) -> dict[str, tuple[str, list[str]]]:
     """Published tables by name: ``{table: (relation, key columns)}``.
 
@@ -102,9 +110,8 @@ def model_keys(work: Path) -> dict[str, tuple[str, list[str]]]:
     Raises:
         BuildFailed: a published model declares no key.
     """
-    manifest = json.loads((work / "target" / "manifest.json").read_text(encoding="utf-8"))
     tables = {}
-    for node in manifest["nodes"].values():
+    for node in read_dbt_manifest(work)["nodes"].values():
         if node["resource_type"] == "model" and node["schema"] in ("marts", "finance", "outbound"):
             key = node["config"]["meta"].get("key")
             if not key:

@@ -392,7 +392,7 @@ class _HoldsFile:
         if not holds or not any(entry.name == ALIASES for entry in batch.files):
             return {}
         query = "select customer_key from read_parquet(?) where source = ? and customer_id = ?"
-        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        with duckdb.connect(config={"threads": 1}) as connection:
             return {
                 row[0]: hold
                 for hold in holds

@@ -141,7 +141,7 @@ class PlanFile:
         import duckdb
 
         self.path, self.courtesies = path, courtesies
-        self._duckdb = duckdb.connect(":memory:", config={"threads": 1})
+        self._duckdb = duckdb.connect(config={"threads": 1})
         self._require(path, (*_MESSAGE_COLUMNS, *_ITEM_COLUMNS))
         if courtesies is not None:
             self._require(courtesies.path, _COURTESY_COLUMNS)
