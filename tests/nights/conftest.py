@@ -1,4 +1,4 @@
-"""An installation after its first night."""
+"""An installation after its first night, and a small company after two."""
 
 import shutil
 
@@ -11,7 +11,9 @@ from cobranca.reminders import deliver
 from cobranca.reminders.channels.sendgrid import SendGrid
 from cobranca.settings import PROJECT_ROOT
 from faults.provider import StandInProvider
-from nights.installation import FIRST, REFUSED, Installation
+from nights.installation import FIRST, REFUSED, SECOND, Installation
+from nights.situations import SITUATIONS
+from nights.small_company import SmallCompany
 from reminders.plans import noon
 
 
@@ -54,3 +56,24 @@ def _refuse_some(place: Installation) -> None:
 def installation(after_first_night, tmp_path) -> Installation:
     shutil.copytree(after_first_night.folder, tmp_path / "copy")
     return Installation(tmp_path / "copy")
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory) -> SmallCompany:
+    """A small company after two nights; a payment is there only while the first one sends."""
+    place = SmallCompany(tmp_path_factory.mktemp("company"), SECOND)
+    for situation in SITUATIONS:
+        situation(place)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in place.environment.items():
+            patch.setenv(name, value)
+        plan = ("feedback", "land", "build", "gate")
+        for stage in plan:
+            STAGES[stage](place.settings, FIRST)
+        place.pays("seen_once", FIRST.isoformat(), "1000.00")
+        for stage in ("reminders", "queues", "reports"):
+            STAGES[stage](place.settings, FIRST)
+        place.change("delete from payments where receivable_id = 'seen_once'")
+        for stage in (*plan, "reminders"):
+            STAGES[stage](place.settings, SECOND)
+    return place

@@ -1,10 +1,9 @@
-"""One whole night of payers with credits, promises and agreements, and with rates in per cent where
+"""A whole night of payers with credits, promises and agreements, and with rates in per cent where
 fractions are read: nobody is asked for money that is not owed, and a person is told.
 """
 
 import dataclasses
 import shutil
-from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -13,106 +12,9 @@ from cobranca import warehouse
 from cobranca.partitions.manifest import read_manifest
 from cobranca.partitions.verdict import ARRIVALS, WARNING, read_verdict
 from nights.installation import FIRST
-from nights.small_company import SmallCompany
 from warehouse.parity import differences
 
 pytestmark = pytest.mark.timeout(900)
-
-
-def payers_in_credit(company: SmallCompany) -> None:
-    """Anita overpaid, Bento has a credit note, Celia overpaid less, Davi paid in advance; Elisa
-    paid in dollars.
-    """
-    company.payers("Anita", "Bento", "Celia", "Davi", "Elisa")
-    company.owes("Anita", 1, "2026-10-30", "500.00")
-    company.pays("Anita1", "2026-10-30", "800.00")
-    company.owes("Anita", 2, "2026-11-10", "300.00")
-    company.owes("Bento", 1, "2026-10-30", "200.00")
-    company.pays("Bento1", "2026-10-30", "500.00", kind="credit_note")
-    company.owes("Bento", 2, "2026-11-10", "100.00")
-    company.owes("Celia", 1, "2026-10-30", "100.00")
-    company.pays("Celia1", "2026-10-30", "300.00")
-    company.owes("Celia", 2, "2026-11-10", "1000.00")
-    company.owes("Davi", 1, "2026-11-10", "300.00")
-    company.pays(None, "2026-10-30", "300.00", customer_id="Davi")
-    company.owes("Elisa", 1, "2026-11-10", "300.00")
-    company.pays(None, "2026-10-30", "300.00", customer_id="Elisa", currency="USD")
-
-
-def kept_agreements(company: SmallCompany) -> None:
-    """Fabio paid 950 of 1 000 in one sum, Gil in two instalments; nobody booked the discount."""
-    company.payers("Fabio", "Gil")
-    for name in ("Fabio", "Gil"):
-        company.owes(name, 1, "2026-09-10", "1000.00")
-    company.pays("Fabio1", "2026-10-09", "950.00")
-    company.pays("Gil1", "2026-10-09", "475.00")
-    company.pays("Gil1", "2026-11-09", "475.00")
-
-
-def other_bills(company: SmallCompany) -> None:
-    """Helena pays her monthly bills and nothing on the agreement; Ivo pays on the old debt; Joana
-    promised an old debt and paid a new bill; Karl's queue row was about the second of two debts.
-    """
-    company.payers("Helena", "Ivo", "Joana", "Karl")
-    for name in ("Helena", "Ivo"):
-        company.owes(name, 1, "2026-06-10", "600.00", status="agreed")
-    company.owes("Helena", 2, "2026-10-20", "200.00", issue_date="2026-10-01")
-    company.pays("Helena2", "2026-10-20", "200.00")
-    company.owes("Helena", 3, "2026-11-10", "200.00", issue_date="2026-11-01")
-    company.pays("Helena3", "2026-11-10", "200.00")
-    company.pays("Ivo1", "2026-10-13", "200.00")
-    company.pays("Ivo1", "2026-11-10", "200.00")
-    for name in ("Joana", "Karl"):
-        company.owes(name, 1, "2026-10-05", "300.00")
-        company.owes(name, 2, "2026-10-20", "300.00")
-    company.owes("Joana", 3, "2026-11-20", "300.00", issue_date="2026-11-01")
-    company.pays("Joana3", "2026-11-12", "300.00")
-    company.pays("Karl1", "2026-11-12", "300.00")
-
-
-def misread_rates(company: SmallCompany) -> None:
-    """Lia's interest is 0.5 % and Mara's 1 %, with a fine of 2 %, written as numbers; Nina's rates
-    are fractions; Olga's is a rate a day.
-    """
-    company.payers("Lia", "Mara", "Nina", "Olga")
-    rates = {"Lia": ("0.5", "0.02"), "Mara": ("1", "2"), "Nina": ("0.01", "0.02"),
-             "Olga": ("0.033", "0.02")}  # fmt: skip
-    for name, (interest, fine) in rates.items():
-        company.owes(
-            name, 1, "2026-10-19", "1000.00", issue_date="2026-09-01",
-            fine_rate=fine, monthly_interest_rate=interest,
-        )  # fmt: skip
-
-
-def old_and_coming(company: SmallCompany) -> None:
-    """Paula's debt is older than five years; a cheque for all of Quim's is dated next month."""
-    company.payers("Paula", "Quim")
-    company.owes("Paula", 1, "2021-11-17", "400.00", issue_date="2021-10-01")
-    company.owes("Quim", 1, "2026-11-03", "250.00")
-    company.pays("Quim1", "2026-12-05", "250.00")
-
-
-def record(company: SmallCompany) -> None:
-    """What agents recorded before the night."""
-    for name, installments in (("Fabio", 1), ("Gil", 2)):
-        company.agreed(name, date(2026, 10, 5), date(2026, 10, 9), "950", installments)
-    for name in ("Helena", "Ivo"):
-        company.agreed(name, date(2026, 9, 10), date(2026, 10, 10), "600", 3)
-    for name, about in (("Joana", None), ("Karl", "Karl2")):
-        company.promised(name, date(2026, 11, 9), date(2026, 11, 13), "300", about)
-
-
-@pytest.fixture(scope="module")
-def company(tmp_path_factory) -> SmallCompany:
-    company = SmallCompany(tmp_path_factory.mktemp("accounts"), FIRST)
-    for situation in (
-        payers_in_credit, kept_agreements, other_bills, misread_rates, old_and_coming,
-    ):  # fmt: skip
-        situation(company)
-    record(company)
-    done = company.night_here(FIRST)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return company
 
 
 def test_a_payer_in_credit_is_not_asked(company):
@@ -151,9 +53,10 @@ def test_money_for_other_bills_keeps_no_promise_and_no_agreement(company):
     assert decided["Helena1"][:2] == ("none", "agreement_broken")
     assert "Ivo1" not in decided
     states = dict(company.rows(FIRST, "fct_agreements", "select agreement_id, state from {}"))
-    assert states == {"aFabio": "kept", "aGil": "kept", "aHelena": "broken", "aIvo": "open"}
-    promised = company.rows(FIRST, "fct_promises", "select promise_id, state, paid_amount from {}")
-    assert sorted(promised) == [
+    expected = {"aFabio": "kept", "aGil": "kept", "aHelena": "broken", "aIvo": "open"}
+    assert {key: states[key] for key in expected} == expected
+    query = "select promise_id, state, paid_amount from {} where promise_id in ('pJoana', 'pKarl')"
+    assert sorted(company.rows(FIRST, "fct_promises", query)) == [
         ("pJoana", "broken", Decimal(0)),
         ("pKarl", "broken", Decimal(0)),
     ]
@@ -194,7 +97,7 @@ def test_postgresql_builds_the_same_accounts(company, postgres_server, tmp_path)
 
 
 def test_a_person_is_told_of_what_is_not_asked(company):
-    query = "select customer_name, reason, responsible from {}"
+    query = "select customer_name, reason, responsible from {} where reason <> 'within_tolerance'"
     told = {
         row[0].partition(" ")[0]: row[1:] for row in company.rows(FIRST, "out_escalations", query)
     }
