@@ -156,6 +156,35 @@ def test_a_renewal_does_not_revive_an_expired_lease(planned):
     assert planned.recovery.recover() == 1
 
 
+def test_a_message_that_may_have_left_is_neither_started_nor_planned_again(planned):
+    """Its lease ran out, so whether it left is not known."""
+    claim(planned, limit=1)
+    start(planned, "m1", seconds=-1)
+    planned.recovery.recover()
+    assert start(planned, "m1") == []
+    end(planned, SendResult("m1", "planned"))
+    assert state_reasons(planned)["m1"] == ("unknown", WORKER_LOST)
+
+
+def test_a_result_keeps_the_provider_s_id_of_the_message(planned):
+    claim(planned, limit=1)
+    start(planned, "m1")
+    end(planned, SendResult("m1", "sent", provider_message_id="x-1"))
+    with planned.engine.connect() as connection:
+        query = sa.select(contacts.c.provider_message_id).where(contacts.c.message_key == "m1")
+        assert connection.scalar(query) == "x-1"
+
+
+def test_a_claimed_contact_leaves_the_scheduled_batch_of_an_earlier_owner(planned):
+    claim(planned, limit=1)
+    planned.scheduled.schedule("w1", ["m1"], "earlier", 1800)
+    planned.worker.release("w1", ["m1"])
+    claim(planned, limit=1)
+    with planned.engine.connect() as connection:
+        query = sa.select(contacts.c.scheduled_batch, contacts.c.scheduled_for)
+        assert set(connection.execute(query)) == {(None, None)}
+
+
 @pytest.mark.parametrize("state", ["sent", "rejected", "unknown", "planned"])
 def test_a_result_is_recorded_once_by_the_owner_that_was_sending(planned, state):
     claim(planned, limit=2)

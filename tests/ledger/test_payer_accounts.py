@@ -171,6 +171,25 @@ def test_a_plan_made_late_for_an_earlier_date_records_the_accounts_of_that_date(
     ]
 
 
+def test_a_late_plan_is_compared_with_what_was_known_on_its_date(installation):
+    """The account left the key after the first night; the later plan knows that already."""
+    enter_plan(installation, TONIGHT - timedelta(days=1), **{OLD: "1 2"})
+    enter_plan(installation, LATER, **{OLD: "2"})
+    enter_plan(installation, TONIGHT, **{OLD: "2"})
+    assert landed_periods(installation, LATER + timedelta(days=1)) == [
+        (OLD, "1", EARLIEST_DATE, TONIGHT + LATE_ANSWER_PERIOD),
+        (OLD, "2", EARLIEST_DATE, TONIGHT + LATE_ANSWER_PERIOD),
+        (OLD, "2", TONIGHT, LATER + LATE_ANSWER_PERIOD),
+        (OLD, "2", LATER, LATEST_DATE),
+    ]
+
+
+def test_of_two_plans_of_one_date_the_accounts_of_both_are_recorded(installation):
+    for accounts in ("1", "1 2", "1"):
+        enter_plan(installation, TONIGHT, **{OLD: accounts})
+    assert [row[:2] for row in landed_periods(installation, LATER)] == [(OLD, "1"), (OLD, "2")]
+
+
 def test_exclusive_keys_are_of_one_source(installation):
     publish_plan(
         installation,

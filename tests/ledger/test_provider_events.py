@@ -220,12 +220,18 @@ def test_a_consent_is_of_the_day_in_sao_paulo(at_utc, day):
 
 
 @pytest.mark.usefixtures("far_clock")
-def test_the_time_zone_of_the_machine_changes_no_consent(ledger):
-    at = datetime(2026, 11, 18, 2, 59, 59, tzinfo=UTC)
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        (datetime(2026, 11, 18, 2, 59, 59, tzinfo=UTC), date(2026, 11, 17)),
+        (datetime(2026, 11, 18, 3, 0, tzinfo=UTC), date(2026, 11, 18)),
+    ],
+)
+def test_the_time_zone_of_the_machine_changes_no_consent(ledger, at, day):
     record_consent(ledger.engine, "C1", "email", is_opted_in=False, origin="link", at=at)
     with ledger.engine.connect() as connection:
         row = connection.execute(sa.select(consents.c.given_at, consents.c.given_on)).one()
-    assert row == (at.replace(tzinfo=None), date(2026, 11, 17))
+    assert row == (at.replace(tzinfo=None), day)
 
 
 def test_an_opt_out_is_of_the_day_of_the_report_not_of_its_receipt(ledger):
@@ -245,11 +251,13 @@ def test_an_opt_out_after_a_consent_counts_although_the_first_was_the_same(ledge
     assert ledger.lookups.opted_out(["C1"]) == {("C1", "email")}
 
 
-def test_of_two_equal_reports_the_earliest_gives_the_reason(ledger):
+def test_of_equal_reports_the_earliest_gives_the_reason(ledger):
+    """Of one moment, the one that was given first."""
     put(ledger, contact(1))
     reports = [
         Event("sendgrid", KEY, "bounced", NOW + timedelta(hours=1), "caixa cheia"),
         Event("sendgrid", KEY, "bounced", NOW, "endereço inexistente"),
+        Event("twilio", KEY, "bounced", NOW, "número inexistente"),
     ]
     record_events(ledger.engine, reports)
     with ledger.engine.connect() as connection:

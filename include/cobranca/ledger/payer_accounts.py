@@ -42,13 +42,12 @@ class KeyPeriod:
     until_on: date
 
 
-def record_accounts(engine: sa.Engine, batch: Manifest) -> int:
-    """Record the accounts of the payers that an approved batch contacts; returns how many are new.
+def record_accounts(engine: sa.Engine, batch: Manifest) -> None:
+    """Record the accounts of the payers that an approved batch contacts, where they changed.
 
     Idempotent: rows are only added, so a rerun changes nothing. Of two plans of one date, the
     accounts of both are recorded.
     """
-    new = 0
     columns = tuple(payer_accounts.c)
     with engine.begin() as connection:
         insert = insert_into(connection, payer_accounts).from_select(
@@ -58,24 +57,17 @@ def record_accounts(engine: sa.Engine, batch: Manifest) -> int:
         )
         for chunk in _accounts_in(batch):
             recorded = _recorded_accounts(connection, list(chunk), batch.business_date)
-            rows = []
-            for key, accounts in chunk.items():
-                since, before = recorded.get(key, (None, set()))
-                added = (
-                    accounts - before
-                    if since == batch.business_date
-                    else accounts
-                    if accounts != before
-                    else set()
-                )
-                rows += [(key, batch.business_date, *account) for account in sorted(added)]
+            rows = [
+                (key, batch.business_date, *account)
+                for key, accounts in chunk.items()
+                if key not in recorded or recorded[key][1] != accounts
+                for account in sorted(accounts)
+            ]
             if rows:
                 connection.execute(
                     insert.on_conflict_do_nothing(),
                     {"rows": rows_to_json(connection.dialect, columns, rows)},
                 )
-            new += len(rows)
-    return new
 
 
 def _accounts_in(batch: Manifest) -> Iterator[dict[str, set[tuple[str, str]]]]:
