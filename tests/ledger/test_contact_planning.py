@@ -225,6 +225,38 @@ def test_a_newer_plan_of_the_date_names_the_payer_anew(ledger):
     assert state_reasons(ledger)["m2"] == ("suppressed", STEP_ALREADY_DONE)
 
 
+def test_a_plan_names_and_ends_its_own_planned_contacts_only(ledger):
+    """The step was taken; of a contact of another date or another end nothing changes."""
+    rows = [
+        contact(1, business_date=NIGHT - timedelta(days=1), payer_key="C1", state="sent"),
+        contact(3, business_date=TOMORROW, payer_key="C1"),
+        contact(4, business_date=TOMORROW, payer_key="C4"),
+        contact(5, payer_key="C1", state="cancelled"),
+        contact(6, payer_key="C6", state="cancelled"),
+    ]
+    insert_contacts(ledger, *(row | {"episode_key": "erp:1"} for row in rows))
+    plan(ledger, "b2", planned_contact(2, episode_key="erp:1"))
+    query = sa.select(contacts.c.message_key, contacts.c.state, contacts.c.payer_key)
+    with ledger.engine.connect() as connection:
+        found = {key: tuple(rest) for key, *rest in connection.execute(query)}
+    assert found == {
+        "m2": ("suppressed", "C1"),
+        **{row["message_key"]: (row["state"], row["payer_key"]) for row in rows},
+    }
+
+
+@pytest.mark.parametrize("days", [(1, 2, 3), (3, 1, 2)])
+def test_of_several_earlier_contacts_the_newest_names_the_payer(ledger, days):
+    for number, back in zip((1, 3, 4), days, strict=True):
+        night = NIGHT - timedelta(days=back)
+        row = contact(number, business_date=night, payer_key=f"C{number}", state="sent")
+        insert_contacts(ledger, row | {"episode_key": "erp:1"})
+    plan(ledger, "b2", planned_contact(2, episode_key="erp:1"))
+    query = sa.select(contacts.c.payer_key).where(contacts.c.message_key == "m2")
+    with ledger.engine.connect() as connection:
+        assert connection.scalar(query) == f"C{(1, 3, 4)[days.index(1)]}"
+
+
 def test_two_channels_of_one_plan_may_ask_for_one_debt_on_a_day(ledger):
     twins = [
         planned_contact(1, step="letter"),
