@@ -124,6 +124,19 @@ def test_a_ledger_in_a_file_is_opened_although_another_process_locks_it_for_a_mo
     other.close()
 
 
+def test_the_write_ahead_log_waits_for_another_process_that_switches_to_it():
+    """SQLite refuses at once, for its own waiting does not cover this."""
+    answers = iter([sqlite3.OperationalError("database is locked")] * 2)
+
+    class Cursor:
+        def execute(self, _statement: str) -> None:
+            for refusal in answers:
+                raise refusal
+
+    engine_module._use_write_ahead_log(Cursor())
+    assert list(answers) == [], "both refusals were met"
+
+
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_transaction_on_a_file_has_the_write_lock_from_its_beginning(url, engine):
     """A read lock that becomes a write lock later fails when two workers do so at once."""
