@@ -28,6 +28,7 @@ from cobranca.sources.mapping.model import SourceMapping
 # How a value may be written, by its validator: pydantic knows only the result's type. None adds
 # nothing to the type. A validator that is not listed stops the build.
 WRITTEN_AS = {
+    "color": 'colour, `"#0b5f58"`',
     "rate": "rate, `2 %` or `0.02`",
     "share": None,
     "whole_percent": "whole per cent",

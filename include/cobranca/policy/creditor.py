@@ -1,10 +1,12 @@
 """``creditor.yml``: on whose behalf messages are written, and what they may offer."""
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
 from cobranca.policy.config_file import Reading, yaml_file
+from cobranca.policy.letterhead import LARGEST_LOGO, Logo, parse_color, read_logo
 from cobranca.policy.regua import REGUA
 from cobranca.policy.types import (
     AfterPayment,
@@ -55,6 +57,12 @@ class Creditor(Frozen):
     """Address to which answers go."""
     sendgrid_connection: Text = "sendgrid"
     """Id of the connection that holds SendGrid's key."""
+    logo: Text | None = None
+    """PNG next to this file, of at most 30 kB, at the head of every letter."""
+    color: Annotated[str, AfterValidator(parse_color)] | None = None
+    """Colour of the head, the buttons and the links of letters, as `"#0b5f58"`; white must be
+    readable on it.
+    """
     pix_key: Annotated[str, AfterValidator(parse_pix_key)] | None = None
     """Key for Pix codes of our own, used only where a receivable brings no suitable code; without
     it none is offered.
@@ -71,6 +79,7 @@ class Creditor(Frozen):
     """Page of the survey, needed for `survey`."""
     after_payment: AfterPayment = "none"
     """What a payer receives after a late debt was paid, at most once in 90 days."""
+    _picture: Logo | None = PrivateAttr(default=None)
 
     @field_validator("after_payment")
     @classmethod
@@ -83,12 +92,38 @@ class Creditor(Frozen):
         return value
 
     @property
+    def picture(self) -> Logo | None:
+        """The logo, as letters show it."""
+        return self._picture
+
+    @property
     def full_address(self) -> str:
         """The address on one line, as messages print it."""
         return f"{self.address} – {self.city}/{self.state} – CEP {self.postal_code}"
 
 
-def _check_offers(creditor: Creditor, _: Document, reading: Reading) -> None:
+def _check(creditor: Creditor, document: Document, reading: Reading) -> None:
+    _load_logo(creditor, document, reading)
+    _check_offers(creditor, reading)
+
+
+def _load_logo(creditor: Creditor, document: Document, reading: Reading) -> None:
+    if creditor.logo is None:
+        return
+    try:
+        if Path(creditor.logo).name != creditor.logo:
+            raise ValueError("lies in another folder")
+        creditor._picture = read_logo(reading.path.parent / creditor.logo)
+    except ValueError as error:
+        reading.refuse(
+            document.line(("logo",)),
+            f"the logo '{creditor.logo}' {error}",
+            f"put a PNG of at most {LARGEST_LOGO:,} bytes next to {reading.path.name}, or remove "
+            "the line",
+        )
+
+
+def _check_offers(creditor: Creditor, reading: Reading) -> None:
     """An offer has the creditor's own words or is not sent: it binds (CDC, art. 30)."""
     regua = reading.part(REGUA)
     if regua is None or creditor.offer_options:
@@ -106,4 +141,4 @@ def _check_offers(creditor: Creditor, _: Document, reading: Reading) -> None:
         )
 
 
-CREDITOR = yaml_file("creditor.yml", Creditor, check=_check_offers)
+CREDITOR = yaml_file("creditor.yml", Creditor, check=_check)

@@ -6,10 +6,13 @@ from html import unescape
 import pytest
 
 from cobranca.payments import pix, qr
+from cobranca.policy.letterhead import read_logo
 from cobranca.reminders.channels.outbox import compose
 from cobranca.reminders.render import unsubscribe
+from cobranca.reminders.render.email import LetterRenderer
 from cobranca.reminders.render.letter_samples import samples
 from cobranca.reminders.render.payment_options import Unsendable
+from pictures import png
 from reminders.forbidden_words import disrespectful_words, promising_words
 from reminders.plans import TONIGHT, item, message
 from reminders.rendering import (
@@ -299,3 +302,26 @@ def test_without_an_unsubscribe_page_the_header_is_a_prepared_reply():
         "Responda a este e-mail com a palavra" in letter.html
         and "Responda a este e-mail com a palavra" in letter.text
     )
+
+
+def test_a_letter_carries_the_logo_and_the_color_of_its_creditor(tmp_path):
+    (tmp_path / "logo.png").write_bytes(png(480, 120))
+    creditor = CREDITOR.model_copy(update={"color": "#7a2e12"})
+    creditor._picture = read_logo(tmp_path / "logo.png")
+    written = LetterRenderer(creditor, TONIGHT).render(OFFER)
+    logo = written.pictures[0]
+    assert (logo.file_name, logo.content) == ("logo.png", png(480, 120))
+    assert logo.content_id == f"logo.{OFFER.message_key}@example.com.br"
+    assert len({picture.content_id for picture in written.pictures}) == len(written.pictures) == 3
+    (shown,) = re.findall(r"<img src=\"cid:logo\.[^>]*>", written.html)
+    assert f"cid:{logo.content_id}" in shown and 'width="160" height="40"' in shown
+    assert f'alt="{CREDITOR.trade_name}"' in shown, "for whoever sees no pictures"
+    # head, buttons and links; none of the template's own
+    assert written.html.count("#7a2e12") > 4
+    assert not re.search("#0b5f58|#0b6b63|#cfe6e3", written.html)
+
+
+def test_a_letter_without_a_logo_shows_none():
+    written = letter_for()
+    assert "cid:logo" not in written.html and len(written.pictures) == 2
+    assert written.html.count("#0b5f58") and not re.search("colors|None", written.html)

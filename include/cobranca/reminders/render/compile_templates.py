@@ -42,7 +42,7 @@ def _button(address: str, label: str) -> str:
     )
     return (
         '<table role="presentation" cellpadding="0" cellspacing="0"><tr>'
-        '<td bgcolor="#0b6b63" style="border-radius:8px;mso-padding-alt:13px 24px;">'
+        '<td bgcolor="{{ colors.link }}" style="border-radius:8px;mso-padding-alt:13px 24px;">'
         f'<a class="button" href="{address}" style="display:inline-block;padding:13px '
         f'24px;mso-padding-alt:0;{font}">{label}</a>'
         "</td></tr></table>"

@@ -11,11 +11,11 @@ import jinja2
 from cobranca.contact_data import is_email
 from cobranca.money import format_money
 from cobranca.policy.creditor import Creditor
-from cobranca.reminders.channels.protocol import FromAddress, Letter
+from cobranca.reminders.channels.protocol import FromAddress, Letter, Picture
 from cobranca.reminders.plan.plan_file import COURTESIES, Message
 from cobranca.reminders.render import links, phrases, unsubscribe
 from cobranca.reminders.render.extent import MOST_BYTES, Extent, largest_extent
-from cobranca.reminders.render.letter_items import LetterItems
+from cobranca.reminders.render.letter_items import LetterItems, mail_id
 from cobranca.reminders.render.payment_options import Unsendable, check_amounts
 
 __all__ = ["LetterRenderer", "Unsendable"]
@@ -85,7 +85,7 @@ class LetterRenderer:
             html=html,
             text="".join(plain.root_render_func(values)),
             headers=self._headers(message, unsubscribe_link),
-            pictures=items.pictures(extent),
+            pictures=(*self._logo(message), *items.pictures(extent)),
             attachment=items.statement(extent),
         )
 
@@ -107,6 +107,8 @@ class LetterRenderer:
         survey_url = self.creditor.survey_url if message.template == "survey" else None
         return {
             "creditor": self.creditor,
+            "colors": _colors(self.creditor.color),
+            "logo": next((picture.content_id for picture in self._logo(message)), None),
             "business_date": self.business_date,
             "message_key": message.message_key,
             "recipient": message.email,
@@ -121,6 +123,13 @@ class LetterRenderer:
             "unsubscribe_link": unsubscribe_link,
             **phrases.template_phrases(message, self.business_date),
         }
+
+    def _logo(self, message: Message) -> tuple[Picture, ...]:
+        """The creditor's logo, if it has one."""
+        logo = self.creditor.picture
+        if logo is None:
+            return ()
+        return (Picture(f"logo.{mail_id(message, self.creditor)}", "logo.png", logo.content),)
 
     def _unsubscribe_link(self, message: Message) -> str | None:
         if self._tokens is None or self.creditor.unsubscribe_url is None:
@@ -144,6 +153,13 @@ class LetterRenderer:
             ("List-Unsubscribe", f"<{unsubscribe_link}>, {reply}"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         )
+
+
+def _colors(own: str | None) -> dict[str, str]:
+    """Colours of the head and its small text, and of buttons and links."""
+    if own is None:
+        return {"head": "#0b5f58", "small": "#cfe6e3", "link": "#0b6b63"}
+    return {"head": own, "small": "#ffffff", "link": own}
 
 
 def _checked_address(message: Message) -> str:

@@ -73,7 +73,7 @@ class LetterItems:
         self._items = (*overdue, *upcoming)
         self._payments = [payment_options(item, creditor) for item in self._items]
         self._is_mixed = bool(overdue and upcoming)
-        self._mail = f"{message.message_key}@{creditor.sender_email.rpartition('@')[2]}"
+        self._mail = mail_id(message, creditor)
         self._entries = self._first_entries()
 
     def __len__(self) -> int:
@@ -165,6 +165,11 @@ class LetterItems:
             )
             for section, same in groupby(in_table, key=_section)
         ]
+
+
+def mail_id(message: Message, creditor: Creditor) -> str:
+    """What the ids of a letter's pictures end with: unique in the world (RFC 2392)."""
+    return f"{message.message_key}@{creditor.sender_email.rpartition('@')[2]}"
 
 
 def _section(item: Item) -> str:
