@@ -106,60 +106,53 @@ class SmallCompany(Installation):
         self, customer: str, made_on: date, promised_on: date, amount: str, about: str | None = None
     ) -> None:
         """An agent recorded a promise, where ``about`` is given of that receivable."""
-        promise_id = f"p{customer}"
-        self._record(
-            sa.insert(promises).values(
-                promise_id=promise_id,
-                customer_key=key_of(customer, source="crm"),
-                made_on=made_on,
-                promised_on=promised_on,
-                currency="BRL",
-                amount=Decimal(amount),
-                agent_id="ana",
-            )
+        promise = sa.insert(promises).values(
+            promise_id=f"p{customer}",
+            customer_key=key_of(customer, source="crm"),
+            made_on=made_on,
+            promised_on=promised_on,
+            currency="BRL",
+            amount=Decimal(amount),
+            agent_id="ana",
         )
-        if about:
-            self._record(
-                sa.insert(commitment_items).values(
-                    commitment_id=promise_id, receivable_key=f"crm:{about}", made_on=made_on
-                )
-            )
+        named = sa.insert(commitment_items).values(
+            commitment_id=f"p{customer}", receivable_key=f"crm:{about}", made_on=made_on
+        )
+        self._record(promise, *([named] if about else []))
 
     def agreed(
         self, customer: str, agreed_on: date, first_due_on: date, amount: str, installments: int
     ) -> None:
         """An agent recorded an agreement about the first receivable of a payer."""
         payer = {"customer_key": key_of(customer, source="crm"), "agent_id": "ana"}
-        self._record(
-            sa.insert(agreements).values(
-                agreement_id=f"a{customer}",
-                agreed_on=agreed_on,
-                currency="BRL",
-                amount=Decimal(amount),
-                installments=installments,
-                discount_rate=Decimal("0.05"),
-                **payer,
-            )
+        agreement = sa.insert(agreements).values(
+            agreement_id=f"a{customer}",
+            agreed_on=agreed_on,
+            currency="BRL",
+            amount=Decimal(amount),
+            installments=installments,
+            discount_rate=Decimal("0.05"),
+            **payer,
         )
-        self._record(
-            sa.insert(outcomes).values(
-                outcome_id=f"o{customer}",
-                contacted_on=agreed_on,
-                episode_key=f"crm:{customer}1",
-                step="d+20",
-                step_offset=20,
-                code="ACORDO",
-                follow_up_on=first_due_on,
-                policy_version="1",
-                **payer,
-            )
+        outcome = sa.insert(outcomes).values(
+            outcome_id=f"o{customer}",
+            contacted_on=agreed_on,
+            episode_key=f"crm:{customer}1",
+            step="d+20",
+            step_offset=20,
+            code="ACORDO",
+            follow_up_on=first_due_on,
+            policy_version="1",
+            **payer,
         )
+        self._record(agreement, outcome)
 
-    def _record(self, statement: sa.Insert) -> None:
+    def _record(self, *statements: sa.Insert) -> None:
         self.data.mkdir(exist_ok=True)
         engine = open_ledger(self.settings.ledger)
         try:
             with engine.begin() as connection:
-                connection.execute(statement)
+                for statement in statements:
+                    connection.execute(statement)
         finally:
             engine.dispose()
