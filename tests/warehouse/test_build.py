@@ -4,6 +4,7 @@ import dataclasses
 import re
 import shutil
 from datetime import date, timedelta
+from pathlib import Path
 
 import duckdb
 import pyarrow.compute as pc
@@ -95,16 +96,55 @@ def test_a_night_that_landed_before_a_column_existed_can_be_rebuilt(tmp_path):
     assert relation.columns == RAW["policy_calendar"].names
 
 
-def test_a_build_that_failed_names_what_and_why(busy_night, tmp_path):
+@pytest.fixture
+def night(busy_night, tmp_path) -> dict:
+    """What dbt is told of a copy of the busy night's warehouse, ``warehouse.duckdb``."""
     settings, _ = busy_night
     shutil.copy(settings.data / "warehouse.duckdb", tmp_path)
-    night = {
-        "environment": open_warehouse(
-            f"duckdb:///{tmp_path / 'warehouse.duckdb'}"
-        ).dbt_environment(),
+    shutil.copytree(settings.data / ".dbt", tmp_path / ".dbt")
+    warehouse_of_night = open_warehouse(f"duckdb:///{tmp_path / 'warehouse.duckdb'}")
+    return {
+        "environment": warehouse_of_night.dbt_environment(),
         "business_date": NIGHT,
         "work": tmp_path / ".dbt",
     }
+
+
+def kind_and_rows(path: Path, relation: str) -> tuple[str, int]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        kinds = "select table_type from information_schema.tables where table_name = ?"
+        ((kind,),) = connection.execute(kinds, [relation.partition(".")[2]]).fetchall()
+        ((rows,),) = connection.execute(f"select count(*) from {relation}").fetchall()
+    return kind, rows
+
+
+def test_a_table_takes_the_place_of_a_view_and_a_view_that_of_a_table(night, tmp_path):
+    """An installation was built by an earlier version, which kept a model as the other kind."""
+    path = tmp_path / "warehouse.duckdb"
+    models = ("intermediate.int_receivables__aged", "intermediate.int_receivables__dated")
+    before = [kind_and_rows(path, model) for model in models]
+    assert [kind for kind, _ in before] == ["BASE TABLE", "VIEW"] and before[0][1]
+    table, view = models
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"drop table {table}; create view {table} as select 1 as old")
+        connection.execute(f"drop view {view}; create table {view} as select 1 as old")
+    names = [model.partition(".")[2] for model in models]
+    run_dbt("run", "--select", *names, **night)
+    assert [kind_and_rows(path, model) for model in models] == before
+
+
+def test_a_model_that_fails_leaves_its_last_table_whole(night, tmp_path):
+    path, table = tmp_path / "warehouse.duckdb", "intermediate.int_receivables__aged"
+    before = kind_and_rows(path, table)
+    with duckdb.connect(str(path)) as connection:
+        balances = "intermediate.int_receivables__balances_computed"
+        connection.execute(f"alter table {balances} rename column currency to coin")
+    with pytest.raises(BuildFailed, match="model int_receivables__aged: Binder Error"):
+        run_dbt("run", "--select", "int_receivables__aged", **night)
+    assert kind_and_rows(path, table) == before
+
+
+def test_a_build_that_failed_names_what_and_why(night, tmp_path):
     nothing = "Compilation Error The selection criterion 'nowhere' does not match any enabled nodes"
     with pytest.raises(BuildFailed, match=nothing):
         run_dbt("build", "--select", "nowhere", **night)
