@@ -176,6 +176,26 @@ def test_an_answer_waits_a_moment_only_until_it_is_recorded(monkeypatch):
     assert seen == [(["m00"], True)]
 
 
+def test_an_answer_that_fills_no_group_is_recorded_after_a_moment(monkeypatch):
+    """More than half of what is allowed is in flight when it comes, and all others take long."""
+    seen = []
+
+    def send(key: str) -> Outcome:
+        ledger, is_first = passes.ledger, key == "m00"
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            if len(ledger.in_state("sending")) == 6 if is_first else ledger.in_state("sent"):
+                break
+            time.sleep(0.01)
+        if not is_first:
+            seen.append(ledger.in_state("sent")[:1])
+        return accept(key)
+
+    passes = Passes(monkeypatch, 6, send, threads=4, lease_seconds=60)
+    passes.run()
+    assert seen == [["m00"]] * 5
+
+
 @pytest.mark.parametrize(
     ("answer", "state"),
     [("rejected", "rejected"), ("unknown", "unknown")],
