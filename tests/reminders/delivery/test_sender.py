@@ -325,6 +325,25 @@ def test_the_letters_of_a_claim_are_recorded_when_their_batch_is_closed(settings
 
 
 @pytest.mark.usefixtures("scheduled")
+def test_the_letters_of_a_claim_are_of_their_batch_before_the_first_is_handed_over(
+    settings, ledger
+):
+    """Were the process lost then, the batch would be asked about before anything is sent again."""
+    channel, known = SchedulingChannel(), []
+    send = channel.send
+
+    def look(letter) -> Outcome:
+        is_this = contacts.c.message_key == letter.message_key
+        with ledger.engine.connect() as connection:
+            known.append(connection.scalar(sa.select(contacts.c.scheduled_batch).where(is_this)))
+        return send(letter)
+
+    channel.send = look
+    send_scheduled(settings, channel)
+    assert known == ["batch 1"] * 3 + ["batch 2"] * 2
+
+
+@pytest.mark.usefixtures("scheduled")
 def test_a_cancelled_batch_is_sent_again_without_what_was_refused_for_good(settings, ledger):
     refused = Outcome("rejected", "e-mail inválido")
     in_doubt = Outcome("unknown", "resposta 500", scheduled=True)

@@ -230,6 +230,7 @@ def test_a_refusal_halts_and_all_that_had_not_left_is_planned_again(monkeypatch)
         passes.run()
     states = {state for state, _ in passes.ledger.states.values()}
     assert states == {"sent", "planned"} and "m02" not in passes.ledger.in_state("sent")
+    assert "m05" in passes.ledger.in_state("planned", "recusada"), "who looks reads why it waits"
 
 
 def test_an_error_of_a_letter_is_raised_after_all_in_flight_is_recorded(monkeypatch):
