@@ -60,7 +60,7 @@ def record_accounts(engine: sa.Engine, batch: Manifest) -> None:
             rows = [
                 (key, batch.business_date, *account)
                 for key, accounts in chunk.items()
-                if key not in recorded or recorded[key][1] != accounts
+                if recorded.get(key) != accounts
                 for account in sorted(accounts)
             ]
             if rows:
@@ -100,18 +100,19 @@ def _accounts_in(batch: Manifest) -> Iterator[dict[str, set[tuple[str, str]]]]:
 
 def _recorded_accounts(
     connection: sa.Connection, keys: Sequence[str], on: date
-) -> dict[str, tuple[date, set[tuple[str, str]]]]:
-    """The newest accounts of each key recorded up to a date, and since when it has had them."""
-    recorded: dict[str, tuple[date, set[tuple[str, str]]]] = {}
+) -> dict[str, set[tuple[str, str]]]:
+    """The newest accounts of each key recorded up to a date."""
+    recorded: dict[str, set[tuple[str, str]]] = {}
+    known_since: dict[str, date] = {}
     query = sa.select(payer_accounts).where(
         one_of(payer_accounts.c.customer_key, keys), payer_accounts.c.known_since <= on
     )
     for row in connection.execute(
         query.order_by(payer_accounts.c.customer_key, payer_accounts.c.known_since)
     ):
-        if row.customer_key not in recorded or recorded[row.customer_key][0] < row.known_since:
-            recorded[row.customer_key] = row.known_since, set()
-        recorded[row.customer_key][1].add((row.source, row.customer_id))
+        if known_since.get(row.customer_key) != row.known_since:
+            known_since[row.customer_key], recorded[row.customer_key] = row.known_since, set()
+        recorded[row.customer_key].add((row.source, row.customer_id))
     return recorded
 
 
@@ -158,7 +159,7 @@ def newest_accounts(
 ) -> dict[tuple[str, str], set[str]]:
     """The keys of each account of these payers, by the newest recorded accounts."""
     payers = defaultdict(set)
-    for key, (_, accounts) in _recorded_accounts(connection, customer_keys, LATEST_DATE).items():
+    for key, accounts in _recorded_accounts(connection, customer_keys, LATEST_DATE).items():
         for account in accounts:
             payers[account].add(key)
     return payers

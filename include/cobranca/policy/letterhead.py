@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
-# A mail carries the logo of each letter, and a mail program shows it at this size at most.
+# In bytes: each letter carries it.
 LARGEST_LOGO = 30_000
+# The pixels within which letters show it.
 LOGO_HEIGHT, LOGO_WIDTH = 40, 280
 # Of white text on a colour (WCAG 2.2, 1.4.3).
 LEAST_CONTRAST = 4.5

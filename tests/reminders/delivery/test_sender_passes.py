@@ -17,6 +17,7 @@ from cobranca.reminders.delivery.pre_send_check import CheckResult
 from cobranca.reminders.delivery.sender import PAUSED, SENDING_PER_THREAD, Sender
 from cobranca.reminders.delivery.sender_context import DeliveryOptions
 from cobranca.reminders.delivery.setbacks import CHECK_EXPIRED, NOT_STARTED
+from cobranca.retry import wait_until
 from reminders.plans import TONIGHT
 
 # A sender that waits for nothing must not hold up the other tests.
@@ -164,9 +165,7 @@ def test_an_answer_waits_a_moment_only_until_it_is_recorded(monkeypatch):
 
     def send(key: str) -> Outcome:
         if key == "m01":
-            until = time.monotonic() + 5
-            while not passes.ledger.in_state("sent") and time.monotonic() < until:
-                time.sleep(0.01)
+            wait_until(lambda: passes.ledger.in_state("sent"), seconds=5, pause=0.01)
             time.sleep(0.3)
             seen.append((passes.ledger.in_state("sent"), passes.ledger.renewals > 0))
         return accept(key)
@@ -181,13 +180,11 @@ def test_an_answer_that_fills_no_group_is_recorded_after_a_moment(monkeypatch):
     seen = []
 
     def send(key: str) -> Outcome:
-        ledger, is_first = passes.ledger, key == "m00"
-        until = time.monotonic() + 5
-        while time.monotonic() < until:
-            if len(ledger.in_state("sending")) == 6 if is_first else ledger.in_state("sent"):
-                break
-            time.sleep(0.01)
-        if not is_first:
+        ledger = passes.ledger
+        if key == "m00":
+            wait_until(lambda: len(ledger.in_state("sending")) == 6, seconds=5, pause=0.01)
+        else:
+            wait_until(lambda: ledger.in_state("sent"), seconds=5, pause=0.01)
             seen.append(ledger.in_state("sent")[:1])
         return accept(key)
 

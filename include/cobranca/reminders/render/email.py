@@ -39,6 +39,7 @@ class LetterRenderer:
         self.creditor = creditor
         self.business_date = business_date
         self.sender = FromAddress(creditor.sender_name, creditor.sender_email, creditor.reply_to)
+        self._colors = _colors(creditor.color)
         self._tokens = unsubscribe.installation_tokens() if creditor.unsubscribe_url else None
         filters: dict[str, Callable[..., Any]] = {
             "money": format_money,
@@ -58,7 +59,8 @@ class LetterRenderer:
         address = _checked_address(message)
         unsubscribe_link = self._unsubscribe_link(message)
         items = LetterItems(message, self.creditor, self.business_date)
-        base = self._context(message, unsubscribe_link)
+        logo = self._logo(message)
+        base = self._context(message, unsubscribe_link, logo)
         page, plain = self._templates(message.template)
         tried: dict[Extent, tuple[dict[str, object], str]] = {}
 
@@ -85,7 +87,7 @@ class LetterRenderer:
             html=html,
             text="".join(plain.root_render_func(values)),
             headers=self._headers(message, unsubscribe_link),
-            pictures=(*self._logo(message), *items.pictures(extent)),
+            pictures=(*([logo] if logo else []), *items.pictures(extent)),
             attachment=items.statement(extent),
         )
 
@@ -100,15 +102,17 @@ class LetterRenderer:
         except jinja2.TemplateNotFound:
             raise Unsendable(f"o modelo {name} não existe") from None
 
-    def _context(self, message: Message, unsubscribe_link: str | None) -> dict[str, object]:
+    def _context(
+        self, message: Message, unsubscribe_link: str | None, logo: Picture | None
+    ) -> dict[str, object]:
         """What the templates show at any extent."""
         is_habitual = message.payer_class == "viciado"
         gets_education = is_habitual and message.template in EDUCATION_TEMPLATES
         survey_url = self.creditor.survey_url if message.template == "survey" else None
         return {
             "creditor": self.creditor,
-            "colors": _colors(self.creditor.color),
-            "logo": next((picture.content_id for picture in self._logo(message)), None),
+            "colors": self._colors,
+            "logo": logo.content_id if logo else None,
             "business_date": self.business_date,
             "message_key": message.message_key,
             "recipient": message.email,
@@ -124,12 +128,12 @@ class LetterRenderer:
             **phrases.template_phrases(message, self.business_date),
         }
 
-    def _logo(self, message: Message) -> tuple[Picture, ...]:
+    def _logo(self, message: Message) -> Picture | None:
         """The creditor's logo, if it has one."""
         logo = self.creditor.picture
         if logo is None:
-            return ()
-        return (Picture(f"logo.{mail_id(message, self.creditor)}", "logo.png", logo.content),)
+            return None
+        return Picture(f"logo.{mail_id(message, self.creditor)}", "logo.png", logo.content)
 
     def _unsubscribe_link(self, message: Message) -> str | None:
         if self._tokens is None or self.creditor.unsubscribe_url is None:
