@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from cobranca.settings import PROJECT_ROOT, Settings
+from cobranca.settings import Settings
+from creditor_files import copy_config
 from distribution import ByNight, place_of
 from servers import (
     MariadbUnavailable,
@@ -86,7 +86,7 @@ def mariadb_server() -> Iterator[PrivateMariadb]:
 def settings(tmp_path: Path) -> Settings:
     """Settings of an empty installation with its own copy of the default configuration."""
     config, data = tmp_path / "config", tmp_path / "data"
-    shutil.copytree(PROJECT_ROOT / "include" / "config", config)
+    copy_config(config)
     data.mkdir()
     return Settings(
         config=config,

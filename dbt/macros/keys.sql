@@ -17,6 +17,16 @@
     end
 {%- endmacro %}
 
+{#- Whether two rows are of one payer and one creditor: what is owed, promised and said stays between the two. -#}
+{% macro same_account(left, right) -%}
+    {{ left }}.customer_key = {{ right }}.customer_key and {{ left }}.creditor = {{ right }}.creditor
+{%- endmacro %}
+
+{#- A payer's account with a creditor as one text. -#}
+{% macro account(row) -%}
+    {{ row }}.customer_key || '/' || {{ row }}.creditor
+{%- endmacro %}
+
 {#- Enough to confirm an identity, too little to copy. -#}
 {% macro masked_tax_id(tax_id) -%}
     case length({{ tax_id }})
@@ -31,9 +41,12 @@
     {{ source }} || ':' || {{ receivable_id }}
 {%- endmacro %}
 
-{#- One message per customer, channel and night. -#}
-{% macro message_key(customer_key, channel) -%}
-    'M' || substr(md5('{{ night() }}' || '|' || {{ customer_key }} || '|' || {{ channel }}), 1, 24)
+{#- One message per customer, creditor, channel and night. The creditor that was there before there were several stays unnamed. -#}
+{% macro message_key(customer_key, creditor, channel) -%}
+    'M' || substr(md5(
+        '{{ night() }}' || '|' || {{ customer_key }} || '|'
+        || case when {{ creditor }} = 'principal' then '' else {{ creditor }} || '|' end || {{ channel }}
+    ), 1, 24)
 {%- endmacro %}
 
 {#- How an address is recognised without being kept: SHA-256 in hexadecimal, as cobranca.ledger.address_digest.digest. -#}

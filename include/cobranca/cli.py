@@ -112,6 +112,9 @@ def check(business_date: date | None) -> None:
     business_date = business_date or date.today()  # noqa: DTZ011 - the day of this machine
     policy = load_policy(settings.config, business_date)
     click.echo(f"policy {policy.version}: valid")
+    if len(policy.creditors) > 1:
+        for creditor in policy.creditors.values():
+            click.echo(f"creditor {creditor.id} signs as {creditor.signature}")
     for warning in (*policy.warnings, *unknown_targets_of(settings, policy)):
         click.echo(f"  note: {warning}")
     rows = check_sources(settings, business_date)

@@ -106,7 +106,7 @@ def reminders(settings: Settings, business_date: date) -> str:
         # The agents' queues and the reports do not wait for the answer.
         return str(question)
     if read_verdict(settings, business_date, "plan").degraded:
-        result += "; nothing is sent while the newest payments are too old to know who has paid"
+        result += "; what is held waits for payments that are new enough to know who has paid"
     return result
 
 

@@ -31,11 +31,12 @@ ENTITIES: dict[str, pa.Schema] = {
         source=TEXT, receivable_id=TEXT, customer_id=TEXT, due_date=DATE, amount=MONEY,
         document_number=TEXT, installment=TEXT, issue_date=DATE, open_amount=MONEY, currency=TEXT,
         status=TEXT, disputed=FLAG, fine_rate=RATE, monthly_interest_rate=RATE, boleto_line=TEXT,
-        pix_code=TEXT, payment_url=TEXT, updated_at=TIME, refused_rates=TEXT,
+        pix_code=TEXT, payment_url=TEXT, updated_at=TIME, refused_rates=TEXT, creditor=TEXT,
     ),
     "payments": _table(
         source=TEXT, payment_id=TEXT, receivable_id=TEXT, paid_on=DATE, amount=MONEY, kind=TEXT,
         credited_on=DATE, method=TEXT, customer_id=TEXT, currency=TEXT, updated_at=TIME,
+        creditor=TEXT,
     ),
 }  # fmt: skip
 
@@ -69,6 +70,9 @@ ALLOWED: dict[str, dict[str, tuple[str, ...]]] = {
 # Of what names no currency.
 OWN_CURRENCY = "BRL"
 
+# The creditor of creditor.yml, and of all that landed or was recorded before there were several.
+PRINCIPAL = "principal"
+
 DEFAULTS: dict[str, dict[str, str]] = {
     "customers": {"contract_type": "consumer"},
     "receivables": {"currency": OWN_CURRENCY, "status": "open"},
@@ -93,6 +97,7 @@ FEEDBACK: dict[str, pa.Schema] = {
         message_key=TEXT, business_date=DATE, batch_id=TEXT, customer_key=TEXT, episode_key=TEXT,
         step=TEXT, step_offset=COUNT, channel=TEXT, template=TEXT, policy_version=TEXT,
         address_mark=TEXT, state=TEXT, state_reason=TEXT, provider_message_id=TEXT, updated_at=TIME,
+        creditor=TEXT,
     ),
     "contact_items": _table(
         message_key=TEXT, receivable_key=TEXT, currency=TEXT, open_amount=MONEY, amount_due=MONEY,
@@ -100,20 +105,20 @@ FEEDBACK: dict[str, pa.Schema] = {
     "outcomes": _table(
         outcome_id=TEXT, contacted_on=DATE, message_key=TEXT, customer_key=TEXT, episode_key=TEXT,
         step=TEXT, step_offset=COUNT, agent_id=TEXT, code=TEXT, delay_reason=TEXT,
-        follow_up_on=DATE, policy_version=TEXT,
+        follow_up_on=DATE, policy_version=TEXT, creditor=TEXT,
     ),
     "promises": _table(
         promise_id=TEXT, customer_key=TEXT, made_on=DATE, promised_on=DATE, currency=TEXT,
-        amount=MONEY, agent_id=TEXT,
+        amount=MONEY, agent_id=TEXT, creditor=TEXT,
     ),
     "agreements": _table(
         agreement_id=TEXT, customer_key=TEXT, agreed_on=DATE, currency=TEXT, amount=MONEY,
-        installments=COUNT, discount_rate=RATE, agent_id=TEXT,
+        installments=COUNT, discount_rate=RATE, agent_id=TEXT, creditor=TEXT,
     ),
     "commitment_items": _table(commitment_id=TEXT, receivable_key=TEXT, made_on=DATE),
     "consents": _table(
         customer_key=TEXT, channel=TEXT, is_opted_in=FLAG, origin=TEXT, given_at=TIME,
-        given_on=DATE,
+        given_on=DATE, only_creditor=TEXT,
     ),
     "payer_accounts": _table(
         customer_key=TEXT, source=TEXT, customer_id=TEXT, from_on=DATE, until_on=DATE,
@@ -123,7 +128,7 @@ FEEDBACK: dict[str, pa.Schema] = {
     ),
     "holdouts": _table(
         business_date=DATE, customer_key=TEXT, episode_key=TEXT, step=TEXT, step_offset=COUNT,
-        channel=TEXT, policy_version=TEXT,
+        channel=TEXT, policy_version=TEXT, creditor=TEXT,
     ),
 }  # fmt: skip
 
@@ -141,7 +146,7 @@ POLICY: dict[str, pa.Schema] = {
         promise_kept_share=RATE, default_fine_rate=RATE, consumer_fine_cap=RATE,
         default_monthly_interest_rate=RATE, interest_start_consumer=TEXT,
         interest_start_business=TEXT, group_company_branches=FLAG, collect_until_years=COUNT,
-        credits=TEXT, scheduled_payment_days=COUNT,
+        credits=TEXT, scheduled_payment_days=COUNT, first_creditor=TEXT,
     ),
     "policy_agents": _table(
         agent_id=TEXT, name=TEXT, level=TEXT, daily_capacity=COUNT, states=TEXT,
@@ -152,11 +157,12 @@ POLICY: dict[str, pa.Schema] = {
     ),
     "policy_holds": _table(
         scope=TEXT, source=TEXT, target_id=TEXT, reason=TEXT, author=TEXT, starts_on=DATE,
-        expires_on=DATE,
+        expires_on=DATE, only_creditor=TEXT,
     ),
     "policy_overrides": _table(
         scope=TEXT, source=TEXT, target_id=TEXT, regua=TEXT, last_offset=COUNT,
         goes_on_after_offset=COUNT, reason=TEXT, author=TEXT, starts_on=DATE, expires_on=DATE,
+        only_creditor=TEXT,
     ),
     "policy_calling_hours": _table(
         state=TEXT, day_kind=TEXT, starts_at=TEXT, ends_at=TEXT, legal_source=TEXT,

@@ -12,7 +12,6 @@ timed. Nothing here passes or fails; a person reads the table.
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from datetime import date
 from pathlib import Path
 
 from sqlalchemy import URL, create_engine, make_url
+from tests.creditor_files import copy_config
 
 from cobranca.settings import PROJECT_ROOT, Settings
 from cobranca.sources.cleaning import bounds
@@ -234,12 +234,9 @@ def measure(work: str, engine: str, url: str, key: str = "receivable_id") -> Mea
     """Run one piece of work in a process of its own; it prints its seconds."""
     with tempfile.TemporaryDirectory() as folder:
         sources = Path(folder) / "config" / "sources"
-        shutil.copytree(
-            PROJECT_ROOT / "include" / "config",
-            sources.parent,
-            ignore=shutil.ignore_patterns("sources"),
-        )
-        sources.mkdir()
+        copy_config(sources.parent)
+        for source in sources.iterdir():
+            source.unlink()
         (sources / "erp.yml").write_text(SOURCE.format(key=key))
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.landing", "--child", work, "--folder", folder],

@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import selectors
-import shutil
 import socket
 import sqlite3
 import subprocess
@@ -30,6 +29,9 @@ from datetime import date
 from functools import wraps
 from pathlib import Path
 
+from tests.creditor_files import copy_config
+
+from cobranca.schema import PRINCIPAL
 from cobranca.settings import PROJECT_ROOT, Settings
 
 sys.path.insert(0, str(PROJECT_ROOT / "tests"))
@@ -253,7 +255,7 @@ def fill(settings: Settings, folder: Path, size: int) -> float:
     from reminders.plans import SCHEMA, item, judge, message
 
     settings.data.mkdir(parents=True)
-    shutil.copytree(PROJECT_ROOT / "include" / "config", settings.config)
+    copy_config(settings.config)
     (settings.config / "sources" / "erp.yml").unlink()
     root = settings.folder("outbound", NIGHT)
     draft = draft_folder(root, "plan")
@@ -293,7 +295,7 @@ def write_bodies(settings: Settings, folder: Path, size: int) -> float:
     from cobranca.reminders.plan.plan_file import open_plan
     from cobranca.reminders.render.email import LetterRenderer
 
-    renderer = LetterRenderer(load_policy(settings.config, NIGHT).creditor, NIGHT)
+    renderer = LetterRenderer(load_policy(settings.config, NIGHT).creditors[PRINCIPAL], NIGHT)
     with open_plan(settings, approved_batch(settings, NIGHT)) as plan_file:
         chunk = next(plan_file.messages(chunk_size=BODIES))
     bodies = [compose(renderer.render(message)) for message in chunk]

@@ -133,7 +133,7 @@ class Checker:
         day, flags = night.business_date, self.flags[row["customer_key"]]
         assert day in self.world.contact_days
         assert not flags["deceased"]
-        assert not self.world.is_stopped(row["customer_key"], day), (
+        assert not self.world.is_stopped(row["customer_key"], row["creditor"], day), (
             "what was planned and stopped goes to a person, and is not planned again"
         )
         assert not flags["opt_out_email" if row["channel"] == "email" else "opt_out_phone"]
@@ -271,7 +271,7 @@ class Checker:
 
     def _sources_disagree(self, row, owed, day):
         assert row["decision"] == "escalate"
-        assert self.world.is_stopped(row["customer_key"], day)
+        assert self.world.is_stopped(row["customer_key"], row["creditor"], day)
 
     def _payment_scheduled(self, row, owed, day):
         assert self.world.is_settled_soon(owed, day)

@@ -10,10 +10,11 @@ import pytest
 
 from cobranca import simulation
 from cobranca.errors import ConfigError
-from cobranca.settings import PROJECT_ROOT, Settings
+from cobranca.settings import Settings
 from cobranca.simulation.compare import Pair
 from cobranca.simulation.decision_path import DecisionPath
 from cobranca.simulation.report import render_report, write_customers
+from creditor_files import copy_config
 from warehouse.nights import contact, customer, key_of, land_night, payment, receivable
 
 # Monday to Wednesday of the week after; Friday 20 November is a bank holiday.
@@ -84,7 +85,7 @@ def landed(landed_once, tmp_path) -> Settings:
 def settings_in(folder: Path, fresh: bool = True) -> Settings:
     config, data = folder / "config", folder / "data"
     if fresh:
-        shutil.copytree(PROJECT_ROOT / "include" / "config", config)
+        copy_config(config)
         (config / "regua.yml").write_text(CURRENT, encoding="utf-8")
     ledger = f"sqlite:///{folder / 'ledger.db'}"
     return Settings(config, data, f"duckdb:///{folder / 'warehouse.duckdb'}", ledger, "outbox")

@@ -20,7 +20,7 @@ import pyarrow as pa
 from cobranca.policy import load_policy
 from cobranca.policy.publish import policy_tables
 from cobranca.policy.regua import Regua
-from cobranca.schema import RAW
+from cobranca.schema import PRINCIPAL, RAW
 from cobranca.settings import PROJECT_ROOT
 from cobranca.simulation.decision_path import DecisionPath
 from warehouse.nights import key_of
@@ -116,6 +116,7 @@ class Receivable:
     due: date
     amount: Decimal
     disputed: bool
+    creditor: str = PRINCIPAL
     payments: list[tuple[date, Decimal]] = field(default_factory=list)
     # whether its source has the payments before their dates
     is_scheduled: bool = False
@@ -311,7 +312,7 @@ class World:
                     "source": source, "receivable_id": receivable_id,
                     "customer_id": owed.customer_id,
                     "issue_date": owed.issued, "due_date": owed.due, "amount": owed.amount,
-                    "currency": owed.currency,
+                    "currency": owed.currency, "creditor": owed.creditor,
                     "status": "open", "disputed": owed.disputed,
                 }
             )  # fmt: skip
@@ -352,11 +353,19 @@ class World:
         news of earlier ones.
         """
         for row in decisions:
-            if row["receivable_key"] != row["episode_key"]:
+            # a call that is shared has one answer, for the creditor who leads it
+            if row["receivable_key"] != row["episode_key"] or row["reason"] == "joined_call":
                 continue
             known = {
                 name: row[name]
-                for name in ("customer_key", "episode_key", "step", "step_offset", "policy_version")
+                for name in (
+                    "customer_key",
+                    "creditor",
+                    "episode_key",
+                    "step",
+                    "step_offset",
+                    "policy_version",
+                )
             }
             if row["decision"] == "remind":
                 fate = self.chance.choice(FATES)
@@ -408,7 +417,7 @@ class World:
             self.promises.append(
                 {
                     "promise_id": f"P{len(self.promises)}", "customer_key": known["customer_key"],
-                    "made_on": day,
+                    "creditor": known["creditor"], "made_on": day,
                     "promised_on": follow_up, "currency": row["currency"],
                     "amount": row["open_amount"], "agent_id": "ana",
                 }
@@ -451,8 +460,8 @@ class World:
             + [row["contacted_on"] for row in self.outcomes if row["customer_key"] == customer_key]
         )
 
-    def is_stopped(self, customer_key: str, day: date) -> bool:
-        """Whether the payer's messages were stopped for something that is not known on a day.
+    def is_stopped(self, customer_key: str, creditor: str, day: date) -> bool:
+        """Whether a creditor's messages were stopped for something that is not known on a day.
 
         That is so where all that the message asked for is still open though a payment was seen, or
         after two nights, for a week.
@@ -460,7 +469,7 @@ class World:
         week = [
             row
             for row in self.contacts
-            if row["customer_key"] == customer_key
+            if (row["customer_key"], row["creditor"]) == (customer_key, creditor)
             and day - timedelta(days=7) <= row["business_date"] < day
         ]
         left = [row["business_date"] for row in week if row["state"] in ATTEMPTS]

@@ -1,6 +1,7 @@
 """The steps of docs/add-a-source.md, followed as they stand there."""
 
 import re
+import shutil
 import sqlite3
 from datetime import date
 from decimal import Decimal
@@ -45,8 +46,12 @@ def crm(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("COBRANCA_CONFIG", str(settings.config))
     monkeypatch.setenv("COBRANCA_DATA", str(settings.data))
     sources = settings.config / "sources"
-    for name in re.search(r"`rm (.*?)`", PAGE).group(1).split():
-        (sources / Path(name).name).unlink()
+    for name in re.search(r"`rm -r (.*?)`", PAGE).group(1).split():
+        removed = settings.config / Path(name).relative_to("include/config")
+        if removed.is_dir():
+            shutil.rmtree(removed)
+        elif removed.exists():
+            removed.unlink()
     example = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL).group(1)
     (sources / "crm.yml").write_text(
         "".join(line[3:] for line in example.splitlines(keepends=True)), encoding="utf-8"

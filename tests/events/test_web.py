@@ -22,6 +22,7 @@ from cobranca.ledger import open_ledger
 from cobranca.ledger.provider_events import record_consent
 from cobranca.ledger.tables import consents, contacts
 from cobranca.reminders.render.unsubscribe import Tokens, link
+from creditor_files import make_group
 from events.reports import ADDRESS, Provider, contact, put, sg_event, states
 from ledger.clients import LedgerClients
 
@@ -148,11 +149,33 @@ def test_one_click_stops_the_e_mails_and_looking_at_the_link_does_not(house):
     for body in (b"List-Unsubscribe=One-Click", b""):
         status, page, _ = ask(url, body, {"Content-Type": "application/x-www-form-urlencoded"})
         assert (status, "pedido registrado" in page) == (200, True)
-    assert house.ledger.lookups.opted_out(["C1"]) == {("C1", "email")}
+    assert house.ledger.lookups.opted_out(["C1"]) == {("C1", "email", None)}
     with house.ledger.engine.connect() as connection:
         assert [row.origin for row in connection.execute(sa.select(consents))] == ["link"], (
             "one opt-out, however often it comes"
         )
+
+
+@pytest.mark.parametrize(
+    ("body", "refused", "words"),
+    [
+        (b"only_this=1", "atacado", "os avisos de Jacarand"),
+        (b"", None, "os nossos avisos"),
+        (b"List-Unsubscribe=One-Click", None, "os nossos avisos"),
+    ],
+)
+def test_the_page_of_one_of_several_creditors_lets_the_payer_choose(house, body, refused, words):
+    make_group(house.settings.config)
+    url = link(f"{house.url}/unsubscribe", Tokens(SECRET).token_for("C1", "atacado"))
+    status, page, _ = ask(url)
+    assert status == 200
+    assert "Não quero mais os e-mails de Jacarandá" in page and "Nem os de Ipê Amarelo" in page
+    for _ in range(2):
+        status, page, _ = ask(url, body, {"Content-Type": "application/x-www-form-urlencoded"})
+        assert (status, words in page) == (200, True)
+    assert house.ledger.lookups.opted_out(["C1"]) == {("C1", "email", refused)}
+    with house.ledger.engine.connect() as connection:
+        assert len(connection.execute(sa.select(consents)).all()) == 1
 
 
 @pytest.mark.parametrize(
@@ -171,7 +194,7 @@ def test_a_wish_that_cannot_be_kept_is_not_confirmed(house, monkeypatch):
     def down(*_, **__):
         raise OSError
 
-    monkeypatch.setattr(web, "record_consent", down)
+    monkeypatch.setattr(web, "record_opt_out_by_link", down)
     status, page, _ = ask(
         link(f"{house.url}/unsubscribe", Tokens(SECRET).token_for("C1")),
         b"List-Unsubscribe=One-Click",
@@ -227,7 +250,7 @@ def test_status_callbacks_of_texts_move_contacts_and_hear_who_wants_no_more(hous
         assert texting(keys[2], MessageStatus="failed", ErrorCode="21610") == 204
     assert states(house.ledger) == dict(zip(keys, ("delivered", "bounced", "bounced"), strict=True))
     payers = [f"C{number:020x}" for number in (1, 2, 3)]
-    assert house.ledger.lookups.opted_out(payers) == {(payers[2], "sms")}
+    assert house.ledger.lookups.opted_out(payers) == {(payers[2], "sms", None)}
     with house.ledger.engine.connect() as connection:
         reason = connection.scalar(
             sa.select(contacts.c.state_reason).where(contacts.c.message_key == keys[1])
@@ -239,7 +262,7 @@ def test_a_callback_that_somebody_kept_does_not_undo_a_later_wish(house, texting
     put(house.ledger, {**contact(1), "channel": "sms"})
     key, payer = f"M{1:024x}", f"C{1:020x}"
     assert texting(key, MessageStatus="failed", ErrorCode="21610") == 204
-    assert house.ledger.lookups.opted_out([payer]) == {(payer, "sms")}
+    assert house.ledger.lookups.opted_out([payer]) == {(payer, "sms", None)}
     record_consent(
         house.ledger.engine,
         payer,

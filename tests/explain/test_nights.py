@@ -22,7 +22,7 @@ def night(*decisions: tuple[str, str]) -> Night:
         promises=(),
         agreements=(),
         holds=(),
-        next_step=None,
+        next_steps=(),
         cases=(),
         limits=None,
     )

@@ -1,13 +1,14 @@
 """Random nights with injected faults: ``python -m tests.faults --seeds 200`` prints a summary."""
 
 import argparse
-import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+
+from tests.creditor_files import copy_config
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -91,7 +92,7 @@ def run_seed(seed: int, server):
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
         (folder / "data").mkdir()
-        shutil.copytree(ROOT / "include" / "config", folder / "config")
+        copy_config(folder / "config")
         url = (
             server.create_database(f"ledger_{seed}")
             if server

@@ -18,6 +18,7 @@ from cobranca.landing import incremental, land, merge_changes
 from cobranca.partitions import landing_partition, landing_totals
 from cobranca.partitions.landing_totals import CHANGED, LEFT, READING, SWEPT, WATERMARK
 from cobranca.settings import Settings
+from creditor_files import copy_config
 from seeds import few_or_many
 from source_databases import D
 
@@ -87,11 +88,7 @@ class Company:
 def company(folder: Path) -> Company:
     config = folder / "config"
     if not config.exists():
-        from shutil import copytree
-
-        from cobranca.settings import PROJECT_ROOT
-
-        copytree(PROJECT_ROOT / "include" / "config", config)
+        copy_config(config)
         for path in (config / "sources").iterdir():
             path.unlink()
         (config / "sources" / "erp.yml").write_text(MAPPING)

@@ -76,7 +76,10 @@ def test_the_newest_consent_of_a_channel_counts_and_of_two_at_one_time_the_refus
     ]
     with ledger.engine.begin() as connection:
         connection.execute(consents.insert(), rows)
-    assert ledger.lookups.opted_out(["C1", "C2", "C3"]) == {("C2", "email"), ("C3", "sms")}
+    assert ledger.lookups.opted_out(["C1", "C2", "C3"]) == {
+        ("C2", "email", None),
+        ("C3", "sms", None),
+    }
 
 
 def test_a_consent_counts_for_its_own_payer_and_channel(ledger):
@@ -89,7 +92,29 @@ def test_a_consent_counts_for_its_own_payer_and_channel(ledger):
     ]
     with ledger.engine.begin() as connection:
         connection.execute(consents.insert(), rows)
-    assert ledger.lookups.opted_out(["C1", "C2"]) == {("C1", "email")}
+    assert ledger.lookups.opted_out(["C1", "C2"]) == {("C1", "email", None)}
+
+
+def test_a_refusal_of_one_creditor_stands_until_a_consent_for_all(ledger):
+    noon = datetime(2026, 11, 18, 12)
+    later = noon + timedelta(hours=1)
+    rows = [
+        consent("C1", "email", False, "link", noon, "varejo"),
+        consent("C2", "email", False, "link", noon, "varejo"),
+        consent("C2", "email", True, "person", later),
+        consent("C3", "email", True, "person", noon),
+        consent("C3", "email", False, "link", later, "varejo"),
+        consent("C4", "email", False, "link", noon, "varejo"),
+        consent("C4", "email", False, "link", later),
+    ]
+    with ledger.engine.begin() as connection:
+        connection.execute(consents.insert(), rows)
+    assert ledger.lookups.opted_out(["C1", "C2", "C3", "C4"]) == {
+        ("C1", "email", "varejo"),
+        ("C3", "email", "varejo"),
+        ("C4", "email", "varejo"),
+        ("C4", "email", None),
+    }
 
 
 def add_accounts(ledger, *rows: tuple) -> None:

@@ -11,6 +11,7 @@ from cobranca.ledger.state_reasons import (
     ALREADY_WRITTEN_TODAY,
     LATER_DATE_PLANNED,
     NOT_IN_NEWEST_PLAN,
+    OTHER_CREDITOR_TODAY,
     STEP_ALREADY_DONE,
     WAITS_FOR_APPROVAL,
 )
@@ -374,3 +375,34 @@ def test_an_approval_counts_the_planned_contacts_that_wait_for_it(ledger):
     with ledger.engine.connect() as connection:
         query = sa.select(contacts.c.message_key).where(contacts.c.approved_by == "ana")
         assert connection.scalars(query).all() == ["m1"]
+
+
+def test_a_payer_who_heard_of_one_creditor_today_hears_of_no_other(ledger):
+    """A second plan of the date puts another creditor first."""
+    one = {"customer_key": "C1", "creditor": "varejo"}
+    other = {"customer_key": "C1", "creditor": "atacado"}
+    plan(ledger, "b1", planned_contact(1, **one), planned_contact(3))
+    assert ledger.worker.claim(NIGHT, "b1", "w1", limit=1, after="", lease_seconds=60)
+    plan(ledger, "b2", planned_contact(2, **other), planned_contact(3))
+    assert state_reasons(ledger) == {
+        "m1": ("claimed", None),
+        "m2": ("suppressed", OTHER_CREDITOR_TODAY),
+        "m3": ("planned", None),
+    }
+
+
+def test_another_creditor_may_come_first_while_nothing_was_sent(ledger):
+    plan(ledger, "b1", planned_contact(1, customer_key="C1", creditor="varejo"))
+    plan(ledger, "b2", planned_contact(2, customer_key="C1", creditor="atacado"))
+    assert state_reasons(ledger) == {
+        "m1": ("superseded", NOT_IN_NEWEST_PLAN),
+        "m2": ("planned", None),
+    }
+
+
+def test_a_contact_is_of_its_creditor_and_of_the_principal_where_none_is_named(ledger):
+    plan(ledger, "b1", planned_contact(1, creditor="varejo"), planned_contact(2))
+    query = sa.select(contacts.c.message_key, contacts.c.creditor)
+    with ledger.engine.connect() as connection:
+        found = dict(connection.execute(query).all())
+    assert found == {"m1": "varejo", "m2": "principal"}

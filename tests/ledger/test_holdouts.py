@@ -18,6 +18,7 @@ def holdout(number: int, *, night=TONIGHT, **changes) -> dict:
     return {
         "business_date": night,
         "customer_key": f"C{number}",
+        "creditor": "principal",
         "episode_key": f"erp:{number}",
         "receivable_key": f"erp:{number}",
         "step": "d+3",

@@ -157,7 +157,7 @@ def test_records_under_a_former_key_are_found_under_the_new_key(installation):
         (NEW, "promises", None),
         (NEW, "agreements", None),
     }
-    assert ledger.lookups.opted_out([NEW, OTHER]) == {(NEW, "email")}
+    assert ledger.lookups.opted_out([NEW, OTHER]) == {(NEW, "email", None)}
     assert ledger.lookups.payer_flags([NEW, OTHER]).erased == {NEW}
     engine.dispose()
 

@@ -37,7 +37,10 @@ def test_a_spam_report_and_an_unsubscription_opt_the_payer_out_of_the_channel(le
     for _ in range(2):
         record_events(ledger.engine, read_events(json.dumps(reports).encode())[0])
     payers = [f"C{number:020x}" for number in (1, 2, 3)]
-    assert ledger.lookups.opted_out(payers) == {(payers[0], "email"), (payers[1], "email")}
+    assert ledger.lookups.opted_out(payers) == {
+        (payers[0], "email", None),
+        (payers[1], "email", None),
+    }
     with ledger.engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(consents)) == 2
     # A later consent overrides the opt-out, and a later opt-out the consent.
@@ -49,7 +52,7 @@ def test_a_spam_report_and_an_unsubscription_opt_the_payer_out_of_the_channel(le
         origin="person",
         at=NOW + timedelta(days=1),
     )
-    assert (payers[0], "email") not in ledger.lookups.opted_out(payers)
+    assert (payers[0], "email", None) not in ledger.lookups.opted_out(payers)
     record_consent(
         ledger.engine,
         payers[0],
@@ -58,7 +61,7 @@ def test_a_spam_report_and_an_unsubscription_opt_the_payer_out_of_the_channel(le
         origin="link",
         at=NOW + timedelta(days=2),
     )
-    assert (payers[0], "email") in ledger.lookups.opted_out(payers)
+    assert (payers[0], "email", None) in ledger.lookups.opted_out(payers)
 
 
 REPORTS = [
@@ -199,7 +202,7 @@ def test_an_opt_out_before_its_contact_is_applied_later(ledger):
     for _ in range(2):
         apply_stored_events(ledger.engine)
         assert states(ledger) == {KEY: "complained"}
-        assert ledger.lookups.opted_out([payer]) == {(payer, "email")}
+        assert ledger.lookups.opted_out([payer]) == {(payer, "email", None)}
     record_consent(
         ledger.engine, payer, "email", is_opted_in=True, origin="person", at=NOW + timedelta(days=1)
     )
@@ -248,7 +251,7 @@ def test_an_opt_out_after_a_consent_counts_although_the_first_was_the_same(ledge
         assert record_consent(
             ledger.engine, "C1", "email", is_opted_in=is_opted_in, origin="link", at=at
         )
-    assert ledger.lookups.opted_out(["C1"]) == {("C1", "email")}
+    assert ledger.lookups.opted_out(["C1"]) == {("C1", "email", None)}
 
 
 def test_of_equal_reports_the_earliest_gives_the_reason(ledger):

@@ -1,7 +1,6 @@
 """A company of one source that a test writes row by row: what payers owe, paid and promised."""
 
 import contextlib
-import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
@@ -12,7 +11,7 @@ import sqlalchemy as sa
 
 from cobranca.ledger import open_ledger
 from cobranca.ledger.tables import agreements, commitment_items, outcomes, promises
-from cobranca.settings import PROJECT_ROOT
+from creditor_files import copy_config
 from nights.installation import Installation
 from warehouse.nights import key_of
 
@@ -32,7 +31,7 @@ class SmallCompany(Installation):
         super().__init__(folder)
         self.crm = folder / "crm.db"
         self.environment["AIRFLOW_CONN_CRM"] = f"sqlite:///{self.crm}"
-        shutil.copytree(PROJECT_ROOT / "include" / "config", self.config)
+        copy_config(self.config)
         for path in (self.config / "sources").glob("*.yml"):
             path.unlink()
         (self.config / "sources" / "crm.yml").write_text(

@@ -1,77 +1,160 @@
-"""The creditor: what the law wants on messages is there, and offers have their words."""
-
-import re
+"""``creditor.yml`` alone is the one creditor; ``creditors/`` holds one file for each of several."""
 
 import pytest
 
 from cobranca.policy import load_policy
+from cobranca.policy.publish import policy_tables
+from cobranca.schema import PRINCIPAL
+from creditor_files import SECOND_TAX_ID, make_group
 from policy.config_edits import DAY, change, problems, write
 
 
-def test_a_proposal_without_conditions_is_refused_before_the_night(settings):
-    change(
-        settings,
-        "regua.yml",
-        "offset: 20, channel: email, template: second_notice",
-        "offset: 20, channel: email, template: offer",
+@pytest.fixture
+def group(settings):
+    """The settings of a configuration with two creditors, each in a file of its own."""
+    make_group(settings.config)
+    return settings
+
+
+def edit(group, name, old, new):
+    path = group.config / "creditors" / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return text[: text.index(old)].count("\n") + 1
+
+
+def test_each_file_is_a_creditor_of_its_name(group):
+    policy = load_policy(group.config, DAY)
+    assert list(policy.creditors) == ["atacado", "varejo"]
+    atacado, varejo = policy.creditors.values()
+    assert (atacado.id, atacado.trade_name, atacado.tax_id) == (
+        "atacado",
+        "Jacarandá",
+        SECOND_TAX_ID,
     )
-    assert "d+20" in {
-        step.name
-        for step in load_policy(settings.config, DAY).regua.steps["*"]
-        if step.template == "offer"
-    }
-    text = (settings.config / "creditor.yml").read_text(encoding="utf-8")
-    write(settings, "creditor.yml", re.sub(r"offer_options:\n(  - .*\n)+", "", text))
-    assert any(
-        line.startswith(
-            "creditor.yml:1: offer_options is empty, and the régua sends the template 'offer' at "
-            "d+20; write what"
-        )
-        for line in problems(settings)
+    assert (varejo.id, varejo.trade_name) == ("varejo", "Ipê Amarelo")
+    assert policy.company == "Jacarandá · Ipê Amarelo"
+    assert {"creditors/atacado.yml", "creditors/varejo.yml"} <= set(policy.fingerprints)
+    assert "creditor.yml" not in policy.fingerprints
+
+
+def test_creditor_yml_stays_the_principal_beside_others(settings, group):
+    (group.config / "creditors" / "varejo.yml").rename(group.config / "creditor.yml")
+    policy = load_policy(group.config, DAY)
+    assert list(policy.creditors) == ["atacado", PRINCIPAL]
+    assert policy.creditors[PRINCIPAL].file_name == "creditor.yml"
+    assert policy.creditors["atacado"].file_name == "creditors/atacado.yml"
+
+
+def test_one_file_alone_is_the_principal(settings):
+    assert list(load_policy(settings.config, DAY).creditors) == [PRINCIPAL]
+    (settings.config / "creditors").mkdir()
+    assert list(load_policy(settings.config, DAY).creditors) == [PRINCIPAL]
+
+
+def test_no_creditor_at_all_is_missed(settings):
+    (settings.config / "creditor.yml").unlink()
+    (problem,) = problems(settings)
+    assert problem.startswith("creditor.yml:")
+
+
+def test_two_files_of_one_company_are_refused(group):
+    line = edit(group, "varejo.yml", "11.222.333/0001-81", SECOND_TAX_ID)
+    (problem,) = problems(group)
+    assert problem.startswith(
+        f"creditors/varejo.yml:{line}: its tax id is that of atacado.yml, too;"
     )
 
 
+def test_a_company_without_an_address_is_refused(group):
+    edit(group, "atacado.yml", "address: ", "# ")
+    (problem,) = problems(group)
+    assert problem.startswith("creditors/atacado.yml:") and "address" in problem
+
+
+@pytest.mark.parametrize("name", ["Atacado", "9", "a-b", "a" * 31])
+def test_a_name_that_no_key_could_hold_is_refused(group, name):
+    folder = group.config / "creditors"
+    (folder / "atacado.yml").rename(folder / f"{name}.yml")
+    (problem,) = problems(group)
+    assert problem.startswith(f"creditors/{name}.yml:1: '{name}' is no id of a creditor;")
+
+
+def test_the_principal_has_one_file(group):
+    folder = group.config / "creditors"
+    (folder / "atacado.yml").rename(folder / "principal.yml")
+    (folder / "varejo.yml").rename(group.config / "creditor.yml")
+    (problem,) = problems(group)
+    assert problem.startswith(
+        "creditor.yml:1: creditors/principal.yml is the creditor of this file, too;"
+    )
+
+
+def test_problems_of_every_file_are_listed_with_their_files(group):
+    edit(group, "atacado.yml", "reply_to: ", "reply_to: not an address # ")
+    edit(group, "varejo.yml", "state: SP", "state: XX")
+    found = problems(group)
+    assert [one.split(":")[0] for one in found] == ["creditors/atacado.yml", "creditors/varejo.yml"]
+
+
+def test_accounts_that_send_are_listed_once(group):
+    assert load_policy(group.config, DAY).sendgrid_connections == ("sendgrid",)
+    edit(group, "atacado.yml", "sendgrid_connection: sendgrid", "sendgrid_connection: second")
+    assert load_policy(group.config, DAY).sendgrid_connections == ("second", "sendgrid")
+
+
+def test_batches_that_leave_later_lie_with_one_account(group):
+    change(group, "limits.yml", "delivery_mode: immediate", "delivery_mode: scheduled")
+    assert load_policy(group.config, DAY).limits.delivery_mode == "scheduled"
+    edit(group, "atacado.yml", "sendgrid_connection: sendgrid", "sendgrid_connection: second")
+    (problem,) = problems(group)
+    assert problem == (
+        "creditor.yml:1: delivery_mode is 'scheduled', and the creditors send by several SendGrid "
+        "accounts: second, sendgrid; use delivery_mode: immediate in limits.yml, or one "
+        "sendgrid_connection."
+    )
+
+
+HOLD = "scope;source;target_id;creditor;reason;author;starts_on;expires_on"
+OVERRIDE = (
+    "scope;source;target_id;creditor;regua;last_step;goes_on_after;reason;author;starts_on;"
+    "expires_on"
+)
+LINES = {
+    "holds.csv": (HOLD, "{};erp;9;{};dispute;maria;2026-11-10;"),
+    "overrides.csv": (OVERRIDE, "{};erp;9;{};none;;;combinado;maria;2026-11-10;"),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_hold_and_an_exception_may_be_for_one_creditor(group, name):
+    header, line = LINES[name]
+    write(group, name, "\n".join([header, line.format("customer", "atacado"), ""]))
+    policy = load_policy(group.config, DAY)
+    (row,) = policy_tables(policy)[f"policy_{name.removesuffix('.csv')}"]
+    assert row["only_creditor"] == "atacado" and "creditor" not in row
+
+
+@pytest.mark.parametrize("name", LINES)
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("scope", "creditor", "told"),
     [
-        ("11.222.333/0001-81", "11.222.333/0001-82", "tax_id: not a valid CNPJ or CPF"),
-        ("state: SP", "state: São Paulo", "state: unknown UF"),
-        (
-            "reply_to: atendimento@example.com.br",
-            "reply_to: atendimento",
-            "reply_to: not an e-mail address",
-        ),
-        ("https://www", "http://www", "website: not valid"),
-        ("address: Rua", "adress: Rua", "'address' is missing"),
+        ("customer", "atacada", "there is no creditor 'atacada'; use one of: atacado, varejo"),
+        ("receivable", "atacado", "a receivable is of one creditor anyway; leave the creditor"),
     ],
 )
-def test_a_creditor_that_lacks_a_legal_field_is_refused(settings, old, new, message):
-    change(settings, "creditor.yml", old, new)
-    found = problems(settings)
-    assert any(message in line for line in found)
-    assert "0001-82" not in str(found)
+def test_a_line_about_no_creditor_is_refused(group, name, scope, creditor, told):
+    header, line = LINES[name]
+    write(group, name, "\n".join([header, line.format(scope, creditor), ""]))
+    (problem,) = problems(group)
+    assert problem.startswith(f"{name}:2: {told}")
 
 
-def test_surveys_without_a_survey_url_are_refused_with_the_line(settings):
-    change(settings, "creditor.yml", "after_payment: none", "after_payment: survey")
-    assert any(re.match(r"creditor\.yml:\d+.*survey_url", line) for line in problems(settings))
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("pix_key", "chave com espaço"),
-        ("pix_key", "chavé"),
-        ("education_url", "http://www.example.com.br"),
-        ("education_url", "https://a@example.com"),
-        ("unsubscribe_url", "javascript:alert(1)"),
-    ],
-)
-def test_invalid_links_and_pix_keys_are_refused_with_the_line(settings, name, value):
-    text = (settings.config / "creditor.yml").read_text(encoding="utf-8")
-    lines = [
-        f'{name}: "{value}"' if line.startswith(f"{name}:") else line for line in text.splitlines()
-    ]
-    write(settings, "creditor.yml", "\n".join(lines))
-    number = 1 + next(i for i, line in enumerate(lines) if line.startswith(f"{name}:"))
-    assert any(line.startswith(f"creditor.yml:{number}: ") for line in problems(settings))
+def test_a_customer_may_follow_a_regua_for_each_creditor(group):
+    header, line = LINES["overrides.csv"]
+    rows = [line.format("customer", creditor) for creditor in ("atacado", "varejo", "")]
+    write(group, "overrides.csv", "\n".join([header, *rows, ""]))
+    assert len(load_policy(group.config, DAY).overrides) == 3
+    write(group, "overrides.csv", "\n".join([header, rows[0], rows[0], ""]))
+    assert "in force at the same time" in problems(group)[0]

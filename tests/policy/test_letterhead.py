@@ -4,6 +4,7 @@ import pytest
 
 from cobranca.policy import load_policy
 from cobranca.policy.letterhead import LARGEST_LOGO, parse_color, read_logo
+from cobranca.schema import PRINCIPAL
 from pictures import png
 from policy.config_edits import DAY, change, problems
 
@@ -53,7 +54,7 @@ def test_a_logo_of_the_largest_size_is_taken(settings):
     room = LARGEST_LOGO - len(png(4, 4))
     (settings.config / "logo.png").write_bytes(png(4, 4, filler=room))
     change(settings, "creditor.yml", "logo: null", "logo: logo.png")
-    assert load_policy(settings.config, DAY).creditor.picture is not None
+    assert load_policy(settings.config, DAY).creditors[PRINCIPAL].picture is not None
 
 
 def test_a_logo_lies_next_to_its_file(settings):

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from cobranca.policy import load_policy
+from cobranca.schema import PRINCIPAL
 from policy.config_edits import DAY, append, change, problems, write
 
 
@@ -44,8 +45,8 @@ def test_the_default_files_are_in_force(settings):
     )
     assert len(policy.agents) == 5 and len(policy.outcome_codes) == 13
     assert any(hours.state == "BR" for hours in policy.calling_hours)
-    assert "example.com.br" in policy.creditor.sender_email
-    assert policy.creditor.full_address.endswith("São Paulo/SP – CEP 01000-000")
+    assert "example.com.br" in policy.creditors[PRINCIPAL].sender_email
+    assert policy.creditors[PRINCIPAL].full_address.endswith("São Paulo/SP – CEP 01000-000")
     assert set(policy.fingerprints) == {
         path.name for path in settings.config.iterdir() if path.is_file()
     }

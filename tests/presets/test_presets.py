@@ -34,6 +34,7 @@ from cobranca.sources.mapping.presets import preset_file, preset_names
 from cobranca.warehouse.build import prepare
 from cobranca.warehouse.dbt import run_dbt
 from cobranca.warehouse.engines import open_warehouse
+from creditor_files import copy_config
 from presets.company import Company, D, make_company, the_day_before
 from presets.dolibarr_books import keep_dolibarr
 from presets.erpnext_books import keep_erpnext
@@ -134,12 +135,9 @@ def receivables(installation: Settings, landing_of_five: Manifest) -> list[dict]
 
 
 def _settings(folder: Path) -> Settings:
-    import shutil
-
-    from cobranca.settings import PROJECT_ROOT
 
     config, data = folder / "config", folder / "data"
-    shutil.copytree(PROJECT_ROOT / "include" / "config", config)
+    copy_config(config)
     data.mkdir()
     return Settings(
         config=config, data=data, warehouse=f"duckdb:///{data / 'warehouse.duckdb'}",

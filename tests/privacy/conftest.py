@@ -9,7 +9,8 @@ import pytest
 
 from cobranca import night
 from cobranca.privacy import erase
-from cobranca.settings import PROJECT_ROOT, Settings
+from cobranca.settings import Settings
+from creditor_files import copy_config
 from privacy import company
 
 FIRST, SECOND = date(2026, 11, 18), date(2026, 11, 19)
@@ -30,7 +31,7 @@ def settings_in(folder: Path) -> Settings:
 def first_night(tmp_path_factory) -> Iterator[Path]:
     """A whole first night: one canary was written to, the other stands in the call queue."""
     folder = tmp_path_factory.mktemp("canaries")
-    shutil.copytree(PROJECT_ROOT / "include" / "config", folder / "config")
+    copy_config(folder / "config")
     for path in (folder / "config" / "sources").glob("*.yml"):
         path.unlink()
     (folder / "config" / "sources" / "crm.yml").write_text(company.SOURCE, encoding="utf-8")

@@ -216,8 +216,8 @@ def test_a_message_that_has_not_left_yet_never_leaves(erased):
     engine = open_ledger(settings.ledger)
     ledger = LedgerClients(engine)
     assert ledger.lookups.payer_flags([key, "C0"]).erased == {key} and {
-        (key, "email"),
-        (key, "sms"),
+        (key, "email", None),
+        (key, "sms", None),
     } <= ledger.lookups.opted_out([key])
     message = Message(
         "M1",

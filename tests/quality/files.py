@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from cobranca.partitions import manifest
 from cobranca.partitions.manifest import FileEntry, Manifest
 from cobranca.policy import publish_policy
-from cobranca.schema import DATE, ENTITIES, FEEDBACK, FLAG, MONEY, QUARANTINE, TEXT
+from cobranca.schema import DATE, ENTITIES, FEEDBACK, FLAG, MONEY, PRINCIPAL, QUARANTINE, TEXT
 from cobranca.settings import Settings
 
 D = date(2026, 11, 18)
@@ -54,7 +54,7 @@ def landing_tables() -> Tables:
         {"receivable_id": f"R{n}", "customer_id": f"{n}", "due_date": date(2026, 11, 3),
             "issue_date": date(2026, 10, 1),
          "amount": Decimal("1000.00"), "currency": "USD" if n == 4 else "BRL", "status": "open",
-         "disputed": n == 5}
+         "disputed": n == 5, "creditor": PRINCIPAL}
         for n in range(1, 7)
     ]  # fmt: skip
     payments = [
@@ -93,7 +93,7 @@ def plan_tables() -> Tables:
     }
     facts = [
         {"business_date": D, "source": "erp", "receivable_id": f"R{n}",
-            "receivable_key": f"erp:R{n}", "customer_key": f"C{n}",
+            "receivable_key": f"erp:R{n}", "customer_key": f"C{n}", "creditor": PRINCIPAL,
          "due_date": date(2026, 11, 3), "days_past_due": 15, "aging_band": "1-30",
          "currency": "USD" if n == 4 else "BRL",
          "amount": Decimal("1000.00"), "is_disputed": n == 5, **money}
@@ -102,7 +102,7 @@ def plan_tables() -> Tables:
     decisions = [
         {"business_date": D, "source": "erp", "receivable_id": row["receivable_id"],
             "receivable_key": row["receivable_key"],
-         "customer_key": row["customer_key"], "currency": row["currency"],
+         "customer_key": row["customer_key"], "creditor": PRINCIPAL, "currency": row["currency"],
          "open_amount": row["open_amount"],
          "amount_due": row["amount_due"], "credit_applied": Decimal("0.00"),
          "days_past_due": 15, "decision": decided[n],
@@ -115,7 +115,8 @@ def plan_tables() -> Tables:
     return {
         "fct_receivables": facts,
         "fct_aging": [
-            {"business_date": D, "customer_key": row["customer_key"], "currency": row["currency"],
+            {"business_date": D, "customer_key": row["customer_key"], "creditor": PRINCIPAL,
+                "currency": row["currency"],
                 "aging_band": "1-30",
              "receivables": 1, "open_amount": row["open_amount"], "amount_due": row["amount_due"]}
             for row in facts
@@ -128,7 +129,7 @@ def plan_tables() -> Tables:
             for n in decided
         ],
         "out_reminders": [
-            {"business_date": D, "message_key": "M1", "customer_key": "C1",
+            {"business_date": D, "message_key": "M1", "customer_key": "C1", "creditor": PRINCIPAL,
                 "customer_name": "Cliente 1",
              "email": "c1@example.com", "phone": "+5511987654321", "channel": "email",
              "template": "second_notice",
@@ -146,7 +147,7 @@ def plan_tables() -> Tables:
             for n in range(1, 7)
         ],
         "out_call_queue": [
-            {"business_date": D, "message_key": "M2", "customer_key": "C2",
+            {"business_date": D, "message_key": "M2", "customer_key": "C2", "creditor": PRINCIPAL,
                 "customer_name": "Cliente 2", "agent_id": "ana",
              "queue_position": 1, "priority": Decimal("870.00"),
              "priority_reason": "atraso de 15 dias",
@@ -154,19 +155,22 @@ def plan_tables() -> Tables:
              "currency": "BRL", "open_amount": Decimal("1000.00"), "amount_due": Decimal("1024.67")}
         ],
         "out_escalations": [
-            {"business_date": D, "customer_key": "C5", "customer_name": "Cliente 5",
+            {"business_date": D, "customer_key": "C5", "creditor": PRINCIPAL,
+             "customer_name": "Cliente 5",
              "reason": "hold_dispute", "currency": "BRL", "receivables": 1,
              "open_amount": Decimal("1000.00"), "amount_due": Decimal("1024.67"),
              "days_past_due": 15, "policy_version": "2026-01", "reasons": "hold_dispute",
              "since_on": date(2026, 11, 4), "responsible": "supervisao"}
         ],
         "fct_next_steps": [
-            {"business_date": D, "customer_key": f"C{n}", "step": "d20",
+            {"business_date": D, "customer_key": f"C{n}", "creditor": PRINCIPAL, "step": "d20",
              "step_on": date(2026, 11, 23)}
             for n in (3, 4)
         ],
         "out_surveys": [
-            {"business_date": D, "customer_key": "C6", "email": "c6@example.com", "source": "erp",
+            {"business_date": D, "customer_key": "C6", "creditor": PRINCIPAL,
+                "email": "c6@example.com",
+                "source": "erp",
                 "receivable_id": "R6",
              "receivable_key": "erp:R6"}
         ],

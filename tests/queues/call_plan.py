@@ -8,10 +8,12 @@ import pyarrow.parquet as pq
 
 from cobranca.partitions import manifest
 from cobranca.partitions.verdict import Check, Verdict, write_verdict
+from cobranca.schema import PRINCIPAL
 
 SCHEMA = pa.schema(
     [
         ("business_date", pa.date32()), ("message_key", pa.string()), ("customer_key", pa.string()),
+        ("creditor", pa.string()), ("other_creditors", pa.string()),
         ("agent_id", pa.string()), ("agent_name", pa.string()), ("queue_position", pa.int32()),
         ("priority", pa.decimal128(18, 2)), ("priority_reason", pa.string()),
         ("customer_name", pa.string()),
@@ -38,7 +40,7 @@ DECIDED = pa.schema(
 )
 CASE_SCHEMA = pa.schema(
     [
-        ("business_date", pa.date32()), ("customer_key", pa.string()),
+        ("business_date", pa.date32()), ("customer_key", pa.string()), ("creditor", pa.string()),
         ("customer_name", pa.string()), ("reason", pa.string()), ("currency", pa.string()),
         ("receivables", pa.int32()), ("open_amount", pa.decimal128(18, 2)),
         ("amount_due", pa.decimal128(18, 2)), ("days_past_due", pa.int32()),
@@ -55,6 +57,7 @@ def case(number: int, *reasons: str, **changes) -> dict:
     return {
         "business_date": DAY,
         "customer_key": f"C{number:020x}",
+        "creditor": PRINCIPAL,
         "customer_name": f"Maria da Penha {number}",
         "reason": reasons[0],
         "currency": "BRL",
@@ -75,6 +78,7 @@ def call(number: int, agent: str = "ana", **changes) -> dict:
         "business_date": DAY,
         "message_key": f"{number:032x}",
         "customer_key": f"C{number:020x}",
+        "creditor": PRINCIPAL,
         "agent_id": agent,
         "agent_name": {
             "ana": "Ana Beatriz Moura",
@@ -97,6 +101,7 @@ def call(number: int, agent: str = "ana", **changes) -> dict:
         "open_amount": Decimal("1000.00"),
         "amount_due": Decimal("1023.33"),
         "other_currencies": None,
+        "other_creditors": None,
         "oldest_due_date": date(2026, 11, 8),
         "days_past_due": 10,
         "aging_band": "1-30",

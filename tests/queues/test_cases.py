@@ -13,17 +13,19 @@ import pytest
 from cobranca.labels import REASON_CATALOGUE, RESPONSIBLE
 from cobranca.partitions.manifest import read_manifest
 from cobranca.queues import write_queues
-from cobranca.queues.cases import CASE_LIST, case_totals, read_cases, total_text, what, who, why
+from cobranca.queues.cases import case_columns, case_totals, read_cases, total_text, what, who, why
 from cobranca.redaction.parquet_redaction import ERASED_NAME
+from cobranca.schema import PRINCIPAL
 from queues.call_plan import CASE_SCHEMA, DAY, call, case, publish_plan
 
 BROKE = {"responsible": "financeiro"}
+ONE = {PRINCIPAL: "Ipê Amarelo"}
 
 
 def cases_of(tmp_path: Path, *rows: dict, schema: pa.Schema = CASE_SCHEMA):
     path = tmp_path / "cases.parquet"
     pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), path)
-    return read_cases(path)
+    return read_cases(path, ONE)
 
 
 def test_a_case_says_who_why_and_what_in_words(tmp_path):
@@ -115,7 +117,7 @@ def test_both_files_of_the_list_hold_every_case(settings):
     )
     with open(published.path("casos_2026-11-18.csv"), encoding="utf-8-sig", newline="") as file:
         first, second = csv.DictReader(file, delimiter=";")
-    assert list(first) == list(CASE_LIST)
+    assert list(first) == list(case_columns(ONE))
     assert first == {
         "customer_key": f"C{1:020x}",
         "Quem age": "Financeiro",

@@ -78,6 +78,7 @@ def test_an_outcome_holds_what_the_queue_said_of_the_payer():
         "contacted_on": date(2026, 11, 19),
         "message_key": ONE,
         "customer_key": "C00000000000000000001",
+        "creditor": "principal",
         "episode_key": "erp:1",
         "step": "d+10",
         "step_offset": 10,
@@ -96,6 +97,7 @@ def test_a_promise_holds_its_own_terms():
     assert found.promise == {
         "promise_id": "33dd2fdf08b599d15320f8dc07ad87e4",
         "customer_key": "C00000000000000000001",
+        "creditor": "principal",
         "made_on": date(2026, 11, 19),
         "promised_on": date(2026, 11, 25),
         "currency": "BRL",
@@ -113,6 +115,7 @@ def test_an_agreement_holds_its_own_terms():
     assert found.agreement == {
         "agreement_id": "dc233941bd532e534fbe5d7c051bf4e7",
         "customer_key": "C00000000000000000001",
+        "creditor": "principal",
         "agreed_on": date(2026, 11, 19),
         "currency": "BRL",
         "amount": Decimal("1000.00"),

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from cobranca.partitions.manifest import FileEntry, Manifest, draft_folder, publish
 from cobranca.partitions.verdict import Check, Verdict, write_verdict
 from cobranca.payments import boleto, pix
-from cobranca.schema import COUNT, DATE, FLAG, MONEY, RATE, TEXT
+from cobranca.schema import COUNT, DATE, FLAG, MONEY, PRINCIPAL, RATE, TEXT
 from cobranca.settings import Settings
 from cobranca.sources.current_state import ReceivableState
 
@@ -21,7 +21,7 @@ PHONE = "+5511987654321"
 
 SURVEYS = pa.schema(
     [
-        ("business_date", DATE), ("survey_key", TEXT), ("customer_key", TEXT),
+        ("business_date", DATE), ("survey_key", TEXT), ("customer_key", TEXT), ("creditor", TEXT),
          ("customer_name", TEXT), ("email", TEXT),
         ("state", TEXT), ("source", TEXT), ("receivable_id", TEXT), ("receivable_key", TEXT),
          ("settled_on", DATE),
@@ -30,7 +30,7 @@ SURVEYS = pa.schema(
 
 SCHEMA = pa.schema(
     [
-        ("business_date", DATE), ("message_key", TEXT), ("customer_key", TEXT),
+        ("business_date", DATE), ("message_key", TEXT), ("customer_key", TEXT), ("creditor", TEXT),
          ("customer_name", TEXT), ("email", TEXT),
         ("channel", TEXT), ("step", TEXT), ("step_offset", COUNT), ("template", TEXT),
          ("requires_approval", FLAG),
@@ -53,7 +53,7 @@ SCHEMA = pa.schema(
 # Entering a plan reads the hold-outs among the decisions.
 DECISIONS = pa.schema(
     [
-        ("business_date", DATE), ("customer_key", TEXT), ("episode_key", TEXT),
+        ("business_date", DATE), ("customer_key", TEXT), ("creditor", TEXT), ("episode_key", TEXT),
          ("receivable_key", TEXT), ("step", TEXT),
         ("step_offset", COUNT), ("days_past_due", COUNT), ("channel", TEXT),
          ("policy_version", TEXT), ("reason", TEXT),
@@ -118,6 +118,7 @@ def message(
     head = {
         "business_date": night,
         "customer_key": f"C{number:020x}",
+        "creditor": PRINCIPAL,
         "customer_name": f"Maria das Dores {number}",
         "email": f"maria.{number:05d}@example.com",
         "channel": "email",
@@ -148,6 +149,7 @@ def settled_debt(number: int, night: date = TONIGHT, **changes) -> dict:
         "business_date": night,
         "survey_key": f"S{number:024x}",
         "customer_key": f"C{number:020x}",
+        "creditor": PRINCIPAL,
         "customer_name": f"Rita Paga {number}",
         "email": f"rita.{number}@example.com",
         "state": "SP",

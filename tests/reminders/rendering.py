@@ -9,10 +9,11 @@ from cobranca.reminders.channels import Letter
 from cobranca.reminders.plan.plan_file import FILE, Item, Message, PlanFile
 from cobranca.reminders.render.email import LetterRenderer
 from cobranca.reminders.render.letter_samples import samples
+from cobranca.schema import PRINCIPAL
 from cobranca.settings import PROJECT_ROOT
 from reminders.plans import TONIGHT, item, message, publish_plan
 
-CREDITOR = load_policy(PROJECT_ROOT / "include" / "config", TONIGHT).creditor
+CREDITOR = load_policy(PROJECT_ROOT / "include" / "config", TONIGHT).creditors[PRINCIPAL]
 RENDERER = LetterRenderer(CREDITOR, TONIGHT)
 DUNNING = ("preventive", "due_today", "first_notice", "second_notice", "offer", "last_notice")
 AFTER_PAYMENT = ("thank_you", "survey")

@@ -38,7 +38,7 @@ def test_check_prints_one_table_of_everything(settings: Settings, erp, make_sour
         "for",
         "quarantine",
     ]
-    assert shown["erp", "receivables"][2:6] == ["SQLite", "16", "of", "17"]
+    assert shown["erp", "receivables"][2:6] == ["SQLite", "16", "of", "18"]
     assert shown["billing", "customers"][-1] == "ok" and shown["billing", "payments"][2:] == [
         "SQLite",
         "PROBLEM,",

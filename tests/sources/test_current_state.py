@@ -64,7 +64,7 @@ def test_the_source_tells_how_a_receivable_and_its_customer_stand(
     assert found["1"] == ReceivableState(
         gone=False, status="open", disputed=False, due_date=date(2026, 11, 3),
         amount=Decimal("1000.00"), open_amount=None,
-        currency="BRL", paid=Decimal("300.00"), customer_id="C1",
+        currency="BRL", paid=Decimal("300.00"), customer_id="C1", creditor="principal",
     )  # fmt: skip
     assert (found["2"].disputed, found["2"].opt_out_email, found["2"].legal_hold) == (
         True,

@@ -2,7 +2,6 @@
 
 import dataclasses
 import random
-import shutil
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +13,7 @@ from cobranca.partitions.manifest import Manifest
 from cobranca.settings import PROJECT_ROOT, Settings
 from cobranca.warehouse.dbt import run_dbt
 from cobranca.warehouse.engines import open_warehouse
+from creditor_files import copy_config
 from warehouse.nights import contact, customer, land_night, payment, receivable
 from warehouse.payers import five_profiles
 
@@ -265,7 +265,7 @@ def busy_config(tmp_path_factory) -> Path:
     Texts, hold-outs, a share, a segment's régua, overrides and holds.
     """
     config = tmp_path_factory.mktemp("busy") / "config"
-    shutil.copytree(PROJECT_ROOT / "include" / "config", config)
+    copy_config(config)
     regua = (config / "regua.yml").read_text(encoding="utf-8")
     for before, after in (
         ("{offset: 1, channel: email,", "{offset: 1, channel: whatsapp,"),

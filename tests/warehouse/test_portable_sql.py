@@ -52,14 +52,14 @@ FORBIDDEN = {
 # is ordered.
 NEVER_NULL = {
     "agent_id", "aging_band", "agreed_on", "agreement_id", "amount", "as_of_date", "band_rank",
-    "collection_status", "commitment_id", "contact_key", "contacted_on", "currency", "customer_id",
-    "customer_key", "day", "effect", "effective_due_date", "episode_key", "former_key", "from_on",
-    "given_at", "guaranteed_percent", "happened_on", "is_opted_in", "is_trifle", "last_day",
-    "level", "made_on", "month", "number", "open_amount", "open_overdue_amount", "origin",
-    "outcome_id", "overall_rank", "paid_on", "payment_id", "place", "predicted", "priority",
-    "promise_id", "reason", "reason_order", "receivable_amount", "receivable_key", "regua",
-    "score", "settled_on", "share_percent", "source", "starts_on", "step_offset", "target_id",
-    "until_on",
+    "collection_status", "commitment_id", "contact_key", "contacted_on", "creditor", "currency",
+    "customer_id", "customer_key", "day", "effect", "effective_due_date", "episode_key",
+    "former_key", "from_on", "given_at", "guaranteed_percent", "happened_on", "is_opted_in",
+    "is_trifle", "last_day", "level", "made_on", "month", "number", "open_amount",
+    "open_overdue_amount", "origin", "outcome_id", "overall_rank", "paid_on", "payment_id",
+    "place", "predicted", "priority", "promise_id", "reason", "reason_order",
+    "receivable_amount", "receivable_key", "regua", "score", "settled_on", "share_percent",
+    "source", "starts_on", "step_offset", "target_id", "until_on",
 }  # fmt: skip
 
 

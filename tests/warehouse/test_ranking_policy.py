@@ -16,7 +16,7 @@ from cobranca.partitions import manifest
 from cobranca.reports.backtest import read_backtest
 from cobranca.reports.figures import read_pack
 from cobranca.reports.report_page import render_page
-from cobranca.settings import PROJECT_ROOT
+from creditor_files import copy_config
 from warehouse.busy_nights import NIGHT, settings_in
 from warehouse.nights import land_night
 from warehouse.parity import differences
@@ -59,7 +59,7 @@ def _without_new_tables(settings) -> None:
 def other_policy(busy_ledger, tmp_path_factory):
     """The busy ledger under other bands and stricter classes."""
     folder = tmp_path_factory.mktemp("other_policy")
-    shutil.copytree(PROJECT_ROOT / "include" / "config", folder / "config")
+    copy_config(folder / "config")
     (folder / "config" / "bands.yml").write_text(OTHER_BANDS, encoding="utf-8")
     ranking = (folder / "config" / "ranking.yml").read_text(encoding="utf-8")
     stricter = ranking.replace("known_from: 3 ", "known_from: 100 ").replace(

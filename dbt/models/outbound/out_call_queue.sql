@@ -11,10 +11,11 @@ last_contacts as (select * from {{ ref('int_customers__last_contact') }}),
 broken_promises as (
     select
         customer_key,
+        creditor,
         cast(count(*) as integer) as promises
     from {{ ref('fct_promises') }}
     where state = 'broken'
-    group by customer_key
+    group by customer_key, creditor
 ),
 
 calling_windows as (
@@ -29,6 +30,7 @@ select
     {{ business_date() }} as business_date,
     assigned.message_key,
     assigned.customer_key,
+    assigned.creditor,
     assigned.agent_id,
     assigned.agent_name,
     cast(row_number() over (partition by assigned.agent_id order by assigned.place) as integer) as queue_position,
@@ -63,6 +65,7 @@ select
     assigned.open_amount,
     assigned.amount_due,
     assigned.other_currencies,
+    assigned.other_creditors,
     assigned.oldest_due_date,
     assigned.days_past_due,
     assigned.aging_band,
@@ -84,6 +87,6 @@ inner join customers on assigned.customer_key = customers.customer_key
 left join limits on assigned.customer_key = limits.customer_key
 inner join ranking on assigned.customer_key = ranking.customer_key
 left join last_contacts on assigned.customer_key = last_contacts.customer_key
-left join broken_promises on assigned.customer_key = broken_promises.customer_key
+left join broken_promises on {{ same_account('assigned', 'broken_promises') }}
 left join calling_windows as windows on customers.state = windows.state
 left join calling_windows as national on national.state = 'BR'

@@ -5,6 +5,7 @@ customers as (select * from {{ ref('int_customers__unified') }}),
 per_reason as (
     select
         customer_key,
+        creditor,
         currency,
         reason,
         responsible,
@@ -16,16 +17,17 @@ per_reason as (
         min(since_on) as since_on,
         max(policy_version) as policy_version
     from cases
-    group by customer_key, currency, reason, responsible, reason_order
+    group by customer_key, creditor, currency, reason, responsible, reason_order
 ),
 
 main_reasons as (
-    {{ first_rows('per_reason', per=['customer_key', 'currency'], order_by=['reason_order', 'reason']) }}
+    {{ first_rows('per_reason', per=['customer_key', 'creditor', 'currency'], order_by=['reason_order', 'reason']) }}
 ),
 
 summed as (
     select
         customer_key,
+        creditor,
         currency,
         cast(sum(receivables) as integer) as receivables,
         {{ money('sum(open_amount)') }} as open_amount,
@@ -35,12 +37,13 @@ summed as (
         {{ joined_text('reason', ',', order_by='reason_order, reason') }} as reasons,
         max(policy_version) as policy_version
     from per_reason
-    group by customer_key, currency
+    group by customer_key, creditor, currency
 )
 
 select
     {{ business_date() }} as business_date,
     summed.customer_key,
+    summed.creditor,
     customers.customer_name,
     main_reasons.reason,
     summed.currency,
@@ -54,6 +57,6 @@ select
     main_reasons.responsible
 from summed
 inner join main_reasons
-    on summed.customer_key = main_reasons.customer_key
+    on {{ same_account('summed', 'main_reasons') }}
     and summed.currency = main_reasons.currency
 inner join customers on summed.customer_key = customers.customer_key

@@ -30,6 +30,7 @@ select
     decisions.business_date,
     decisions.message_key,
     decisions.customer_key,
+    decisions.creditor,
     customers.customer_name,
     -- only the way by which this message goes: no more of a person than its purpose needs (LGPD, art. 6, III)
     case when decisions.channel = 'email' then emails.email end as email,
@@ -75,6 +76,6 @@ inner join terms on decisions.receivable_key = terms.receivable_key
 inner join documents on decisions.receivable_key = documents.receivable_key
 inner join customers on decisions.customer_key = customers.customer_key
 left join emails on decisions.customer_key = emails.customer_key
-inner join payers on decisions.customer_key = payers.customer_key
+inner join payers on {{ same_account('decisions', 'payers') }}
 left join credits on decisions.receivable_key = credits.receivable_key
 left join charges on decisions.receivable_key = charges.receivable_key

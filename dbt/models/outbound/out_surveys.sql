@@ -47,6 +47,7 @@ select
     {{ business_date() }} as business_date,
     'S' || substr(md5(first_resolved.customer_key || '|' || first_resolved.receivable_key), 1, 24) as survey_key,
     first_resolved.customer_key,
+    first_resolved.creditor,
     customers.customer_name,
     emails.email,
     customers.state,
@@ -59,8 +60,8 @@ inner join ids on first_resolved.receivable_key = ids.receivable_key
 inner join contacted on first_resolved.customer_key = contacted.customer_key
 inner join customers on first_resolved.customer_key = customers.customer_key
 left join emails on first_resolved.customer_key = emails.customer_key
-inner join holds on first_resolved.customer_key = holds.customer_key
-inner join blocks on first_resolved.customer_key = blocks.customer_key
+inner join holds on {{ same_account('first_resolved', 'holds') }}
+inner join blocks on {{ same_account('first_resolved', 'blocks') }}
 inner join placed on first_resolved.customer_key = placed.customer_key
 cross join limits
 left join held_receivables on first_resolved.receivable_key = held_receivables.receivable_key

@@ -7,6 +7,7 @@ signed as (
         payment_id,
         {{ receivable_key('source', 'receivable_id') }} as receivable_key,
         customer_id,
+        coalesce(creditor, 'principal') as creditor,
         currency,
         paid_on,
         coalesce(credited_on, paid_on) as credited_on,

@@ -7,6 +7,8 @@ known as (
         receivable_id,
         {{ receivable_key('source', 'receivable_id') }} as receivable_key,
         customer_id,
+        -- a landing of before several creditors were known is of the one there was
+        coalesce(creditor, 'principal') as creditor,
         document_number,
         installment,
         issue_date,

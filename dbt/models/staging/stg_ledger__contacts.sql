@@ -4,6 +4,7 @@ select
     message_key,
     business_date as contacted_on,
     customer_key,
+    coalesce(creditor, 'principal') as creditor,
     episode_key,
     step,
     step_offset,

@@ -7,6 +7,7 @@ explained as (
         outcomes.outcome_id,
         outcomes.contacted_on,
         outcomes.customer_key,
+        coalesce(outcomes.creditor, 'principal') as creditor,
         outcomes.episode_key,
         outcomes.step,
         outcomes.step_offset,

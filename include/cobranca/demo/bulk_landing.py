@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cobranca import schema
 from cobranca.errors import ConfigError
 from cobranca.partitions import manifest
 from cobranca.partitions.manifest import FileEntry, Manifest
@@ -130,7 +131,8 @@ _RECEIVABLES = """
         null::varchar as pix_code,
         'https://pagar.example.com.br/b/' || number as payment_url,
         issue_date + interval 12 hour as updated_at,
-        null::varchar as refused_rates
+        null::varchar as refused_rates,
+        '{creditor}' as creditor
     from ({life})
 """
 
@@ -156,7 +158,8 @@ _PAYMENTS = """
         case when state_draw % 3 = 0 then 'pix' else 'boleto' end as method,
         null::varchar as customer_id,
         null::varchar as currency,
-        paid_on + 30 * part + interval 12 hour as updated_at
+        paid_on + 30 * part + interval 12 hour as updated_at,
+        null::varchar as creditor
     from paid, (values (0), (1)) as parts (part)
     where (part = 0 or is_halved) and paid_on + 30 * part <= date '{business_date}'
 """
@@ -186,6 +189,7 @@ def generate_landing(
     )
     values = {
         "source": SOURCE,
+        "creditor": schema.PRINCIPAL,
         "business_date": business_date.isoformat(),
         "days": DAYS,
         "receivables": receivables,

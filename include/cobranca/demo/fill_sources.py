@@ -51,7 +51,8 @@ from cobranca.payments import boleto, pix
 
 SEED = 20231201
 PAYERS = 2000
-CREDITOR = ("Ipê Amarelo Distribuidora", "São Paulo")
+# Who receives the Pix of each system: a name and a city.
+RECEIVERS = {ERP: ("Ipê Amarelo Distribuidora", "São Paulo"), BILLING: ("Clube Ipê", "São Paulo")}
 _BANKS = ("001", "033", "104", "237", "341")
 _ERP_KINDS = {PAYMENT: "PG", CREDIT_NOTE: "NC", DISCOUNT: "DE", WRITE_OFF: "PE", REVERSAL: "ES"}
 _BILLING_KINDS = {PAYMENT: "payment", CREDIT_NOTE: "credit", REVERSAL: "refund"}
@@ -399,11 +400,9 @@ def _texts(seed: int, payers: int) -> list[tuple[str | None, str | None, str | N
             line = boleto.build(bank, due_on, amount, free).line
         if number % 10 < 7:
             address = f"pix.example.com.br/qr/v2/{system}{number:08x}"
-            code = pix.build(
-                pix.PixCode(
-                    name=CREDITOR[0], city=CREDITOR[1], url=address, amount=_money(columns["cents"])
-                )
-            )
+            name, city = RECEIVERS[system]
+            amount = _money(columns["cents"])
+            code = pix.build(pix.PixCode(name=name, city=city, url=address, amount=amount))
         if line is None and code is None:
             texts.append((None, None, link))
         else:

@@ -54,10 +54,9 @@ def reconcile(settings: Settings, business_date: date) -> dict[str, int]:
         unknown = _unknown(engine, business_date)
         found = 0
         if unknown and settings.delivery == "sendgrid":
-            connection = get_connection(
-                load_policy(settings.config, business_date).creditor.sendgrid_connection
-            )
-            found = _ask(ProviderOutcomes(engine), SendGrid(connection), unknown)
+            for name in load_policy(settings.config, business_date).sendgrid_connections:
+                provider = SendGrid(get_connection(name))
+                found += _ask(ProviderOutcomes(engine), provider, unknown)
         return {"settled": settled, "found": found, "unknown": len(_unknown(engine, business_date))}
     finally:
         engine.dispose()

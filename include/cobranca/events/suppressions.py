@@ -58,10 +58,12 @@ def pull_suppressions(settings: Settings, business_date: date) -> dict[str, int]
     """
     if settings.delivery != "sendgrid":
         return {}
-    provider = SendGrid(
-        get_connection(load_policy(settings.config, business_date).creditor.sendgrid_connection)
-    )
-    found = {one for path in LISTS for one in _read(provider, path)}
+    found = {
+        one
+        for name in load_policy(settings.config, business_date).sendgrid_connections
+        for path in LISTS
+        for one in _read(SendGrid(get_connection(name)), path)
+    }
     engine = open_ledger(settings.ledger)
     try:
         return _bring_in_line(engine, found, business_date)

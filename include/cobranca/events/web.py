@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import sqlalchemy as sa
 from fastapi import FastAPI, Request
@@ -22,10 +23,10 @@ from cobranca.events import sendgrid_events, twilio_events
 from cobranca.ledger import open_ledger
 from cobranca.ledger.contact_lookups import ContactLookups
 from cobranca.ledger.provider_event import Event
-from cobranca.ledger.provider_events import record_consent, record_events
+from cobranca.ledger.provider_events import record_events, record_opt_out_by_link
 from cobranca.policy import load_policy
-from cobranca.policy.creditor import Creditor
-from cobranca.reminders.render.unsubscribe import PARAMETER, InvalidToken, customer_of
+from cobranca.policy.creditor import Creditors
+from cobranca.reminders.render.unsubscribe import PARAMETER, InvalidToken, named_by
 from cobranca.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 # The provider sends at most 768 KiB at once.
 LARGEST_BODY = 2 * 1024 * 1024
 TEMPLATES = Path(__file__).parent / "templates"
+# Name of the button that stops the e-mails of the letter's creditor alone.
+ONLY_THIS = "only_this"
 _PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
@@ -91,23 +94,26 @@ def create_app(
 
     @app.get("/unsubscribe")
     async def ask(request: Request) -> Response:
-        token = request.query_params.get(PARAMETER, "")
-        return await run_in_threadpool(
-            _page, settings, now(), "ask" if _customer(token) else "unknown"
-        )
+        named = _named(request.query_params.get(PARAMETER, ""))
+        situation, creditor = ("ask", named[1]) if named else ("unknown", None)
+        return await run_in_threadpool(_page, settings, now(), situation, creditor)
 
-    # Mail programs post "List-Unsubscribe=One-Click" here without showing anything (RFC 8058).
+    # Mail programs post "List-Unsubscribe=One-Click" here without showing anything (RFC 8058): it
+    # stops the e-mails of all creditors, as whoever clicks there has not seen a choice.
     @app.post("/unsubscribe")
     async def stop(request: Request) -> Response:
-        customer_key = _customer(request.query_params.get(PARAMETER, ""))
-        if customer_key is None:
-            return await run_in_threadpool(_page, settings, now(), "unknown")
+        named = _named(request.query_params.get(PARAMETER, ""))
+        if named is None:
+            return await run_in_threadpool(_page, settings, now(), "unknown", None)
+        customer_key, creditor = named
         try:
-            await run_in_threadpool(_stop, ledger, customer_key, now())
+            only = creditor if ONLY_THIS in parse_qs((await _body(request)).decode()) else None
+            await run_in_threadpool(_stop, ledger, customer_key, only, now())
         except Exception as error:
             log.error("a payer's wish could not be kept: %s", type(error).__name__)
-            return await run_in_threadpool(_page, settings, now(), "failed")
-        return await run_in_threadpool(_page, settings, now(), "stopped")
+            return await run_in_threadpool(_page, settings, now(), "failed", creditor)
+        situation = "stopped_one" if only else "stopped"
+        return await run_in_threadpool(_page, settings, now(), situation, creditor)
 
     return app
 
@@ -153,9 +159,10 @@ def _verifier(public_keys: str) -> sendgrid_events.SignatureVerifier:
     return sendgrid_events.SignatureVerifier(public_keys.split())
 
 
-def _customer(token: str) -> str | None:
+def _named(token: str) -> tuple[str, str] | None:
+    """The customer key and the creditor of a link; ``None`` where it is none of ours."""
     try:
-        return customer_of(token)
+        return named_by(token)
     except InvalidToken:
         return None
     except ConfigError as error:
@@ -163,29 +170,38 @@ def _customer(token: str) -> str | None:
         return None
 
 
-def _stop(ledger: Callable[[], sa.Engine], customer_key: str, now: datetime) -> None:
+def _stop(
+    ledger: Callable[[], sa.Engine], customer_key: str, only_creditor: str | None, now: datetime
+) -> None:
     # A link that is opened again and again must not fill a table whose rows stay for good.
-    if (customer_key, "email") not in ContactLookups(ledger()).opted_out([customer_key]):
-        record_consent(ledger(), customer_key, "email", is_opted_in=False, origin="link", at=now)
+    refused = ContactLookups(ledger()).opted_out([customer_key])
+    if not refused & {(customer_key, "email", None), (customer_key, "email", only_creditor)}:
+        record_opt_out_by_link(ledger(), customer_key, only_creditor, now)
 
 
-def _page(settings: Settings, now: datetime, situation: str) -> HTMLResponse:
+def _page(
+    settings: Settings, now: datetime, situation: str, creditor_id: str | None
+) -> HTMLResponse:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
-    creditor = _creditor(settings, now.date())
+    creditors = _creditors(settings, now.date())
+    one = creditors.get(creditor_id or "")
     html = environment.get_template("unsubscribe.html.j2").render(
-        situation=situation, creditor=creditor
+        situation=situation,
+        creditor=one or (next(iter(creditors.values())) if len(creditors) == 1 else None),
+        others=[other for other in creditors.values() if other is not one] if one else [],
+        only_this=ONLY_THIS,
     )
     status = {"unknown": 404, "failed": 503}.get(situation, 200)
     return HTMLResponse(html, status_code=status, headers=_PAGE_HEADERS)
 
 
-def _creditor(settings: Settings, day: date) -> Creditor | None:
+def _creditors(settings: Settings, day: date) -> Creditors:
     try:
-        return load_policy(settings.config, day).creditor
+        return load_policy(settings.config, day).creditors
     except ConfigError as error:
         log.error("the policy cannot be read: %s", error)
-        return None
+        return {}

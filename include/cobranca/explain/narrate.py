@@ -20,6 +20,7 @@ from cobranca.explain.night_rows import (
 from cobranca.explain.nights import (
     ACTED,
     Night,
+    by_creditor,
     nights_of,
     read_outcomes,
     read_tables,
@@ -71,10 +72,16 @@ def explain(settings: Settings, customer: str, business_date: date | None = None
         night = read_tables(settings, read_batch(settings, business_date), customer)
         if night is None:
             raise unknown_payer(customer, f"on {business_date}")
-        return "\n".join(_one_night(night, read_outcomes(settings, [night])))
-    nights = nights_of(settings, customer)
+        nights = [night]
+    else:
+        nights = nights_of(settings, customer)
     outcomes = read_outcomes(settings, nights)
-    return "\n".join([*_timeline(nights, outcomes), "", *_one_night(nights[-1], outcomes)])
+    told = []
+    for creditor, own in by_creditor(nights):
+        heading = [f"Credor {creditor}", ""] if creditor else []
+        before = [*_timeline(own, outcomes), ""] if business_date is None else []
+        told.append("\n".join([*heading, *before, *_one_night(own[-1], outcomes)]))
+    return "\n\n".join(told)
 
 
 def _timeline(nights: Sequence[Night], outcomes: dict[str, str]) -> list[str]:

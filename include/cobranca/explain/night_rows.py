@@ -18,6 +18,7 @@ class Decision(TypedDict):
 
     receivable_key: str
     customer_key: str
+    creditor: NotRequired[str]
     episode_key: str | None
     message_key: str
     decision: str
@@ -86,6 +87,7 @@ class PayerRanking(TypedDict):
 class PastContact(TypedDict):
     """A row of ``fct_contacts``: a message or a call of an earlier night."""
 
+    creditor: NotRequired[str]
     contacted_on: date
     episode_key: str
     channel: str
@@ -97,6 +99,7 @@ class PastContact(TypedDict):
 class PastPromise(TypedDict):
     """A row of ``fct_promises``: a promise and what was paid of it."""
 
+    creditor: NotRequired[str]
     made_on: date
     promised_on: date
     currency: str
@@ -108,6 +111,7 @@ class PastPromise(TypedDict):
 class PastAgreement(TypedDict):
     """A row of ``fct_agreements``: an agreement and what was paid of it."""
 
+    creditor: NotRequired[str]
     agreed_on: date
     installments: int
     currency: str
@@ -131,6 +135,7 @@ class ActiveHold(TypedDict):
 class NextStep(TypedDict):
     """A row of ``fct_next_steps``: the next step if nothing changes."""
 
+    creditor: NotRequired[str]
     episode_key: str
     step: str
     channel: str
@@ -143,6 +148,7 @@ class OpenCase(TypedDict):
     ``reasons`` are codes with commas between, the main one first.
     """
 
+    creditor: NotRequired[str]
     reason: str
     currency: str
     reasons: NotRequired[str]

@@ -4,7 +4,7 @@ The decisions come from the approved batches, the outcomes of messages and calls
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -25,12 +25,16 @@ from cobranca.explain.night_rows import (
 from cobranca.labels import contact_state
 from cobranca.partitions.manifest import Manifest, read_manifest
 from cobranca.partitions.outbound_partition import approved_batches
+from cobranca.schema import PRINCIPAL
 from cobranca.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
 
 Shape = TypeVar("Shape")
+OfCreditor = TypeVar(
+    "OfCreditor", Decision, PastContact, PastPromise, PastAgreement, NextStep, OpenCase
+)
 
 ACTED = ("remind", "call")
 
@@ -52,15 +56,48 @@ class Night:
     promises: tuple[PastPromise, ...]
     agreements: tuple[PastAgreement, ...]
     holds: tuple[ActiveHold, ...]
-    next_step: NextStep | None
+    next_steps: tuple[NextStep, ...]
     cases: tuple[OpenCase, ...]
     limits: ContactLimits | None
+
+    @property
+    def creditors(self) -> tuple[str, ...]:
+        """To whom the payer owes, by the ids of their files."""
+        return tuple(sorted({_creditor(row) for row in self.decisions}))
+
+    def of_creditor(self, creditor: str) -> "Night":
+        """What the night says of the payer's account with one creditor."""
+
+        def own(rows: tuple[OfCreditor, ...]) -> tuple[OfCreditor, ...]:
+            return tuple(row for row in rows if _creditor(row) == creditor)
+
+        return replace(
+            self,
+            decisions=own(self.decisions),
+            contacts=own(self.contacts),
+            promises=own(self.promises),
+            agreements=own(self.agreements),
+            next_steps=own(self.next_steps),
+            cases=own(self.cases),
+        )
+
+    @property
+    def next_step(self) -> NextStep | None:
+        """The next step if nothing changes."""
+        return next(iter(self.next_steps), None)
 
     @property
     def main(self) -> Decision | None:
         """The decision about the receivable that carries the cadence, else the first one."""
         carrying = [row for row in self.decisions if row["receivable_key"] == row["episode_key"]]
         return next(iter([*carrying, *self.decisions]), None)
+
+
+def _creditor(
+    row: Decision | PastContact | PastPromise | PastAgreement | NextStep | OpenCase,
+) -> str:
+    """The creditor of a row; a batch of before there were several names none."""
+    return row.get("creditor") or PRINCIPAL
 
 
 def nights_of(settings: Settings, customer: str) -> list[Night]:
@@ -81,6 +118,14 @@ def nights_of(settings: Settings, customer: str) -> list[Night]:
     return nights
 
 
+def by_creditor(nights: Sequence[Night]) -> list[tuple[str | None, Sequence[Night]]]:
+    """The nights of each creditor to whom the payer has owed; without a name where it is one."""
+    creditors = sorted({creditor for night in nights for creditor in night.creditors})
+    if len(creditors) < 2:
+        return [(None, nights)]
+    return [(one, [night.of_creditor(one) for night in nights]) for one in creditors]
+
+
 def unknown_payer(customer: str, when: str) -> ConfigError:
     """The error for a text that means no payer."""
     return ConfigError(
@@ -99,7 +144,6 @@ def read_tables(settings: Settings, batch: Manifest, customer: str) -> Night | N
         if key is None:
             return None
         ranking = tables.of_payer(PayerRanking, "dim_payer_ranking", key)
-        following = tables.of_payer(NextStep, "fct_next_steps", key)
         receivables = tables.of_payer(OpenReceivable, "fct_receivables", key, "receivable_key")
         policy = _policy(settings, batch)
         limits = _Tables(connection, policy).rows(ContactLimits, "policy_limits") if policy else ()
@@ -131,7 +175,7 @@ def read_tables(settings: Settings, batch: Manifest, customer: str) -> Night | N
                 PastAgreement, "fct_agreements", key, "agreed_on desc, agreement_id"
             ),
             holds=tables.of_payer(ActiveHold, "fct_holds", key, "scope, target_id, starts_on"),
-            next_step=following[0] if following else None,
+            next_steps=tables.of_payer(NextStep, "fct_next_steps", key),
             cases=tables.of_payer(OpenCase, "out_escalations", key, "currency, reason"),
             limits=limits[0] if limits else None,
         )
@@ -206,11 +250,7 @@ def read_outcomes(settings: Settings, nights: Sequence[Night]) -> dict[str, str]
 
     It is read from the ledger, because it happened after the nights were frozen.
     """
-    keys = {
-        night.main["message_key"]
-        for night in nights
-        if night.main and night.main["decision"] in ACTED
-    }
+    keys = {row["message_key"] for night in nights for row in night.decisions if row["message_key"]}
     if not keys:
         return {}
     import sqlalchemy as sa

@@ -46,11 +46,10 @@ def read_whole(
     stream = snapshot.bulk(entity, wanted.query)
     columns = checked_columns(mapping.source, entity, stream.columns)
     # Codes that only another night's rows could be held against need not be told apart here.
-    cleaner = Cleaner(
-        mapping.source,
+    cleaner = Cleaner.of(
+        mapping,
         entity,
         columns,
-        mapping.hundredths(entity),
         bounds,
         [by for by in GROUPED[entity] if by == "currency"],
     )

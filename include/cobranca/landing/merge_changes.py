@@ -86,8 +86,7 @@ class ChangedEntity:
         again = self._refused_before()
         changed = snapshot.bulk(self.entity, self._since(snapshot))
         columns = checked_columns(self.mapping.source, self.entity, changed.columns)
-        hundredths, by = self.mapping.hundredths(self.entity), DATED[self.entity]
-        cleaner = Cleaner(self.mapping.source, self.entity, columns, hundredths, self.bounds, by)
+        cleaner = Cleaner.of(self.mapping, self.entity, columns, self.bounds, DATED[self.entity])
         with open_sorter(folder) as database:
             return _Merge(self, snapshot, cleaner, database, folder).extract(changed, again)
 

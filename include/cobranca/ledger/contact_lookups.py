@@ -1,8 +1,10 @@
 """Read-only lookups in the ledger: counts of contacts, plans, and records about payers."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -28,13 +30,18 @@ class AgentRecord:
     """One record that an agent made about a payer.
 
     ``kind`` is its table: ``outcomes`` (with its ``code``), ``promises`` or ``agreements``.
-    ``event_id`` is its primary key.
+    ``event_id`` is its primary key, ``creditor`` the one of whose debt was spoken.
     """
 
     customer_key: str
     kind: str
     event_id: str
+    creditor: str
     code: str | None = None
+
+
+# Payer, channel, and the creditor whose messages are refused; none: those of all.
+Refusal = tuple[str, str, str | None]
 
 
 @dataclass(frozen=True)
@@ -43,12 +50,13 @@ class PayerFlags:
 
     - ``agent_records``: everything that agents recorded, on any day and under any key that the
       payers had on that day
-    - ``opted_out``: payer and channel, where the payer's newest consent refuses messages
+    - ``opted_out``: payer, channel and creditor (none: all), where the payer's newest consent
+      refuses messages
     - ``erased``: payers whose personal data were erased, or those of one of their accounts
     """
 
     agent_records: list[AgentRecord]
-    opted_out: set[tuple[str, str]]
+    opted_out: set[Refusal]
     erased: set[str]
 
 
@@ -67,8 +75,8 @@ class ContactLookups(LedgerClient):
             )
 
     @retries_restart
-    def opted_out(self, customer_keys: Sequence[str]) -> set[tuple[str, str]]:
-        """Payer and channel, where the payer's newest consent refuses messages."""
+    def opted_out(self, customer_keys: Sequence[str]) -> set[Refusal]:
+        """Where the payers' newest consents refuse messages."""
         with self.engine.connect() as connection:
             return _opted_out(connection, PayerKeys(connection, customer_keys))
 
@@ -171,30 +179,42 @@ def _agent_records(connection: sa.Connection, payers: PayerKeys) -> list[AgentRe
         key, *_ = table.primary_key.columns
         code = table.c.code if table is outcomes else sa.null()
         query = sa.select(
-            table.c.customer_key, day.label("on"), key.label("event_id"), code.label("code")
+            table.c.customer_key,
+            table.c.creditor,
+            day.label("on"),
+            key.label("event_id"),
+            code.label("code"),
         ).where(one_of(table.c.customer_key, payers.keys))
         for row in connection.execute(query):
             found += [
-                AgentRecord(payer, table.name, row.event_id, row.code)
+                AgentRecord(payer, table.name, row.event_id, row.creditor, row.code)
                 for payer in payers.payers_on(row.customer_key, row.on)
             ]
     return found
 
 
-def _opted_out(connection: sa.Connection, payers: PayerKeys) -> set[tuple[str, str]]:
-    newest = {}
+def _opted_out(connection: sa.Connection, payers: PayerKeys) -> set[Refusal]:
+    """The refusals in force; a consent for all creditors replaces what was said about one."""
+    newest: dict[tuple[str, str], dict[str | None, Any]] = defaultdict(dict)
     query = sa.select(
-        consents.c.customer_key, consents.c.channel, consents.c.is_opted_in, consents.c.given_on
+        consents.c.customer_key,
+        consents.c.channel,
+        consents.c.only_creditor,
+        consents.c.is_opted_in,
+        consents.c.given_on,
     )
     query = query.where(one_of(consents.c.customer_key, payers.keys))
     # Of two consents with the same time the refusal is sorted last, so it counts.
     for row in connection.execute(
         query.order_by(consents.c.given_at, consents.c.is_opted_in.desc())
     ):
-        newest[row.customer_key, row.channel] = row
-    refused = [row for row in newest.values() if not row.is_opted_in]
+        wishes = newest[row.customer_key, row.channel]
+        if row.only_creditor is None and row.is_opted_in:
+            wishes.clear()
+        wishes[row.only_creditor] = row
+    refused = [row for found in newest.values() for row in found.values() if not row.is_opted_in]
     return {
-        (payer, row.channel)
+        (payer, row.channel, row.only_creditor)
         for row in refused
         for payer in payers.payers_on(row.customer_key, row.given_on)
     }

@@ -21,11 +21,13 @@ from cobranca.ledger.state_reasons import (
     ALREADY_WRITTEN_TODAY,
     LATER_DATE_PLANNED,
     NOT_IN_NEWEST_PLAN,
+    OTHER_CREDITOR_TODAY,
     STEP_ALREADY_DONE,
     WAITS_FOR_APPROVAL,
 )
 from cobranca.ledger.states import ENGAGED_STATES, PLANNER, states_before
 from cobranca.ledger.tables import EARLIEST_DATE, ENTERED, contact_items, contacts, runs
+from cobranca.schema import PRINCIPAL
 
 # States of contacts that a newer plan of the same date may still replace.
 _REPLACEABLE_STATES = ("planned", *states_before("planned", PLANNER))
@@ -34,7 +36,7 @@ _PLANNING_LOCK = 0x706C616E
 
 
 class PlanConflict(CobrancaError):
-    """A plan with two messages for one customer, channel and day."""
+    """A plan with two messages for one customer, creditor, channel and day."""
 
 
 class PlannedContact(TypedDict):
@@ -44,6 +46,7 @@ class PlannedContact(TypedDict):
     business_date: date
     batch_id: str
     customer_key: str
+    creditor: NotRequired[str]
     episode_key: str
     step: str
     step_offset: int
@@ -93,7 +96,7 @@ class ContactPlanner(LedgerClient):
         - still planned for an earlier date: ``expired``
 
         Raises:
-            PlanConflict: the batch holds two messages for one customer, channel and day.
+            PlanConflict: the batch holds two messages for one customer, creditor, channel and day.
         """
         try:
             with self.engine.begin() as connection:
@@ -111,8 +114,8 @@ class ContactPlanner(LedgerClient):
         except sa.exc.IntegrityError:
             raise PlanConflict(
                 f"the plan of {business_date} (batch {batch_id}) gives one customer two messages "
-                "by one channel; nothing was planned. Look for the doubled customer_key in "
-                "out_reminders."
+                "of one creditor by one channel; nothing was planned. Look for the doubled "
+                "customer_key in out_reminders."
             ) from None
 
     def _plan_chunk(
@@ -193,6 +196,12 @@ class ContactPlanner(LedgerClient):
                 .where(planned, contacts.c.business_date == business_date)
                 .where(contacts.c.message_key.in_(_already_asked_today(business_date)))
                 .values(state="suppressed", state_reason=ALREADY_WRITTEN_TODAY)
+            )
+            connection.execute(
+                contacts.update()
+                .where(planned, contacts.c.business_date == business_date)
+                .where(_heard_of_other_creditor())
+                .values(state="suppressed", state_reason=OTHER_CREDITOR_TODAY)
             )
 
     def _name_payers(self, connection: sa.Connection, business_date: date) -> bool:
@@ -282,6 +291,7 @@ def _row(contact: PlannedContact) -> dict[str, object]:
         # A contact without a debt, such as a survey, has no due date to count from.
         "counts_from": EARLIEST_DATE,
         "address_mark": None,
+        "creditor": PRINCIPAL,
         "payer_key": contact["customer_key"],
         **contact,
         "state": "planned",
@@ -295,6 +305,20 @@ def _has_engaged(business_date: date) -> sa.Select[tuple[bool]]:
         contacts.c.business_date == business_date, contacts.c.state.in_(ENGAGED_STATES)
     )
     return sa.select(engaged)
+
+
+def _heard_of_other_creditor() -> sa.ColumnElement[bool]:
+    """Whether the payer has an engaged contact of the same date for another creditor.
+
+    A payer hears of one creditor a day. Between two plans of a date another one may come first.
+    """
+    other = contacts.alias("other")
+    return sa.exists().where(
+        other.c.business_date == contacts.c.business_date,
+        other.c.customer_key == contacts.c.customer_key,
+        other.c.creditor != contacts.c.creditor,
+        other.c.state.in_(ENGAGED_STATES),
+    )
 
 
 def _already_asked_today(business_date: date) -> sa.Select[tuple[str]]:

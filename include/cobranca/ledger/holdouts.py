@@ -16,6 +16,7 @@ _CHUNK = 1000
 _COLUMNS = (
     "business_date",
     "customer_key",
+    "creditor",
     "episode_key",
     "step",
     "step_offset",

@@ -157,22 +157,44 @@ def record_consent(
 
     ``at`` is aware.
     """
-    row = consent(
-        customer_key, channel, is_opted_in, origin, at.astimezone(UTC).replace(tzinfo=None)
-    )
+    at_utc = at.astimezone(UTC).replace(tzinfo=None)
+    return _record(engine, consent(customer_key, channel, is_opted_in, origin, at_utc))
+
+
+def record_opt_out_by_link(
+    engine: sa.Engine, customer_key: str, only_creditor: str | None, at: datetime
+) -> bool:
+    """Record that a payer's link stopped our e-mails; returns whether it was new.
+
+    ``only_creditor`` is the creditor whose e-mails are stopped, or ``None`` for all. ``at`` is
+    aware.
+    """
+    at_utc = at.astimezone(UTC).replace(tzinfo=None)
+    return _record(engine, consent(customer_key, "email", False, "link", at_utc, only_creditor))
+
+
+def _record(engine: sa.Engine, row: dict[str, object]) -> bool:
     with engine.begin() as connection:
         return bool(_insert_new(connection, consents, consents.c.consent_key, [row]))
 
 
 def consent(
-    customer_key: str, channel: str, is_opted_in: bool, origin: str, at_utc: datetime
+    customer_key: str,
+    channel: str,
+    is_opted_in: bool,
+    origin: str,
+    at_utc: datetime,
+    only_creditor: str | None = None,
 ) -> dict[str, object]:
     """A row of ``consents``; its key is the same for the same consent at the same time."""
     identity = f"{customer_key}|{channel}|{is_opted_in}|{origin}|{at_utc.isoformat()}"
+    if only_creditor is not None:
+        identity += f"|{only_creditor}"
     return {
         "consent_key": hashlib.sha256(identity.encode()).hexdigest()[:40],
         "customer_key": customer_key,
         "channel": channel,
+        "only_creditor": only_creditor,
         "is_opted_in": is_opted_in,
         "origin": origin,
         "given_at": at_utc,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from cobranca.ledger.column_types import Exact, utc_now
 from cobranca.ledger.states import CONTACT_STATES, ENGAGED_STATES
+from cobranca.schema import PRINCIPAL
 
 # Before every contact.
 EARLIEST_DATE = date(1900, 1, 1)
@@ -41,6 +42,7 @@ contacts = sa.Table(
     sa.Column("business_date", sa.Date, nullable=False),
     sa.Column("batch_id", sa.String(64), nullable=False),
     sa.Column("customer_key", sa.String(64), nullable=False),
+    sa.Column("creditor", sa.String(30), nullable=False, server_default=PRINCIPAL),
     sa.Column("episode_key", sa.String(200), nullable=False),
     sa.Column("step", sa.String(64), nullable=False),
     sa.Column("step_offset", sa.Integer, nullable=False),
@@ -73,7 +75,7 @@ contacts = sa.Table(
     sa.CheckConstraint(
         "state in ({})".format(", ".join(f"'{s}'" for s in CONTACT_STATES)), name="state"
     ),
-    sa.UniqueConstraint("business_date", "customer_key", "channel"),
+    sa.UniqueConstraint("business_date", "customer_key", "creditor", "channel"),
     sa.Index("ix_contacts_business_date_state", "business_date", "state"),
 )
 
@@ -130,6 +132,7 @@ outcomes = sa.Table(
     sa.Column("contacted_on", sa.Date, nullable=False, index=True),
     sa.Column("message_key", sa.String(64)),
     sa.Column("customer_key", sa.String(64), nullable=False, index=True),
+    sa.Column("creditor", sa.String(30), nullable=False, server_default=PRINCIPAL),
     sa.Column("episode_key", sa.String(200)),
     sa.Column("step", sa.String(64)),
     sa.Column("step_offset", sa.Integer),
@@ -146,6 +149,7 @@ promises = sa.Table(
     metadata,
     sa.Column("promise_id", sa.String(64), primary_key=True),
     sa.Column("customer_key", sa.String(64), nullable=False, index=True),
+    sa.Column("creditor", sa.String(30), nullable=False, server_default=PRINCIPAL),
     sa.Column("made_on", sa.Date, nullable=False, index=True),
     sa.Column("promised_on", sa.Date, nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
@@ -159,6 +163,7 @@ agreements = sa.Table(
     metadata,
     sa.Column("agreement_id", sa.String(64), primary_key=True),
     sa.Column("customer_key", sa.String(64), nullable=False, index=True),
+    sa.Column("creditor", sa.String(30), nullable=False, server_default=PRINCIPAL),
     sa.Column("agreed_on", sa.Date, nullable=False, index=True),
     sa.Column("currency", sa.String(3), nullable=False),
     sa.Column("amount", Exact(18, 2), nullable=False),
@@ -189,6 +194,7 @@ holdouts = sa.Table(
     sa.Column("channel", sa.String(16), nullable=False),
     sa.Column("business_date", sa.Date, primary_key=True, index=True),
     sa.Column("customer_key", sa.String(64), nullable=False),
+    sa.Column("creditor", sa.String(30), nullable=False, server_default=PRINCIPAL),
     sa.Column("policy_version", sa.String(64), nullable=False),
     sa.Column("recorded_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
@@ -206,13 +212,15 @@ delivery_events = sa.Table(
     sa.Column("received_at", sa.DateTime, nullable=False, server_default=utc_now()),
 )
 
-# Consents and opt-outs of payers by channel; the newest row counts. Triggers refuse every change.
+# Consents and opt-outs of payers by channel, for one creditor or (none named) for all; the newest
+# row that is for a creditor counts. Triggers refuse every change.
 consents = sa.Table(
     "consents",
     metadata,
     sa.Column("consent_key", sa.String(64), primary_key=True),
     sa.Column("customer_key", sa.String(64), nullable=False, index=True),
     sa.Column("channel", sa.String(16), nullable=False),
+    sa.Column("only_creditor", sa.String(30)),
     sa.Column("is_opted_in", sa.Boolean, nullable=False),
     sa.Column("origin", sa.String(32), nullable=False),
     sa.Column("given_at", sa.DateTime, nullable=False),

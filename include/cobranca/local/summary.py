@@ -130,8 +130,12 @@ class _Night:
         return _line("Cases", f"{cases:,} for a person to decide, {_money(amount)} open {tie}")
 
     def report(self) -> list[str]:
-        rows = f"{self._table('rpt_aging')} where currency = 'BRL' and basis = 'effective'"
-        reported = self._one(f"select coalesce(sum(open_amount), 0) from {rows}")
+        # Of several creditors the first book is that of all.
+        aging = self._table("rpt_aging")
+        reported = self._one(
+            f"select coalesce(sum(open_amount), 0) from {aging} where currency = 'BRL' and basis = "
+            f"'effective' and creditor = (select min(creditor) from {aging})"
+        )
         marts = self._one(
             f"select coalesce(sum(open_amount), 0) from {self._table('fct_receivables')} where "
             "currency = 'BRL'"

@@ -140,7 +140,9 @@ def keep_month_end(settings: Settings, night: date) -> Manifest:
             continue
         order = (
             ", ".join(
-                name for name in ("customer_key", "currency", "aging_band") if name in columns
+                name
+                for name in ("customer_key", "creditor", "currency", "aging_band")
+                if name in columns
             )
             or "all"
         )

@@ -80,7 +80,16 @@ class Verdict:
 
         That is the case when payments are too old to know who has paid.
         """
-        return any(check.name in DEGRADING and not check.passed for check in self.checks)
+        return bool(self.stale_sources)
+
+    @property
+    def stale_sources(self) -> frozenset[str]:
+        """The sources whose payments are too old; their checks are about ``<source>.payments``."""
+        return frozenset(
+            check.subject.partition(".")[0]
+            for check in self.checks
+            if check.name in DEGRADING and not check.passed
+        )
 
     def failures(self, severity: str = CRITICAL) -> list[Check]:
         return [check for check in self.checks if check.severity == severity and not check.passed]

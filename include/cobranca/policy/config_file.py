@@ -48,12 +48,19 @@ class ConfigFile(Generic[Content]):
     """A file of the configuration folder.
 
     ``model`` is the model of its content, of a table that of one row. ``load`` returns the content,
-    or ``None`` where a problem was found.
+    or ``None`` where a problem was found. ``several`` lists the files by name where
+    there may be several of one kind.
     """
 
     name: str
     model: type[BaseModel]
     load: Callable[[Reading], Content | None]
+    several: Callable[[Path], Mapping[str, Path]] | None = None
+
+    def paths(self, config: Path) -> tuple[Path, ...]:
+        """The files of this kind that are there."""
+        listed = (config / self.name,) if self.several is None else self.several(config).values()
+        return tuple(path for path in listed if path.exists())
 
 
 def csv_file(

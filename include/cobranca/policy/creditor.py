@@ -1,12 +1,16 @@
-"""``creditor.yml``: on whose behalf messages are written, and what they may offer."""
+"""``creditor.yml`` and ``creditors/``: for whom messages are written, and what they may offer."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
-from cobranca.policy.config_file import Reading, yaml_file
+from cobranca.policy.config_file import ConfigFile, Reading, load_document
 from cobranca.policy.letterhead import LARGEST_LOGO, Logo, parse_color, read_logo
+from cobranca.policy.limits import LIMITS
 from cobranca.policy.regua import REGUA
 from cobranca.policy.types import (
     AfterPayment,
@@ -18,7 +22,12 @@ from cobranca.policy.types import (
     parse_pix_key,
     parse_tax_id,
 )
+from cobranca.schema import PRINCIPAL
 from cobranca.validation.documents import Document
+
+NAME, FOLDER = "creditor.yml", "creditors"
+
+_ID = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 
 class Creditor(Frozen):
@@ -80,6 +89,8 @@ class Creditor(Frozen):
     after_payment: AfterPayment = "none"
     """What a payer receives after a late debt was paid, at most once in 90 days."""
     _picture: Logo | None = PrivateAttr(default=None)
+    _id: str = PrivateAttr(default=PRINCIPAL)
+    _file_name: str = PrivateAttr(default=NAME)
 
     @field_validator("after_payment")
     @classmethod
@@ -92,9 +103,27 @@ class Creditor(Frozen):
         return value
 
     @property
+    def id(self) -> str:
+        """The name of its file, by which sources and tables name it."""
+        return self._id
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file in the configuration folder."""
+        return self._file_name
+
+    @property
     def picture(self) -> Logo | None:
         """The logo, as letters show it."""
         return self._picture
+
+    @property
+    def signature(self) -> str:
+        """Who signs its messages: names, tax id, address and sender (CDC, art. 42-A)."""
+        return (
+            f"{self.trade_name} ({self.legal_name}), CNPJ {self.tax_id}, {self.full_address}, from "
+            f"{self.sender_email}"
+        )
 
     @property
     def full_address(self) -> str:
@@ -102,9 +131,75 @@ class Creditor(Frozen):
         return f"{self.address} – {self.city}/{self.state} – CEP {self.postal_code}"
 
 
-def _check(creditor: Creditor, document: Document, reading: Reading) -> None:
-    _load_logo(creditor, document, reading)
-    _check_offers(creditor, reading)
+Creditors: TypeAlias = Mapping[str, Creditor]
+"""Every creditor by its id, in the order of the ids."""
+
+
+def creditor_files(config: Path) -> dict[str, Path]:
+    """The files of the creditors by id: ``creditors/<id>.yml``, and ``creditor.yml`` as PRINCIPAL.
+
+    ``creditor.yml`` is listed although it is absent where there is no other, so that it is missed.
+    """
+    folder = config / FOLDER
+    found = {path.stem: path for path in (*folder.glob("*.yml"), *folder.glob("*.yaml"))}
+    single = config / NAME
+    if single.exists() or not found:
+        found.setdefault(PRINCIPAL, single)
+    return dict(sorted(found.items()))
+
+
+def _load(reading: Reading) -> Creditors | None:
+    found: dict[str, Creditor] = {}
+    first_with: dict[str, Path] = {}
+    files = creditor_files(reading.path.parent)
+    if reading.path.exists() and files[PRINCIPAL] != reading.path:
+        reading.refuse(
+            1,
+            f"{FOLDER}/{files[PRINCIPAL].name} is the creditor of this file, too",
+            "keep one of the two files",
+        )
+    for creditor_id, path in files.items():
+        own = replace(reading, path=path)
+        if not _ID.fullmatch(creditor_id):
+            own.refuse(
+                1,
+                f"'{creditor_id}' is no id of a creditor",
+                "name the file with small letters, digits and _, for example atacado.yml",
+            )
+        loaded = load_document(own, Creditor)
+        if loaded is None:
+            continue
+        creditor, document = loaded
+        creditor._id = creditor_id
+        creditor._file_name = path.relative_to(reading.path.parent).as_posix()
+        _load_logo(creditor, document, own)
+        _check_offers(creditor, own)
+        if creditor.tax_id in first_with:
+            own.refuse(
+                document.line(("tax_id",)),
+                f"its tax id is that of {first_with[creditor.tax_id].name}, too",
+                "give each company one file, and each file the company's own tax id",
+            )
+        first_with.setdefault(creditor.tax_id, path)
+        found[creditor_id] = creditor
+    _check_accounts(found, reading)
+    return found if len(found) == len(files) else None
+
+
+def check_creditor(scope: str, creditor: str | None, line: int, reading: Reading) -> None:
+    """Refuse a line about one creditor that is about a receivable, or names no creditor."""
+    if creditor is None:
+        return
+    # A file that is read alone names creditors that were checked before.
+    known = reading.part(CREDITORS) if CREDITORS.name in reading.parts else None
+    if scope == "receivable":
+        reading.refuse(
+            line, "a receivable is of one creditor anyway", "leave the creditor empty on this line"
+        )
+    elif known is not None and creditor not in known:
+        reading.refuse(
+            line, f"there is no creditor '{creditor[:30]}'", f"use one of: {', '.join(known)}"
+        )
 
 
 def _load_logo(creditor: Creditor, document: Document, reading: Reading) -> None:
@@ -120,6 +215,19 @@ def _load_logo(creditor: Creditor, document: Document, reading: Reading) -> None
             f"the logo '{creditor.logo}' {error}",
             f"put a PNG of at most {LARGEST_LOGO:,} bytes next to {reading.path.name}, or remove "
             "the line",
+        )
+
+
+def _check_accounts(creditors: Creditors, reading: Reading) -> None:
+    """A batch that leaves later lies with one account (delivery_mode in limits.yml)."""
+    limits = reading.part(LIMITS)
+    accounts = {creditor.sendgrid_connection for creditor in creditors.values()}
+    if limits is not None and limits.delivery_mode == "scheduled" and len(accounts) > 1:
+        reading.refuse(
+            1,
+            "delivery_mode is 'scheduled', and the creditors send by several SendGrid accounts: "
+            f"{', '.join(sorted(accounts))}",
+            "use delivery_mode: immediate in limits.yml, or one sendgrid_connection",
         )
 
 
@@ -141,4 +249,4 @@ def _check_offers(creditor: Creditor, reading: Reading) -> None:
         )
 
 
-CREDITOR = yaml_file("creditor.yml", Creditor, check=_check)
+CREDITORS = ConfigFile(NAME, Creditor, _load, creditor_files)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from cobranca.policy.config_file import Line, Reading, csv_file, load_alone
+from cobranca.policy.creditor import check_creditor
 from cobranca.policy.types import Frozen, HoldReason, Text
 
 
@@ -20,6 +21,8 @@ class Hold(Frozen):
     """The source of the customer or receivable."""
     target_id: Text
     """Its id in that source."""
+    creditor: Text | None = None
+    """Creditor who does not contact the customer; empty for every creditor."""
     reason: HoldReason
     """Why."""
     author: Text
@@ -36,11 +39,12 @@ class Hold(Frozen):
 
 def _key(hold: Hold) -> tuple[str, str]:
     shown = f"{hold.scope} of {hold.source} from {hold.starts_on} for {hold.reason}"
-    return shown, hold.target_id
+    return shown, f"{hold.target_id} {hold.creditor}"
 
 
 def _check(holds: list[Line[Hold]], reading: Reading) -> None:
     for line, hold in holds:
+        check_creditor(hold.scope, hold.creditor, line, reading)
         if hold.expires_on is not None and hold.expires_on < hold.starts_on:
             reading.refuse(
                 line, "the hold expires before it starts", "correct expires_on or leave it empty"

@@ -101,6 +101,11 @@ class Limits(Frozen):
     """Whether consumers' interest counts from the original or from the effective due date."""
     interest_start_business: InterestStart = "effective_due"
     """The same for businesses."""
+    first_creditor: Literal["oldest_debt", "largest_debt", "alternate"] = "oldest_debt"
+    """Which of several creditors contacts a payer where more than one would on a day: the one with
+    the oldest or the largest debt, or (`alternate`) the one whose last contact was longest ago. The
+    others wait.
+    """
     holdout_share: Rate = Decimal(0)
     """Share of payers left out of each step that does not give its own share."""
     group_company_branches: bool = False

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Literal
 
 from cobranca.policy.config_file import Line, Reading, csv_file
+from cobranca.policy.creditor import check_creditor
 from cobranca.policy.regua import REGUA, Regua
 from cobranca.policy.types import NO_REGUA, Frozen, StepName, Text
 
@@ -24,6 +25,8 @@ class Override(Frozen):
     """The source of the customer or receivable."""
     target_id: Text
     """Its id in that source."""
+    creditor: Text | None = None
+    """Creditor of the receivables that follow another régua, of a customer; empty for all."""
     regua: Text
     """`*`, the name of a segment's régua, or `none` for no contact."""
     last_step: StepName | None = None
@@ -49,6 +52,7 @@ class Override(Frozen):
 def _check(overrides: list[Line[Override]], reading: Reading) -> None:
     regua = reading.part(REGUA)
     for line, override in overrides:
+        check_creditor(override.scope, override.creditor, line, reading)
         if override.expires_on is not None and override.expires_on < override.starts_on:
             reading.refuse(
                 line,
@@ -88,13 +92,13 @@ def _check_names(override: Override, line: int, regua: Regua, reading: Reading) 
 
 
 def _refuse_overlaps(overrides: list[Line[Override]], reading: Reading) -> None:
-    """Two overrides of one customer or receivable must not be in force on one day.
+    """Two overrides of one customer (and creditor) or receivable are never in force on one day.
 
     The id of the customer or receivable is never printed.
     """
-    targets: dict[tuple[str, str, str], list[Line[Override]]] = {}
+    targets: dict[tuple[str | None, ...], list[Line[Override]]] = {}
     for line, override in overrides:
-        target = (override.scope, override.source, override.target_id)
+        target = (override.scope, override.source, override.target_id, override.creditor)
         targets.setdefault(target, []).append((line, override))
     for found in targets.values():
         found.sort(key=lambda row: row[1].starts_on)

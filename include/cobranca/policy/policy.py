@@ -15,7 +15,7 @@ from cobranca.policy.agents import AGENTS, Agent
 from cobranca.policy.bands import BANDS, Bands
 from cobranca.policy.calling_hours import CALLING_HOURS, CallingHours
 from cobranca.policy.config_file import ConfigFile, load_files
-from cobranca.policy.creditor import CREDITOR, Creditor
+from cobranca.policy.creditor import CREDITORS, Creditor
 from cobranca.policy.extra_holidays import EXTRA_HOLIDAYS, ExtraHoliday
 from cobranca.policy.holds import HOLDS, Hold
 from cobranca.policy.legal_rates import LEGAL_RATES, LegalRate
@@ -44,7 +44,7 @@ class Policy(Frozen):
     business_date: date
     regua: Annotated[Regua, REGUA]
     limits: Annotated[Limits, LIMITS]
-    creditor: Annotated[Creditor, CREDITOR]
+    creditors: Annotated[dict[str, Creditor], CREDITORS]
     agents: Annotated[tuple[Agent, ...], AGENTS]
     negotiation: Annotated[tuple[NegotiationLimit, ...], NEGOTIATION]
     holds: Annotated[tuple[Hold, ...], HOLDS]
@@ -65,6 +65,16 @@ class Policy(Frozen):
     def version(self) -> str:
         """The version of the régua."""
         return self.regua.version
+
+    @property
+    def company(self) -> str:
+        """The names of all creditors, as customers know them."""
+        return " · ".join(creditor.trade_name for creditor in self.creditors.values())
+
+    @property
+    def sendgrid_connections(self) -> tuple[str, ...]:
+        """The connections of the creditors' SendGrid accounts, each once."""
+        return tuple(dict.fromkeys(one.sendgrid_connection for one in self.creditors.values()))
 
 
 FILES: dict[str, ConfigFile[Any]] = {
@@ -102,11 +112,11 @@ def load_policy(config: Path, business_date: date) -> Policy:
 
 
 def _fingerprints(config: Path) -> dict[str, str]:
-    """The sha256 of each file; one that may be absent has none."""
+    """The sha256 of each file by its name in the folder; one that may be absent has none."""
     return {
-        file.name: hashlib.sha256((config / file.name).read_bytes()).hexdigest()
+        path.relative_to(config).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for file in FILES.values()
-        if (config / file.name).exists()
+        for path in file.paths(config)
     }
 
 

@@ -69,11 +69,14 @@ def policy_tables(policy: Policy) -> dict[str, list[Row]]:
         ],
         "policy_negotiation": [row.model_dump() for row in policy.negotiation],
         "policy_holds": [
-            hold.model_dump() for hold in policy.holds if hold.holds_on(policy.business_date)
+            {**hold.model_dump(exclude={"creditor"}), "only_creditor": hold.creditor}
+            for hold in policy.holds
+            if hold.holds_on(policy.business_date)
         ],
         "policy_overrides": [
             {
-                **override.model_dump(exclude={"last_step", "goes_on_after"}),
+                **override.model_dump(exclude={"last_step", "goes_on_after", "creditor"}),
+                "only_creditor": override.creditor,
                 "last_offset": step_offset(override.last_step),
                 "goes_on_after_offset": step_offset(override.goes_on_after),
             }

@@ -139,10 +139,14 @@ def _folder_of_reports(reports: Path) -> str | None:
 
 def _is_shown(current: Manifest, keys: Sequence[str]) -> bool:
     """Whether the reports name the payer, among the largest debtors."""
-    from cobranca.reports.figures import read_pack
+    from cobranca.reports.figures import creditors_of, read_pack
 
     try:
-        return any(row["customer_key"] in keys for row in read_pack(current).tables["debtors"])
+        return any(
+            row["customer_key"] in keys
+            for creditor in (None, *creditors_of(current))
+            for row in read_pack(current, creditor).tables["debtors"]
+        )
     except CobrancaError:
         return True
 

@@ -37,14 +37,16 @@ def export(settings: Settings, customer: str, folder: Path) -> list[Path]:
     newest = nights[-1].business_date
     policy = load_policy(settings.config, newest)
     sections = held_data(settings, payer, nights, policy)
-    creditor = policy.creditor
+    creditors = policy.creditors.values()
     head = {
         "titular": payer.key,
         "dados até a noite de": f"{newest:%d/%m/%Y}",
         "responsável (controlador)": (
-            f"{creditor.legal_name}, CNPJ {creditor.tax_id}, {creditor.full_address}"
+            "; ".join(
+                f"{one.legal_name}, CNPJ {one.tax_id}, {one.full_address}" for one in creditors
+            )
         ),
-        "contato": f"{creditor.email}, {creditor.phone}, {creditor.service_hours}",
+        "contato": "; ".join(f"{one.email}, {one.phone}, {one.service_hours}" for one in creditors),
         "finalidade": "cobrança de valores em aberto e atendimento sobre eles",
         "base legal": "execução de contrato e proteção do crédito (LGPD, art. 7º, V e X)",
         "compartilhamento": (

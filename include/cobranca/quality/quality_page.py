@@ -67,6 +67,7 @@ REASONS = {
     "duplicate_key": "código repetido",
     "unknown_customer": "cliente não encontrado",
     "unknown_receivable": "título não encontrado",
+    "unknown_creditor": "credor desconhecido",
     "unknown_currency": "moeda desconhecida",
     "unknown_status": "situação desconhecida",
     "unknown_kind": "tipo desconhecido",

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cobranca.partitions.verdict import Check
+from cobranca.schema import RAW
+from cobranca.warehouse.engines import sql_type
 
 if TYPE_CHECKING:
     import duckdb
@@ -95,10 +97,16 @@ def _view(connection: "duckdb.DuckDBPyConnection", name: str, files: list[Path])
     if not present or len(present) < len(files):
         return False
     listed = ", ".join("'" + path.replace("'", "''") + "'" for path in present)
+    found = f"read_parquet([{listed}], union_by_name = true)"
     try:
-        connection.execute(
-            f"create view {name} as select * from read_parquet([{listed}], union_by_name = true)"
+        names = {row[0] for row in connection.execute(f"describe from {found}").fetchall()}
+        # A column that did not exist yet when a past night landed is empty.
+        absent = "".join(
+            f", cast(null as {sql_type(field.type)}) as {field.name}"
+            for field in RAW.get(name.partition("_")[2], ())
+            if field.name not in names
         )
+        connection.execute(f"create view {name} as select *{absent} from {found}")
     except duckdb.Error:
         return False
     return True

@@ -62,7 +62,7 @@ def write_case_workbook(
 def _columns(business_date: date) -> tuple[_Column, ...]:
     return (
         _Column("Quem age", 13, "centre", who),
-        _Column("Cliente", 34, "wrap", lambda case: case.customer_name),
+        _Column("Cliente", 34, "wrap", _customer),
         _Column("Por quê", 42, "lines", lambda case: "\n".join(why(case))),
         _Column("O que fazer", 52, "wrap", lambda case: "\n".join(what(case))),
         _Column("Desde", 13, "lines", lambda case: _since(case, business_date)),
@@ -70,6 +70,11 @@ def _columns(business_date: date) -> tuple[_Column, ...]:
         _Column("Em aberto", 15, "money", lambda case: case.open_amount),
         _Column("Com encargos", 15, "money_bold", lambda case: case.amount_due),
     )
+
+
+def _customer(case: Case) -> str:
+    """The name, and on a line of its own the creditor, where there are several."""
+    return f"{case.customer_name}\ncredor: {case.creditor}" if case.creditor else case.customer_name
 
 
 def _since(case: Case, business_date: date) -> str:

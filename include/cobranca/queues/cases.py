@@ -1,9 +1,10 @@
 """The list of cases that only a person can bring forward: one workbook for all, and its CSV.
 
-It shows ``out_escalations``: a row for each payer and currency, by who acts and then by reason.
+It shows ``out_escalations``: a row for each payer, creditor and currency, by who acts and then by
+reason.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import Any
 from cobranca.labels import REASON_CATALOGUE, RESPONSIBLE, may_do, reason
 from cobranca.money import format_money, format_number
 from cobranca.redaction.parquet_redaction import ERASED_NAME
+from cobranca.schema import PRINCIPAL
 
 CASES = "out_escalations.parquet"
 # Who acts where a batch of before does not say it.
@@ -22,14 +24,15 @@ _PEOPLE, _REASONS = list(RESPONSIBLE), list(REASON_CATALOGUE)
 
 @dataclass(frozen=True)
 class Case:
-    """What one payer owes in one currency and no road but a person leads on from.
+    """What one payer owes a creditor in one currency and no road but a person leads on from.
 
-    ``reasons`` are codes, the main one first. ``since_on`` is ``None`` in batches that are older
-    than the column.
+    ``creditor`` is the creditor's name, empty where there is only one. ``reasons`` are codes, the
+    main one first. ``since_on`` is ``None`` in batches that are older than the column.
     """
 
     customer_key: str
     customer_name: str
+    creditor: str
     currency: str
     receivables: int
     open_amount: Decimal
@@ -53,22 +56,28 @@ class Case:
             self.currency,
             -self.amount_due,
             self.customer_key,
+            self.creditor,
         )
 
 
-def read_cases(path: Path) -> list[Case]:
-    """The cases of a batch in the order of the list, without payers who were erased since."""
+def read_cases(path: Path, creditors: Mapping[str, str]) -> list[Case]:
+    """The cases of a batch in the order of the list, without payers who were erased since.
+
+    ``creditors`` are the creditors' names by id.
+    """
     import pyarrow.parquet as pq
 
     rows = pq.read_table(path).to_pylist()
-    cases = [_case(row) for row in rows if row["customer_name"] != ERASED_NAME]
+    cases = [_case(row, creditors) for row in rows if row["customer_name"] != ERASED_NAME]
     return sorted(cases, key=lambda case: case.place)
 
 
-def _case(row: dict[str, Any]) -> Case:
+def _case(row: dict[str, Any], creditors: Mapping[str, str]) -> Case:
+    creditor = row.get("creditor") or PRINCIPAL
     return Case(
         customer_key=row["customer_key"],
         customer_name=row["customer_name"],
+        creditor=creditors.get(creditor, creditor) if len(creditors) > 1 else "",
         currency=row["currency"],
         receivables=row["receivables"],
         open_amount=Decimal(row["open_amount"]),
@@ -118,8 +127,13 @@ def what(case: Case) -> list[str]:
     return list(dict.fromkeys(may_do(code) for code in case.reasons))
 
 
+def case_columns(creditors: Mapping[str, str]) -> dict[str, Callable[[Case], object]]:
+    """The columns of the list; one for the creditor where there are several."""
+    return _COLUMNS | ({"Credor": lambda case: case.creditor} if len(creditors) > 1 else {})
+
+
 # The list for other programs, with the key by which ``cobranca why`` finds a payer.
-CASE_LIST: dict[str, Callable[[Case], object]] = {
+_COLUMNS: dict[str, Callable[[Case], object]] = {
     "customer_key": lambda case: case.customer_key,
     "Quem age": who,
     "Cliente": lambda case: case.customer_name,

@@ -42,6 +42,7 @@ class OutcomeRow(TypedDict):
     contacted_on: date
     message_key: str
     customer_key: str
+    creditor: str
     episode_key: str
     step: str
     step_offset: int
@@ -57,6 +58,7 @@ class PromiseRow(TypedDict):
 
     promise_id: str
     customer_key: str
+    creditor: str
     made_on: date
     promised_on: date
     currency: str
@@ -69,6 +71,7 @@ class AgreementRow(TypedDict):
 
     agreement_id: str
     customer_key: str
+    creditor: str
     agreed_on: date
     currency: str
     amount: Decimal
@@ -161,6 +164,7 @@ def _understand(
         "contacted_on": called_on,
         "message_key": answer.message_key,
         "customer_key": row["customer_key"],
+        "creditor": row["creditor"],
         "episode_key": row["episode_key"],
         "step": row["step"],
         "step_offset": row["step_offset"],
@@ -236,6 +240,7 @@ def _promise(
     return {
         "promise_id": _identity("promise", outcome["message_key"]),
         "customer_key": row["customer_key"],
+        "creditor": row["creditor"],
         "made_on": outcome["contacted_on"],
         "promised_on": promised_on,
         "currency": row["currency"],
@@ -269,6 +274,7 @@ def _agreement(
     return {
         "agreement_id": _identity("agreement", outcome["message_key"]),
         "customer_key": row["customer_key"],
+        "creditor": row["creditor"],
         "agreed_on": outcome["contacted_on"],
         "currency": row["currency"],
         "amount": amount,

@@ -116,9 +116,9 @@ def step_name(step: str | None) -> str:
 
 def _customer(row: QueueRow) -> str:
     place = "/".join(part for part in (row["city"], row["state"]) if part)
-    return f"{row['customer_name']}\n" + " · ".join(
-        part for part in (masked(row["tax_id_masked"]), place) if part
-    )
+    creditor = f"\ncredor: {name}" if (name := row.get("creditor_name")) else ""
+    person = " · ".join(part for part in (masked(row["tax_id_masked"]), place) if part)
+    return f"{row['customer_name']}\n{person}{creditor}"
 
 
 def _phone(row: QueueRow) -> str:
@@ -140,6 +140,8 @@ def _reason(row: QueueRow) -> str:
     parts = [reason[:1].upper() + reason[1:]]
     if row["other_currencies"]:
         parts.append(f"também deve {row['other_currencies']}")
+    if row["other_creditors"]:
+        parts.append(f"na mesma ligação, fale também de {row['other_creditors']}")
     return "; ".join(part for part in parts if part)
 
 

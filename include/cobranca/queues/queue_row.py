@@ -2,14 +2,15 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class QueueRow(TypedDict):
     """Amounts are in the row's currency; the discount rate is a fraction.
 
     ``agent_id`` is empty in the plan, and the name of the reserve list here, where no agent has
-    room. A row without an agent's limits has no discount and no instalments.
+    room. A row without an agent's limits has no discount and no instalments. ``creditor_name`` is
+    the name of the creditor whom the call is for; empty where there is only one.
     """
 
     message_key: str
@@ -21,6 +22,7 @@ class QueueRow(TypedDict):
     priority: Decimal | None
     priority_reason: str | None
     customer_key: str
+    creditor: str
     customer_name: str
     tax_id_masked: str | None
     phone: str | None
@@ -33,6 +35,8 @@ class QueueRow(TypedDict):
     open_amount: Decimal
     amount_due: Decimal
     other_currencies: str | None
+    other_creditors: str | None
+    creditor_name: NotRequired[str]
     oldest_due_date: date
     days_past_due: int
     aging_band: str

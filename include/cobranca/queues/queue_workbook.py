@@ -38,6 +38,8 @@ from cobranca.queues.workbook_formats import (
 HEADER_ROW = 5
 # Headings of the columns that stay in sight while scrolling to the right.
 FROZEN_COLUMNS = 3
+# In scripts, where each row names its own creditor.
+CREDITOR_OF_ROW = "[credor, mostrado abaixo do nome do cliente]"
 LINE_HEIGHT = 14
 
 
@@ -51,6 +53,11 @@ class Workbook:
     company: str
     rows: list[QueueRow]
     codes: tuple[OutcomeCode, ...]
+
+    @property
+    def is_of_one_creditor(self) -> bool:
+        """Whether all calls are for the company that the heading names."""
+        return not any("creditor_name" in row for row in self.rows)
 
     @property
     def is_reserve(self) -> bool:
@@ -76,7 +83,8 @@ def write_workbook(path: Path, book: Workbook) -> None:
         file.set_size(2400, 1400)
         formats = Formats(file)
         _write_queue(file, formats, book)
-        scripts = scripts_for(book.rows, None if book.is_reserve else book.agent_name, book.company)
+        company = book.company if book.is_of_one_creditor else CREDITOR_OF_ROW
+        scripts = scripts_for(book.rows, None if book.is_reserve else book.agent_name, company)
         write_scripts(file, formats, scripts)
         write_codes(file, formats, book.codes)
 

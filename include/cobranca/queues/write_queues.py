@@ -19,7 +19,7 @@ from cobranca.partitions.erasure_lock import waits_for_erasures
 from cobranca.policy import Policy, load_policy
 from cobranca.policy.agents import RESERVE
 from cobranca.queues.case_workbook import write_case_workbook
-from cobranca.queues.cases import CASE_LIST, CASES, case_totals, read_cases
+from cobranca.queues.cases import CASES, case_columns, case_totals, read_cases
 from cobranca.queues.queue_columns import (
     ANSWERS,
     KEY,
@@ -77,9 +77,10 @@ def write_queues(settings: Settings, business_date: date) -> WrittenQueues:
     """
     batch = outbound_partition.read_batch(settings, business_date)
     policy = load_policy(settings.config, business_date)
+    names = {creditor.id: creditor.trade_name for creditor in policy.creditors.values()}
     planned = read_queue(batch.path(QUEUE))
     # an erasure may have amended the plan: an erased payer is not handed out again
-    rows = [row for row in planned if row["customer_name"] != ERASED_NAME]
+    rows = [_with_names(row, names) for row in planned if row["customer_name"] != ERASED_NAME]
     root = settings.folder("queues", business_date)
     draft = manifest.draft_folder(root, batch.batch_id)
     books = _workbooks(rows, business_date, policy)
@@ -91,13 +92,14 @@ def write_queues(settings: Settings, business_date: date) -> WrittenQueues:
             manifest.FileEntry.of(draft, name, len(book.rows), _control_totals(book.rows))
         )
     name = f"fila_{business_date.isoformat()}.csv"
-    _write_list(draft / name, _LIST, rows, ANSWERS)
+    columns = _LIST | (_OF_CREDITORS if len(names) > 1 else {})
+    _write_list(draft / name, columns, rows, ANSWERS)
     entries.append(manifest.FileEntry.of(draft, name, len(rows), _control_totals(rows)))
     _balance(books, rows, batch.entry(QUEUE).rows - (len(planned) - len(rows)))
-    cases = read_cases(batch.path(CASES))
+    cases = read_cases(batch.path(CASES), names)
     case_book, case_list = (f"casos_{business_date.isoformat()}.{kind}" for kind in ("xlsx", "csv"))
-    write_case_workbook(draft / case_book, cases, business_date, policy.creditor.trade_name)
-    _write_list(draft / case_list, CASE_LIST, cases)
+    write_case_workbook(draft / case_book, cases, business_date, policy.company)
+    _write_list(draft / case_list, case_columns(names), cases)
     entries += [
         manifest.FileEntry.of(draft, written, len(cases), case_totals(cases))
         for written in (case_book, case_list)
@@ -166,12 +168,24 @@ def _workbooks(rows: list[QueueRow], business_date: date, policy: Policy) -> lis
             agent_id=agent_id,
             agent_name="Reserva" if agent_id == RESERVE else own[0]["agent_name"] or agent_id,
             business_date=business_date,
-            company=policy.creditor.trade_name,
+            company=policy.company,
             rows=own,
             codes=policy.outcome_codes,
         )
         for agent_id, own in by_agent.items()
     ]
+
+
+def _with_names(row: QueueRow, names: Mapping[str, str]) -> QueueRow:
+    """The row with the names of its creditors, where there are several."""
+    if len(names) == 1:
+        return row
+    others = None
+    if row["other_creditors"]:
+        listed = (one.partition(" ") for one in row["other_creditors"].split("; "))
+        others = "; ".join(f"{names.get(who, who)} {owed}" for who, _, owed in listed)
+    own = names.get(row["creditor"], row["creditor"])
+    return {**row, "creditor_name": own, "other_creditors": others}
 
 
 def _control_totals(rows: list[QueueRow]) -> dict[str, str]:
@@ -221,6 +235,10 @@ def _number(
     return formatted
 
 
+_OF_CREDITORS: dict[str, Callable[[QueueRow], object]] = {
+    "Credor": lambda row: row.get("creditor_name"),
+    "Outros credores": lambda row: row["other_creditors"],
+}
 _LIST: dict[str, Callable[[QueueRow], object]] = {
     KEY: lambda row: row["message_key"],
     "Agente": lambda row: row["agent_id"],

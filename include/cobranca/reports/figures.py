@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from cobranca.aging import NOT_DUE, band_names, in_order
 from cobranca.errors import CobrancaError
@@ -12,7 +12,12 @@ from cobranca.partitions.manifest import Manifest
 from cobranca.policy.bands import Bands
 from cobranca.reports.report_rows import AgingRow, CountedRow, CurrencyRow, ReportTables
 
+if TYPE_CHECKING:
+    import duckdb
+
 TOP_DEBTORS = 20
+# The book of all creditors in the reports; the first of all ids in their order.
+GROUP = "*"
 ZERO = Decimal("0.00")
 Report = TypeVar("Report", bound=CurrencyRow)
 
@@ -48,8 +53,8 @@ _RANKING = """
         cast(sum(receivables.open_amount) as decimal(18, 2)) as open_amount,
         cast(coalesce(sum(receivables.open_amount) filter (receivables.days_past_due > 0), 0)
             as decimal(18, 2)) as overdue_amount
-    from read_parquet('{fct_receivables}') as receivables
-    left join read_parquet('{dim_payer_ranking}') as ranking using (customer_key)
+    from {fct_receivables} as receivables
+    left join {dim_payer_ranking} as ranking using (customer_key)
     group by receivables.currency, payer_class
     order by currency, case payer_class
         when 'pontual' then 1 when 'viciado' then 2 when 'irregular' then 3
@@ -65,7 +70,7 @@ _DEBTORS = """
             max(days_past_due) as days_past_due,
             cast(sum(open_amount) as decimal(18, 2)) as open_amount,
             cast(sum(amount_due) as decimal(18, 2)) as amount_due
-        from read_parquet('{fct_receivables}')
+        from {fct_receivables} as receivables
         where days_past_due > 0
         group by currency, customer_key
     )
@@ -77,7 +82,7 @@ _DEBTORS = """
             as integer) as position,
         cast(sum(open_amount) over (partition by currency) as decimal(18, 2)) as overdue_total
     from overdue
-    left join read_parquet('{dim_payer_ranking}') as ranking using (customer_key)
+    left join {dim_payer_ranking} as ranking using (customer_key)
     qualify position <= {top}
     order by currency, position
 """
@@ -91,7 +96,7 @@ _DECISIONS = """
         count(distinct customer_key) as customers,
         cast(sum(open_amount) as decimal(18, 2)) as open_amount,
         cast(sum(amount_due) as decimal(18, 2)) as amount_due
-    from read_parquet('{fct_decisions}')
+    from {fct_decisions} as decisions
     group by currency, decision, reason
     order by
         currency,
@@ -121,7 +126,10 @@ _COUNTS = (
 
 @dataclass(frozen=True)
 class Pack:
-    """All rows of the reports of one night; money is exact Decimal, shares are fractions."""
+    """All rows of the reports of one night; money is exact Decimal, shares are fractions.
+
+    ``creditor_name`` is the name of the creditor whose book it is, empty for the book of all.
+    """
 
     business_date: date
     batch_id: str
@@ -129,6 +137,7 @@ class Pack:
     tables: ReportTables
     messages: int = 0
     calls: int = 0
+    creditor_name: str = ""
 
     @property
     def bands(self) -> list[str]:
@@ -145,8 +154,59 @@ def of_currency(rows: Iterable[Report], currency: str) -> list[Report]:
     return [row for row in rows if row["currency"] == currency]
 
 
-def read_pack(manifest: Manifest) -> Pack:
-    """Read the batch.
+def creditors_of(manifest: Manifest) -> tuple[str, ...]:
+    """The creditors whose books the batch has beside that of the group; none where there is one."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        books = _Books(connection, manifest, None)
+        if not books.has_creditors("rpt_aging"):
+            return ()
+        found = books.query(
+            f"select distinct creditor from {books.file('rpt_aging')} order by creditor"
+        )
+    listed = tuple(row["creditor"] for row in found)
+    return tuple(one for one in listed if one != GROUP) if GROUP in listed else ()
+
+
+@dataclass(frozen=True)
+class _Books:
+    """The tables of a batch, as far as they are of one book."""
+
+    connection: "duckdb.DuckDBPyConnection"
+    manifest: Manifest
+    creditor: str | None
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        cursor = self.connection.execute(sql)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def file(self, table: str) -> str:
+        path = str(self.manifest.path(f"{table}.parquet")).replace("'", "''")
+        return f"read_parquet('{path}')"
+
+    def has_creditors(self, table: str) -> bool:
+        """Whether the table names creditors; a batch of before there were several does not."""
+        described = self.query(f"describe from {self.file(table)}")
+        return any(column["column_name"] == "creditor" for column in described)
+
+    def relation(self, table: str) -> str:
+        """The table's rows of the book; a report has rows for the group where there are several."""
+        if not self.has_creditors(table):
+            return self.file(table)
+        if self.creditor is not None:
+            return f"(from {self.file(table)} where creditor = '{self.creditor}')"
+        if not table.startswith("rpt_"):
+            return self.file(table)
+        return (
+            f"(from {self.file(table)} as whole where whole.creditor = "
+            f"(select min(creditor) from {self.file(table)}))"
+        )
+
+
+def read_pack(manifest: Manifest, creditor: str | None = None, creditor_name: str = "") -> Pack:
+    """Read the batch: what is of one creditor, or of all.
 
     Raises:
         PartitionError: a table is absent from the batch.
@@ -155,45 +215,36 @@ def read_pack(manifest: Manifest) -> Pack:
     import duckdb
 
     with duckdb.connect() as connection:
-
-        def query(sql: str) -> list[dict[str, Any]]:
-            cursor = connection.execute(sql)
-            names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-        def place(table: str) -> str:
-            return str(manifest.path(f"{table}.parquet")).replace("'", "''")
-
+        books = _Books(connection, manifest, creditor)
         tables = {
-            name: query(f"select * from read_parquet('{place(table)}') order by currency, {order}")
+            name: books.query(f"select * from {books.relation(table)} order by currency, {order}")
             for name, (table, order) in _REPORTS.items()
         }
         marts = {
-            table: place(table)
+            table: books.relation(table)
             for table in ("fct_receivables", "dim_payer_ranking", "fct_decisions")
         }
-        tables["ranking"] = query(_RANKING.format(**marts))
-        tables["debtors"] = query(_DEBTORS.format(**marts, top=TOP_DEBTORS))
-        tables["decisions"] = query(_DECISIONS.format(**marts))
+        tables["ranking"] = books.query(_RANKING.format(**marts))
+        tables["debtors"] = books.query(_DEBTORS.format(**marts, top=TOP_DEBTORS))
+        tables["decisions"] = books.query(_DECISIONS.format(**marts))
         tables["reconciliation"] = [
             row | {"place": label}
             for label, table, condition, counted, has_due in _COUNTS
-            for row in query(
+            for row in books.query(
                 f"select currency, {f'cast({counted} as bigint)' if counted else 'null'} as "
                 "receivables, "
                 "cast(coalesce(sum(open_amount), 0) as decimal(18, 2)) as open_amount, "
                 f"{'cast(coalesce(sum(amount_due), 0) as decimal(18, 2))' if has_due else 'null'} "
-                "as amount_due "
-                f"from read_parquet('{place(table)}') where {condition} group by currency order "
-                "by currency"
+                f"as amount_due from {books.relation(table)} as counted where {condition} "
+                "group by currency order by currency"
             )
         ]
-        messages = query(
-            f"select count(distinct message_key) as n from read_parquet('{place('out_reminders')}')"
-        )[0]["n"]
-        calls = query(f"select count(*) as n from read_parquet('{place('out_call_queue')}')")[0][
-            "n"
-        ]
+        messages, calls = (
+            books.query(f"select count(distinct message_key) as n from {books.relation(table)}")[0][
+                "n"
+            ]
+            for table in ("out_reminders", "out_call_queue")
+        )
     pack = Pack(
         business_date=manifest.business_date,
         batch_id=manifest.batch_id,
@@ -202,6 +253,7 @@ def read_pack(manifest: Manifest) -> Pack:
         tables=cast("ReportTables", tables),
         messages=messages,
         calls=calls,
+        creditor_name=creditor_name,
     )
     check_ties(pack)
     return pack

@@ -54,6 +54,7 @@ def render_page(pack: Pack, backtest: Backtest) -> str:
         day=wording.day(pack.business_date),
         iso_day=pack.business_date.isoformat(),
         batch_id=pack.batch_id,
+        creditor=pack.creditor_name,
         parts=[_part(pack, currency) for currency in pack.currencies],
         messages=wording.count(pack.messages),
         calls=wording.count(pack.calls),

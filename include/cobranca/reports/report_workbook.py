@@ -62,7 +62,7 @@ def render_workbook(pack: Pack) -> bytes:
     with xlsxwriter.Workbook(target, options) as book:
         book.set_properties(
             {
-                "title": f"Relatório financeiro de cobrança {wording.day(pack.business_date)}",
+                "title": f"{_title(pack)} {wording.day(pack.business_date)}",
                 "comments": f"Lote {pack.batch_id}",
                 "created": datetime.combine(pack.business_date, time()),
             }
@@ -73,6 +73,11 @@ def render_workbook(pack: Pack) -> bytes:
             _sheet(book, formats, pack, table)
         _definitions(book, formats)
     return target.getvalue()
+
+
+def _title(pack: Pack) -> str:
+    whose = f" · {pack.creditor_name}" if pack.creditor_name else ""
+    return f"Relatório financeiro de cobrança{whose}"
 
 
 class _Formats:
@@ -130,7 +135,7 @@ def _summary(book: XlsxFile, formats: _Formats, pack: Pack) -> None:
     _heading(
         sheet,
         formats,
-        "Relatório financeiro de cobrança",
+        _title(pack),
         pack,
         "Um bloco por moeda; moedas não são somadas.",
     )

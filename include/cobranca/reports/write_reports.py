@@ -13,7 +13,10 @@ PAGE, WORKBOOK, MANIFEST = "financeiro.html", "financeiro.xlsx", "manifest.json"
 
 
 class WrittenReports(TypedDict):
-    """What :func:`write_reports` wrote; ``totals`` are measures as text, by currency."""
+    """What :func:`write_reports` wrote; ``totals`` are measures as text, by currency.
+
+    ``page``, ``workbook`` and ``totals`` are of all creditors. Of several, each has its own files.
+    """
 
     folder: str
     page: str
@@ -21,6 +24,12 @@ class WrittenReports(TypedDict):
     manifest: str
     batch_id: str
     totals: dict[str, dict[str, str]]
+
+
+def of_creditor(name: str, creditor: str) -> str:
+    """``financeiro.html`` of one of several creditors is ``financeiro_atacado.html``."""
+    stem, _, suffix = name.partition(".")
+    return f"{stem}_{creditor}.{suffix}"
 
 
 @waits_for_erasures
@@ -40,17 +49,26 @@ def write_reports(settings: Settings, business_date: date) -> WrittenReports:
             stay whole.
     """
     from cobranca.partitions.outbound_partition import read_batch
+    from cobranca.policy import load_policy
     from cobranca.reports.backtest import read_backtest
-    from cobranca.reports.figures import read_pack, totals
+    from cobranca.reports.figures import creditors_of, read_pack, totals
     from cobranca.reports.report_page import render_page
     from cobranca.reports.report_workbook import render_workbook
 
     batch = read_batch(settings, business_date)
     pack = read_pack(batch)
+    backtest = read_backtest(batch)
     contents = {
-        PAGE: render_page(pack, read_backtest(batch)).encode("utf-8"),
+        PAGE: render_page(pack, backtest).encode("utf-8"),
         WORKBOOK: render_workbook(pack),
     }
+    if listed := creditors_of(batch):
+        known = load_policy(settings.config, business_date).creditors
+        for creditor in listed:
+            name = known[creditor].trade_name if creditor in known else creditor
+            own = read_pack(batch, creditor, name)
+            contents[of_creditor(PAGE, creditor)] = render_page(own, backtest).encode("utf-8")
+            contents[of_creditor(WORKBOOK, creditor)] = render_workbook(own)
     sums = totals(pack)
     body = {
         "kind": "reports",

@@ -51,8 +51,8 @@ _RECORD_CONTACTED = """
 """
 _RECORD_CONTACTS = """
     insert into main.{arm}_contacts by name
-    select message_key, $night as business_date, customer_key, episode_key, step, step_offset,
-        channel, template, policy_version, 'delivered' as state
+    select message_key, $night as business_date, customer_key, creditor, episode_key, step,
+        step_offset, channel, template, policy_version, 'delivered' as state
     from intermediate.int_receivables__decided
     where decision in ('remind', 'call') and receivable_key = episode_key
 """
@@ -65,8 +65,8 @@ _RECORD_ITEMS = """
 """
 _RECORD_HOLDOUTS = """
     insert into main.{arm}_holdouts by name
-    select $night as business_date, customer_key, episode_key, step, step_offset, channel,
-        policy_version
+    select $night as business_date, customer_key, creditor, episode_key, step, step_offset,
+        channel, policy_version
     from intermediate.int_receivables__decided
     where reason = 'holdout' and receivable_key = episode_key
 """

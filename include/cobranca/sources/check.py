@@ -37,7 +37,8 @@ class CheckRow:
     columns that the query does not return. ``quarantined`` counts the sampled rows that landing
     would not accept as they are, by ``reasons`` (column and reason); ``repairs`` (column and rule)
     the values that it writes differently, ``emptied`` (column and reason) the optional ones that it
-    leaves empty. ``rates`` says in words what the rates of fine and interest come to. ``moment``
+    leaves empty. ``rates`` says in words what the rates of fine and interest come to, ``creditors``
+    to whom the sampled receivables are owed, as far as the source says so itself. ``moment``
     says in words what a landing is read from, ``notes`` what is new since the last landing.
     """
 
@@ -52,6 +53,7 @@ class CheckRow:
     reasons: Counter[str] = field(default_factory=Counter)
     repairs: Counter[str] = field(default_factory=Counter)
     emptied: Counter[str] = field(default_factory=Counter)
+    creditors: Counter[str] = field(default_factory=Counter)
     rates: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = ""
@@ -146,6 +148,10 @@ def _details(row: CheckRow) -> list[str]:
         )
     return (
         found
+        + [
+            f"creditor {where}: {creditor} ({count} of the rows tried)"
+            for creditor, count in row.creditors.most_common()
+        ]
         + [f"rates {where}: {rate}" for rate in row.rates]
         + [f"note {where}: {note}" for note in row.notes]
     )
@@ -160,6 +166,7 @@ def _check_entity(
 ) -> CheckRow:
     columns: tuple[str, ...] = ()
     reasons: Counter[str] = Counter()
+    creditors: Counter[str] = Counter()
     rates: tuple[str, ...] = ()
     try:
         with snapshot.alone():
@@ -167,9 +174,11 @@ def _check_entity(
             query, shape = schema_drift.check_entity_drift(snapshot, mapping, entity, before)
             stream = snapshot.stream(entity, snapshot.first_rows(query, SAMPLE_ROWS))
             columns = checked_columns(mapping.source, entity, stream.columns)
-            cleaner = Cleaner(mapping.source, entity, columns, mapping.hundredths(entity), bounds)
+            cleaner = Cleaner.of(mapping, entity, columns, bounds)
             for chunk in stream.chunks:
                 cleaned = cleaner.clean(chunk)
+                if entity == "receivables":
+                    creditors.update(cleaned.rows["creditor"].to_pylist())
                 reasons.update(
                     f"{row['column_name']} {row['reason']}"
                     for row in cleaned.quarantine.select(["column_name", "reason"]).to_pylist()
@@ -202,6 +211,7 @@ def _check_entity(
         reasons=reasons,
         repairs=cleaner.repairs,
         emptied=cleaner.notes,
+        creditors=creditors if len(mapping.creditors) > 1 else Counter(),
         rates=rates,
         notes=tuple(_changes(shape)),
     )

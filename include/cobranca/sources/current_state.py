@@ -48,6 +48,7 @@ class ReceivableState:
     scheduled: tuple[tuple[date, Decimal], ...] = ()
     advances: frozenset[str] = frozenset()
     customer_id: str | None = None
+    creditor: str | None = None
     opt_out_email: bool = False
     opt_out_phone: bool = False
     legal_hold: bool = False
@@ -144,7 +145,10 @@ def _state(
     paid: Decimal,
     scheduled: tuple[tuple[date, Decimal], ...],
 ) -> ReceivableState:
-    names = ("status", "disputed", "due_date", "amount", "open_amount", "currency", "customer_id")
+    names = (
+        *("status", "disputed", "due_date", "amount", "open_amount", "currency"),
+        *("customer_id", "creditor"),
+    )
     flags = ("opt_out_email", "opt_out_phone", "legal_hold", "deceased")
     values = {name: receivable[name] for name in names} | {name: customer[name] for name in flags}
     return ReceivableState(gone=False, paid=paid, scheduled=scheduled, **values)
@@ -248,8 +252,7 @@ class _Source:
         plain = (entity, column) in self._as_stored
         found = rows_with(self._snapshot, entity, query, column, values, as_stored=plain)
         columns = checked_columns(self._mapping.source, entity, found.columns)
-        hundredths = self._mapping.hundredths(entity)
-        cleaner = Cleaner(self._mapping.source, entity, columns, hundredths, self._bounds)
+        cleaner = Cleaner.of(self._mapping, entity, columns, self._bounds)
         for chunk in found.chunks:
             rows = cleaner.clean(chunk).rows.to_pylist()
             came: Counter[str] = Counter(

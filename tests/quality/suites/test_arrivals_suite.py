@@ -118,6 +118,10 @@ SPOILED = {
         set_in("erp/receivables", 0, customer_id="99"),
         {"receivables known_customers"},
     ),
+    "a payment of another creditor": (
+        set_in("erp/payments", 0, creditor="atacado"),
+        {"payments payments_of_their_creditor"},
+    ),
     "most dates out of range": (
         set_in("erp/receivables", 0, due_date=date(2206, 1, 1)),
         {"receivables dates_in_range", "receivables most_dates_in_range"},

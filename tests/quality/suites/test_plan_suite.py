@@ -12,6 +12,7 @@ from cobranca.errors import GateFailed, PartitionError
 from cobranca.ledger.address_digest import digest
 from cobranca.partitions.verdict import read_verdict, require_approval
 from cobranca.quality import check_plan
+from creditor_files import SECOND_TAX_ID
 from quality.files import D, Tables, candidate, land, land_feedback, landing_tables, plan_tables
 
 CENTS = Decimal("0.01")
@@ -474,6 +475,14 @@ REFUSED_BY_THE_LANDING = {
         received(amount=Decimal("900.00")),
         {"fct_decisions asked_on_balance"},
     ),
+    "of another creditor": (
+        set_in("erp/receivables", 0, creditor="atacado"),
+        {"out_reminders its_creditor"},
+    ),
+    "thanked by another creditor": (
+        set_in("erp/receivables", 5, creditor="atacado"),
+        {"out_surveys its_creditor"},
+    ),
     "thanked against a wish": (
         set_in("erp/customers", 5, opt_out_email=True),
         {"out_surveys welcome_thanks"},
@@ -506,6 +515,8 @@ def test_what_landed_refuses_a_plan_that_ignores_it(settings, ask_only_about, sp
         ([received(amount=Decimal("400.00"))], "399.00", False),
         ([received(amount=Decimal("400.00"))], "398.99", True),
         ([received(amount=Decimal("400.00"), currency="USD")], "0.00", False),
+        ([received(amount=Decimal("400.00"), creditor="principal")], "0.00", True),
+        ([received(amount=Decimal("400.00"), creditor="atacado")], "0.00", False),
         ([received(amount=Decimal("400.00"), kind="write_off")], "0.00", False),
         ([received(amount=Decimal("400.00"), paid_on=date(2026, 11, 19))], "0.00", False),
         ([received(amount=Decimal("400.00"), customer_id="3")], "0.00", False),
@@ -637,6 +648,21 @@ def test_thanks_to_a_dead_address_or_against_a_wish_or_hold_are_refused(settings
     assert failed(verdict) == {"out_surveys welcome_thanks", "out_surveys respected_wishes"}
 
 
+HEADER = "scope;source;target_id;creditor;reason;author;starts_on;expires_on"
+
+
+@pytest.mark.parametrize(("creditor", "is_refused"), [("principal", True), ("atacado", False)])
+def test_a_hold_of_one_creditor_refuses_its_contacts_alone(settings, creditor, is_refused):
+    (settings.config / "creditors").mkdir()
+    other = (settings.config / "creditor.yml").read_text(encoding="utf-8")
+    other = other.replace("11.222.333/0001-81", SECOND_TAX_ID)
+    (settings.config / "creditors" / "atacado.yml").write_text(other, encoding="utf-8")
+    line = f"customer;erp;1;{creditor};legal;Ana;2026-11-01;"
+    (settings.config / "holds.csv").write_text(f"{HEADER}\n{line}\n", encoding="utf-8")
+    expected = {"fct_decisions nobody_on_hold"} if is_refused else set()
+    assert failed(judged(settings, plan_tables())) == expected
+
+
 @pytest.mark.parametrize(
     ("feedback", "is_refused"),
     [
@@ -645,6 +671,10 @@ def test_thanks_to_a_dead_address_or_against_a_wish_or_hold_are_refused(settings
         ({"consents": [said(3, False), said(2, True)]}, False),
         ({"consents": [said(0, False)]}, False),
         ({"consents": [said(1, False, channel="sms"), said(1, False, customer_key="C9")]}, False),
+        ({"consents": [said(1, False, only_creditor="principal")]}, True),
+        ({"consents": [said(1, False, only_creditor="atacado")]}, False),
+        ({"consents": [said(3, False, only_creditor="principal"), said(2, True)]}, False),
+        ({"consents": [said(3, True), said(2, False, only_creditor="principal")]}, True),
         ({"suppressions": [listed(1)]}, True),
         ({"suppressions": [listed(9, removed_on=D)]}, False),
         ({"suppressions": [listed(0)]}, False),
@@ -898,9 +928,10 @@ def test_a_plan_without_its_landing_is_refused(settings):
     broken = {check.name for check in verdict.checks if check.broken}
     assert not verdict.passed
     needing = {
-        "open_at_the_source", "willing_customers", "erased_left_alone", "respected_wishes",
-        "nobody_on_hold", "unpaid_debts", "agreed_interest", "nothing_prescribed",
-        "nothing_scheduled", "asked_on_balance", "contact_day", "welcome_thanks",
+        "open_at_the_source", "its_creditor", "willing_customers", "erased_left_alone",
+        "respected_wishes", "nobody_on_hold", "unpaid_debts", "agreed_interest",
+        "nothing_prescribed", "nothing_scheduled", "asked_on_balance", "contact_day",
+        "welcome_thanks",
     }  # fmt: skip
     assert broken == needing
 

@@ -10,7 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from cobranca.errors import ConfigError, DeliveryRefused, PartitionError, SourceError
-from cobranca.ledger.state_reasons import CONTACT_HOURS_OVER, WAITS_FOR_CONTACT_HOURS
+from cobranca.ledger.state_reasons import (
+    CONTACT_HOURS_OVER,
+    STALE_PAYMENTS,
+    WAITS_FOR_CONTACT_HOURS,
+)
 from cobranca.ledger.tables import contacts
 from cobranca.partitions.verdict import Check, Verdict, write_verdict
 from cobranca.reminders import deliver, plan
@@ -22,6 +26,7 @@ from cobranca.reminders.delivery.sender_context import DeliveryOptions, report_n
 from cobranca.reminders.delivery.worker_pool import PoolResult, WorkerTask
 from cobranca.reminders.plan.enter_plan import approved_batch
 from cobranca.time_zone import TIME_ZONE
+from creditor_files import make_group
 from policy.config_edits import edit_yaml
 from reminders.channels.twilio_server import TwilioServer
 from reminders.contact_states import contact_states
@@ -166,6 +171,30 @@ def test_stale_payments_hold_the_reminders(settings):
     assert (counts.held, counts.sent) == (1, 0)
     judge(settings, batch)
     assert deliver(settings, TONIGHT).sent == 1
+
+
+def test_stale_payments_hold_the_reminders_of_their_creditor_alone(settings, ledger):
+    make_group(settings.config)
+    items = [[item("A1", source="erp")], [item("B1", source="billing")]]
+    rows = [
+        message(number, own, creditor=creditor)
+        for number, (own, creditor) in enumerate(zip(items, ("varejo", "atacado"), strict=True), 1)
+    ]
+    batch = publish_plan(settings, rows)
+    stale = [
+        Check("payments_fresh", f"{source}.payments", "warning", source != "erp", "", "")
+        for source in ("erp", "billing")
+    ]
+    passed = Check("a", "b", "critical", True, "", "")
+    write_verdict(settings, Verdict.of(TONIGHT, batch.batch_id, "plan", [*stale, passed], {}))
+    counts = deliver(settings, TONIGHT)
+    assert (counts.held, counts.sent) == (1, 1)
+    assert contact_states(ledger) == {
+        (1, TONIGHT): ("planned", STALE_PAYMENTS),
+        (2, TONIGHT): ("sent", None),
+    }
+    judge(settings, batch)
+    assert deliver(settings, TONIGHT).sent == 2
 
 
 @pytest.mark.parametrize(

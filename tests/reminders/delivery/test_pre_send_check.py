@@ -10,12 +10,17 @@ from cobranca.errors import SourceError
 from cobranca.labels import REASONS, in_sentence
 from cobranca.ledger.feedback import publish_feedback
 from cobranca.ledger.provider_event import Event
-from cobranca.ledger.provider_events import record_consent, record_events
+from cobranca.ledger.provider_events import (
+    record_consent,
+    record_events,
+    record_opt_out_by_link,
+)
 from cobranca.ledger.tables import agreements, erasures, outcomes, promises
 from cobranca.partitions.outbound_partition import read_batch
 from cobranca.reminders import deliver, plan
 from cobranca.reminders.delivery.pre_send_check import HOLDS_UNREADABLE, PreSendCheck
 from cobranca.reminders.plan.plan_file import FILE, PlanFile
+from creditor_files import make_group
 from ledger.clients import LedgerClients
 from ledger.contact_rows import contact, insert_contacts
 from reminders.contact_states import contact_states
@@ -77,6 +82,8 @@ def test_a_payment_known_to_the_plan_cancels_nothing(settings, source_changes):
         ({"amount": Decimal(900)}, "cancelled", "mudou"),
         ({"due_date": TONIGHT}, "cancelled", "mudou"),
         ({"currency": "USD"}, "cancelled", "mudou"),
+        ({"creditor": "varejo"}, "cancelled", "mudou"),
+        ({"creditor": "principal"}, "sent", None),
         ({"opt_out_email": True}, "cancelled", "pediu"),
         ({"opt_out_phone": True}, "sent", None),
         ({"legal_hold": True}, "cancelled", "legal"),
@@ -284,6 +291,60 @@ def test_a_record_about_the_telephone_stops_only_messages_to_it(
     with ledger.engine.begin() as connection:
         connection.execute(outcomes.insert(), outcome)
     deliver(settings, TONIGHT, clock=noon(TONIGHT), channel=AcceptingChannel(threads=3))
+    assert contact_states(ledger)[1, TONIGHT][0] == state
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [("PROMESSA", "sent"), ("CONTESTA", "sent"), ("FALECIDO", "cancelled")],
+)
+@pytest.mark.parametrize("creditor", ["varejo", "principal"])
+def test_what_was_said_of_another_creditor_s_debt_stops_nothing_but_of_a_death(
+    settings, ledger, code, state, creditor
+):
+    publish_plan(settings, [message(1)])
+    publish_feedback(settings, TONIGHT)
+    outcome = {"outcome_id": "o1", "contacted_on": TONIGHT, "customer_key": f"C{1:020x}",
+               "creditor": creditor, "agent_id": "a", "code": code}  # fmt: skip
+    with ledger.engine.begin() as connection:
+        connection.execute(outcomes.insert(), outcome)
+    deliver(settings, TONIGHT)
+    expected = "cancelled" if creditor == "principal" else state
+    assert contact_states(ledger)[1, TONIGHT][0] == expected
+
+
+@pytest.mark.parametrize(
+    ("creditors", "state"),
+    [
+        (["atacado"], "sent"),
+        (["varejo"], "cancelled"),
+        ([""], "cancelled"),
+        # the hold of another creditor hides none
+        (["varejo", "atacado"], "cancelled"),
+        (["atacado", "varejo"], "cancelled"),
+    ],
+)
+def test_a_hold_of_one_creditor_stops_its_messages(
+    settings, ledger, source_changes, creditors, state
+):
+    make_group(settings.config)
+    publish_plan(settings, [message(1, [item("R1")], creditor="varejo")])
+    plan(settings, TONIGHT)
+    source_changes["R1"] = {"customer_id": "K1"}
+    header = "scope;source;target_id;creditor;reason;author;starts_on;expires_on"
+    lines = [f"customer;erp;K1;{creditor};legal;ana;2026-11-18;" for creditor in creditors]
+    (settings.config / "holds.csv").write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+    deliver(settings, TONIGHT)
+    assert contact_states(ledger)[1, TONIGHT][0] == state
+
+
+@pytest.mark.parametrize(
+    ("creditor", "state"), [("varejo", "sent"), ("principal", "cancelled"), (None, "cancelled")]
+)
+def test_a_link_stops_the_e_mails_of_its_creditor_or_of_all(settings, ledger, creditor, state):
+    publish_plan(settings, [message(1)])
+    record_opt_out_by_link(ledger.engine, f"C{1:020x}", creditor, noon(TONIGHT)())
+    deliver(settings, TONIGHT)
     assert contact_states(ledger)[1, TONIGHT][0] == state
 
 

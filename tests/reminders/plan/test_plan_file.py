@@ -5,6 +5,7 @@ import pytest
 
 from cobranca.errors import PartitionError
 from cobranca.reminders.plan.plan_file import Courtesies, PlanFile
+from cobranca.schema import PRINCIPAL
 from reminders.plans import item, message, publish_plan, settled_debt
 from reminders.rendering import read_messages
 
@@ -26,7 +27,9 @@ def test_a_survey_file_without_state_or_source_is_refused_with_the_cure(settings
         PartitionError,
         match=r"old\.parquet lacks the columns state, source; build that date's plan again",
     ):
-        PlanFile(batch.path("out_reminders.parquet"), Courtesies(path, "thank_you", "v1"))
+        PlanFile(
+            batch.path("out_reminders.parquet"), Courtesies(path, {PRINCIPAL: "thank_you"}, "v1")
+        )
 
 
 def test_messages_come_by_key_with_their_items_whatever_the_order_of_the_rows(settings):
@@ -48,7 +51,7 @@ def test_messages_come_by_key_with_their_items_whatever_the_order_of_the_rows(se
 
 def test_thank_yous_count_among_the_messages(settings):
     batch = publish_plan(settings, [message(1)], surveys=[settled_debt(2), settled_debt(3)])
-    courtesies = Courtesies(batch.path("out_surveys.parquet"), "thank_you", "v1")
+    courtesies = Courtesies(batch.path("out_surveys.parquet"), {PRINCIPAL: "thank_you"}, "v1")
     with PlanFile(batch.path("out_reminders.parquet"), courtesies) as plan_file:
         keys = [key for chunk in plan_file.message_keys() for key in chunk]
         assert plan_file.count() == len(set(keys)) == 3

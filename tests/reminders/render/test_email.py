@@ -285,7 +285,7 @@ def test_the_unsubscribe_header_is_one_click_and_identifies_no_person():
     link = re.match(
         r"<(https://a\.example/sair\?t=([\w-]+))>, <mailto:", headers["List-Unsubscribe"]
     )
-    assert unsubscribe.customer_of(link[2]) == OFFER.customer_key
+    assert unsubscribe.named_by(link[2]) == (OFFER.customer_key, OFFER.creditor)
     assert (
         OFFER.customer_key not in str(headers) and "example.com>" not in headers["List-Unsubscribe"]
     )

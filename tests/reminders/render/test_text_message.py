@@ -10,6 +10,7 @@ from cobranca.policy import load_policy
 from cobranca.reminders.render.email import Unsendable
 from cobranca.reminders.render.letter_samples import samples
 from cobranca.reminders.render.renderer import MessageRenderer
+from cobranca.schema import PRINCIPAL
 from cobranca.settings import PROJECT_ROOT
 from policy.config_edits import edit_yaml
 from reminders.forbidden_words import disrespectful_words, promising_words
@@ -103,7 +104,7 @@ def test_every_shipped_text_holds_the_fields_that_the_law_requires(template, cha
     )
     message = replace(message, step_offset=days)
     body = MessageRenderer(SHIPPED, TONIGHT).render(message).body.replace("\u00a0", " ")
-    creditor = SHIPPED.creditor
+    creditor = SHIPPED.creditors[PRINCIPAL]
     for field in (
         creditor.legal_name,
         creditor.tax_id,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from cobranca.errors import ConfigError
 from cobranca.reminders.render import unsubscribe
 from cobranca.reminders.render.unsubscribe import InvalidToken, Tokens
+from cobranca.schema import PRINCIPAL
 
 SECRET = "a secret of an installation, long enough"
 TOKENS = Tokens(SECRET)
@@ -16,9 +17,9 @@ CUSTOMER = "C0123456789abcdef0123"
 customers = st.from_regex(r"C[0-9a-f]{20}", fullmatch=True)
 
 
-@given(customers)
-def test_a_token_is_decoded_to_its_customer(customer):
-    assert TOKENS.customer_of(TOKENS.token_for(customer)) == customer
+@given(customers, st.sampled_from([PRINCIPAL, "atacado", "b_2"]))
+def test_a_token_is_decoded_to_its_customer_and_creditor(customer, creditor):
+    assert TOKENS.named_by(TOKENS.token_for(customer, creditor)) == (customer, creditor)
 
 
 # The last letter is not changed: four of its bits are padding, and ignored.
@@ -30,19 +31,19 @@ def test_a_changed_token_is_refused(customer, position, letter):
     changed = token[:position] + letter + token[position + 1 :]
     if changed != token:
         with pytest.raises(InvalidToken):
-            TOKENS.customer_of(changed)
+            TOKENS.named_by(changed)
 
 
 @pytest.mark.parametrize("token", ["", "x", "====", "não", "a" * 10_000, CUSTOMER])
 def test_text_that_is_no_token_is_refused(token):
     with pytest.raises(InvalidToken) as refused:
-        TOKENS.customer_of(token)
+        TOKENS.named_by(token)
     assert not token or token not in str(refused.value)
 
 
 def test_a_token_of_another_installation_is_refused():
     with pytest.raises(InvalidToken):
-        Tokens(SECRET + "!").customer_of(TOKENS.token_for(CUSTOMER))
+        Tokens(SECRET + "!").named_by(TOKENS.token_for(CUSTOMER))
 
 
 def test_a_token_is_opaque_short_and_deterministic():
@@ -55,7 +56,7 @@ def test_a_token_is_opaque_short_and_deterministic():
 def test_a_link_of_an_old_letter_is_read_for_good():
     """Letters lie in mailboxes for years: this token may never come out otherwise."""
     token = "rgl-puKsDpin3SvyTXLiOsGbFXUp4m7_SxO5KQlrqZ9gMURgag"
-    assert TOKENS.customer_of(token) == CUSTOMER
+    assert TOKENS.named_by(token) == (CUSTOMER, PRINCIPAL)
     assert TOKENS.token_for(CUSTOMER) == token
 
 
@@ -69,7 +70,7 @@ def test_the_secret_is_the_password_of_a_connection(monkeypatch):
     monkeypatch.setenv(
         "AIRFLOW_CONN_UNSUBSCRIBE", f'{{"conn_type": "generic", "password": "{SECRET}"}}'
     )
-    assert unsubscribe.customer_of(unsubscribe.token_for(CUSTOMER)) == CUSTOMER
+    assert unsubscribe.named_by(unsubscribe.token_for(CUSTOMER)) == (CUSTOMER, PRINCIPAL)
     assert unsubscribe.token_for(CUSTOMER) == TOKENS.token_for(CUSTOMER)
 
 

@@ -289,3 +289,46 @@ def test_too_much_that_cannot_be_read_stops_the_night(erp_only: Settings, erp: S
     erp.add("titulos", *[TITLE | {"id": number, "valor": None} for number in (31, 32)])
     with pytest.raises(GateFailed, match="few_quarantined on erp.receivables"):
         land.land_all(erp_only, D, "run", lambda draft: check_arrivals(erp_only, draft))
+
+
+def of_creditors(entity: str, rows: list[dict], own: str | None = None) -> tuple[list, list]:
+    """The creditors that rows land with, and why rows are refused."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cleaner = Cleaner("erp", entity, names)
+    cleaner.creditors, cleaner.creditor = ("atacado", "varejo"), own
+    cleaned = cleaner.clean([[row.get(name) for name in names] for row in rows])
+    refused = cleaned.quarantine.select(["record_key", "column_name", "reason"]).to_pylist()
+    return cleaned.rows["creditor"].to_pylist(), [tuple(row.values()) for row in refused]
+
+
+def test_a_row_is_of_the_creditor_that_it_names_else_of_the_source_s():
+    rows = [RECEIVABLE | {"receivable_id": str(n)} for n in range(5)]
+    named = ["varejo", " Varejo ", None, "", "atacado"]
+    rows = [row | {"creditor": name} for row, name in zip(rows, named, strict=True)]
+    found = ["varejo", "varejo", "atacado", "atacado", "atacado"]
+    assert of_creditors("receivables", rows, own="atacado") == (found, [])
+    assert of_creditors("receivables", [RECEIVABLE], own="varejo") == (["varejo"], [])
+
+
+def test_an_unknown_creditor_is_refused_and_so_is_none():
+    rows = [
+        RECEIVABLE | {"receivable_id": "1", "creditor": "varejao"},
+        RECEIVABLE | {"receivable_id": "2", "creditor": None},
+        RECEIVABLE | {"receivable_id": "3", "creditor": "varejo"},
+    ]
+    landed, refused = of_creditors("receivables", rows)
+    assert landed == ["varejo"]
+    assert refused == [("1", "creditor", "unknown_creditor"), ("2", "creditor", "missing")]
+
+
+def test_money_for_no_receivable_needs_a_creditor_and_other_money_does_not():
+    advance = PAYMENT | {"receivable_id": None, "customer_id": "1"}
+    rows = [
+        PAYMENT,
+        advance | {"payment_id": "2"},
+        advance | {"payment_id": "3", "creditor": "varejo"},
+        PAYMENT | {"payment_id": "4", "creditor": "varejao"},
+    ]
+    landed, refused = of_creditors("payments", rows)
+    assert landed == [None, "varejo"]
+    assert refused == [("2", "creditor", "missing"), ("4", "creditor", "unknown_creditor")]

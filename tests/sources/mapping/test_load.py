@@ -6,7 +6,7 @@ import pytest
 
 from cobranca.errors import ConfigError
 from cobranca.settings import Settings
-from cobranca.sources.mapping.load import get_mapping, load_mappings
+from cobranca.sources.mapping.load import get_mapping, load_mapping, load_mappings
 from source_files import GOOD, load, with_query
 
 
@@ -222,3 +222,60 @@ def test_two_files_may_not_share_a_name(settings: Settings):
 def test_an_unknown_source_is_named_with_the_known_ones(settings: Settings):
     with pytest.raises(ConfigError, match="no source 'crm'; it defines: billing, erp"):
         get_mapping(settings, "crm")
+
+
+GROUP = ("atacado", "varejo")
+
+
+def of_group(tmp_path: Path, text: str):
+    path = tmp_path / "shop.yml"
+    path.write_text(text, encoding="utf-8")
+    return load_mapping(path, GROUP)
+
+
+def test_a_source_names_its_creditor(tmp_path: Path):
+    mapping = of_group(tmp_path, GOOD.replace("source: shop", "source: shop\ncreditor: varejo"))
+    assert (mapping.creditors, mapping.default_creditor) == (GROUP, "varejo")
+
+
+def test_the_only_creditor_needs_no_name(tmp_path: Path):
+    mapping = load(tmp_path, GOOD)
+    assert (mapping.creditors, mapping.default_creditor) == (("principal",), "principal")
+
+
+@pytest.mark.parametrize(
+    "query", ["select 1 as receivable_id, owner as creditor", "select * from t"]
+)
+def test_rows_may_name_their_creditor(tmp_path: Path, query):
+    text = GOOD.replace("select 1 as receivable_id", query)
+    assert of_group(tmp_path, text).default_creditor is None
+
+
+def test_a_source_that_names_none_of_several_creditors_is_refused(tmp_path: Path):
+    with pytest.raises(ConfigError) as refused:
+        of_group(tmp_path, GOOD)
+    assert str(refused.value) == (
+        f"{tmp_path}/shop.yml:1: 'creditor' is missing, and there are several (atacado, varejo); "
+        "write whose receivables these are, for example creditor: atacado, or have the queries "
+        "return a column creditor."
+    )
+
+
+def test_a_creditor_without_a_file_is_refused(tmp_path: Path):
+    with pytest.raises(ConfigError) as refused:
+        of_group(tmp_path, GOOD.replace("source: shop", "source: shop\ncreditor: atacada"))
+    assert str(refused.value) == (
+        f"{tmp_path}/shop.yml:2: there is no creditor 'atacada'; name one of atacado, varejo, or "
+        "add creditors/atacada.yml."
+    )
+
+
+def test_the_creditors_are_those_of_the_configuration(settings: Settings):
+    folder = settings.config / "creditors"
+    folder.mkdir()
+    (settings.config / "creditor.yml").rename(folder / "varejo.yml")
+    mappings = load_mappings(settings)
+    assert {mapping.default_creditor for mapping in mappings.values()} == {"varejo"}
+    (folder / "atacado.yml").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"'creditor' is missing, and there are several"):
+        load_mappings(settings)

@@ -1,4 +1,4 @@
--- On which day a reason began, as far as it is known: for a payer, or for one receivable of its own. Of several days the last.
+-- On which day a reason began, as far as it is known: for an account, or for one receivable. Of several days the last.
 with limits as (select * from {{ ref('stg_policy__limits') }}),
 
 entered as (
@@ -7,6 +7,7 @@ entered as (
         source,
         target_id,
         'hold_' || reason as reason,
+        only_creditor,
         starts_on
     from {{ ref('stg_policy__holds') }}
 
@@ -17,6 +18,7 @@ entered as (
         source,
         target_id,
         'no_regua' as reason,
+        only_creditor,
         starts_on
     from {{ ref('stg_policy__overrides') }}
     where regua = 'none'
@@ -25,24 +27,23 @@ entered as (
 -- an agreement is broken from the first instalment that what was paid does not reach
 broken_agreements as (
     select
-        agreements.customer_key,
+        {{ account('agreements') }} as subject_key,
         min(terms.missed_from) as broken_on
     from {{ ref('int_agreements__fulfilment_computed') }} as agreements
     inner join {{ ref('int_terms__dated') }} as terms
-        on terms.kind = 'instalment'
-        and agreements.agreement_id = terms.term_id
+        on terms.kind = 'instalment' and agreements.agreement_id = terms.term_id
     cross join limits
     where
         agreements.state = 'broken'
         and agreements.paid_amount * agreements.installments < agreements.amount * terms.number * limits.promise_kept_share
-    group by agreements.customer_key, agreements.agreement_id
+    group by agreements.customer_key, agreements.creditor, agreements.agreement_id
 ),
 
 began as (
     select
         case entered.scope
             when 'receivable' then {{ receivable_key('entered.source', 'entered.target_id') }}
-            else customers.customer_key
+            else {{ account('creditors') }}
         end as subject_key,
         entered.reason,
         entered.starts_on as began_on
@@ -50,20 +51,23 @@ began as (
     left join {{ ref('stg_landing__customers') }} as customers
         on entered.source = customers.source
         and entered.target_id = customers.customer_id
-    where entered.scope = 'receivable' or customers.customer_key is not null
+        and entered.scope = 'customer'
+    left join {{ ref('int_customers__creditors') }} as creditors
+        on customers.customer_key = creditors.customer_key and coalesce(entered.only_creditor = creditors.creditor, true)
+    where entered.scope = 'receivable' or creditors.customer_key is not null
 
     union all
 
     select
-        customer_key as subject_key,
+        {{ account('pauses') }} as subject_key,
         reason,
         contacted_on as began_on
-    from {{ ref('int_customers__outcome_pauses') }}
+    from {{ ref('int_customers__outcome_pauses') }} as pauses
 
     union all
 
     select
-        customer_key as subject_key,
+        subject_key,
         'agreement_broken' as reason,
         broken_on as began_on
     from broken_agreements

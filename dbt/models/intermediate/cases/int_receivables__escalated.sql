@@ -27,7 +27,7 @@ explained as (
         case when decisions.reason = 'escalated' then payers.reason else decisions.reason end as told_reason,
         coalesce(payers.policy_version, decisions.policy_version) as payer_policy_version
     from decisions
-    left join payers on decisions.customer_key = payers.customer_key
+    left join payers on {{ same_account('decisions', 'payers') }}
 ),
 
 judged as (
@@ -46,9 +46,9 @@ judged as (
             else explained.told_reason
         end as case_reason
     from explained
-    left join holds on explained.customer_key = holds.customer_key
+    left join holds on {{ same_account('explained', 'holds') }}
     left join reasons on explained.told_reason = reasons.reason
-    left join next_steps on explained.customer_key = next_steps.customer_key
+    left join next_steps on {{ same_account('explained', 'next_steps') }}
 ),
 
 escalated as (
@@ -61,6 +61,7 @@ escalated as (
 select
     escalated.receivable_key,
     escalated.customer_key,
+    escalated.creditor,
     escalated.currency,
     escalated.open_amount,
     escalated.amount_due,
@@ -83,6 +84,6 @@ left join days_known as own_days
     on escalated.receivable_key = own_days.subject_key
     and escalated.case_reason = own_days.reason
 left join days_known as payer_days
-    on escalated.customer_key = payer_days.subject_key
+    on {{ account('escalated') }} = payer_days.subject_key
     and escalated.case_reason = payer_days.reason
 left join channel_lost on escalated.customer_key = channel_lost.customer_key

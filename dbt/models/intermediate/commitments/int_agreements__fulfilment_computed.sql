@@ -31,6 +31,7 @@ fulfilled as (
         agreement_id,
         present_key as customer_key,
         customer_key as recorded_key,
+        creditor,
         agreed_on,
         first_due_on,
         currency,

@@ -26,6 +26,7 @@ issued as (
     inner join receivables
         on customers.source = receivables.source
         and customers.customer_id = receivables.customer_id
+        and agreements.creditor = receivables.creditor
         and agreements.currency = receivables.currency
         and receivables.status <> 'agreed'
         and receivables.issue_date between agreements.agreed_on and {{ add_days('agreements.agreed_on', 31) }}

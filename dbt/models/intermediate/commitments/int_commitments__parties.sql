@@ -10,6 +10,7 @@ commitments as (
         'promise' as kind,
         promise_id as commitment_id,
         customer_key as recorded_key,
+        creditor,
         made_on,
         currency
     from promises
@@ -20,6 +21,7 @@ commitments as (
         'agreement' as kind,
         agreement_id as commitment_id,
         customer_key as recorded_key,
+        creditor,
         agreed_on as made_on,
         currency
     from agreements
@@ -29,6 +31,7 @@ select
     commitments.kind,
     commitments.commitment_id,
     coalesce(renamed.customer_key, commitments.recorded_key) as customer_key,
+    commitments.creditor,
     commitments.made_on,
     commitments.currency
 from commitments

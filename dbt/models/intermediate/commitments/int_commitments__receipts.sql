@@ -50,6 +50,6 @@ select
     receipts.lasting_amount
 from parties
 inner join receipts
-    on parties.customer_key = receipts.customer_key
+    on {{ same_account('parties', 'receipts') }}
     and parties.currency = receipts.currency
     and parties.made_on <= receipts.paid_on

@@ -21,6 +21,7 @@ owned as (
     inner join receivables
         on customers.source = receivables.source
         and customers.customer_id = receivables.customer_id
+        and parties.creditor = receivables.creditor
         and parties.currency = receivables.currency
 ),
 

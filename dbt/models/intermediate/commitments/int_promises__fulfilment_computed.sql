@@ -44,6 +44,7 @@ select
     promise_id,
     present_key as customer_key,
     customer_key as recorded_key,
+    creditor,
     made_on,
     promised_on,
     last_day,

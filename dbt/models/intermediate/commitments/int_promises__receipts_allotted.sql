@@ -5,6 +5,7 @@ with recursive fitting as (select * from {{ ref('int_promises__receipts_fitting'
 ordered as (
     select distinct
         customer_key,
+        creditor,
         turn,
         promise_id,
         promised_amount
@@ -14,6 +15,7 @@ ordered as (
 unallotted as (
     select distinct
         customer_key,
+        creditor,
         source,
         payment_id,
         paid_on,
@@ -25,6 +27,7 @@ unallotted as (
 rounds as (
     select
         customer_key,
+        creditor,
         cast(0 as bigint) as turn,
         source,
         payment_id,
@@ -38,6 +41,7 @@ rounds as (
 
     select
         customer_key,
+        creditor,
         turn,
         source,
         payment_id,
@@ -50,7 +54,7 @@ rounds as (
             *,
             coalesce(
                 sum(fitting_amount) over (
-                    partition by customer_key
+                    partition by customer_key, creditor
                     order by paid_on, source, payment_id
                     rows between unbounded preceding and 1 preceding
                 ),
@@ -59,6 +63,7 @@ rounds as (
         from (
             select
                 rounds.customer_key,
+                rounds.creditor,
                 ordered.turn,
                 rounds.source,
                 rounds.payment_id,
@@ -69,7 +74,7 @@ rounds as (
                 case when fitting.promise_id is null then 0 else rounds.left_amount end as fitting_amount
             from rounds
             inner join ordered
-                on rounds.customer_key = ordered.customer_key
+                on {{ same_account('rounds', 'ordered') }}
                 and rounds.turn + 1 = ordered.turn
             left join fitting
                 on ordered.promise_id = fitting.promise_id

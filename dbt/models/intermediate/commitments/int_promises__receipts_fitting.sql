@@ -19,6 +19,7 @@ receipts as (
 fitting as (
     select
         coalesce(listed.customer_key, promises.customer_key) as customer_key,
+        promises.creditor,
         promises.promise_id,
         promises.amount as promised_amount,
         promises.made_on,
@@ -38,7 +39,7 @@ fitting as (
 select
     *,
     dense_rank() over (
-        partition by customer_key
+        partition by customer_key, creditor
         order by last_day, made_on, promise_id
     ) as turn
 from fitting

@@ -10,6 +10,7 @@ recorded as (
     select
         contact_key,
         recorded_key,
+        creditor,
         episode_key,
         contacted_on as happened_on,
         template,
@@ -26,6 +27,7 @@ recorded as (
     select
         {{ as_text('null') }} as contact_key,
         customer_key as recorded_key,
+        creditor,
         episode_key,
         held_out_on as happened_on,
         {{ as_text('null') }} as template,

@@ -5,6 +5,7 @@ with messages as (
     select
         contact_key,
         customer_key,
+        creditor,
         contacted_on,
         state,
         is_attempt
@@ -22,16 +23,17 @@ receivables as (select * from {{ ref('int_receivables__balances_computed') }}),
 left_on as (
     select
         customer_key,
+        creditor,
         max(contacted_on) as left_on
     from messages
     where is_attempt
-    group by customer_key
+    group by customer_key, creditor
 ),
 
 stopped as (
     select messages.*
     from messages
-    left join left_on on messages.customer_key = left_on.customer_key
+    left join left_on on {{ same_account('messages', 'left_on') }}
     where
         messages.state in ('cancelled', 'cancelled_paid')
         and coalesce(messages.contacted_on > left_on.left_on, true)
@@ -52,16 +54,18 @@ known_as_then as (
 counted as (
     select
         stopped.customer_key,
+        stopped.creditor,
         max(stopped.contacted_on) as stopped_on,
         count(distinct stopped.contacted_on) as nights,
         count(case when known_as_then.items = known_as_then.open_items then 1 end) as unknown_payments
     from stopped
     left join known_as_then on stopped.contact_key = known_as_then.contact_key
-    group by stopped.customer_key
+    group by stopped.customer_key, stopped.creditor
 )
 
 select
     customer_key,
+    creditor,
     stopped_on
 from counted
 where nights > 1 or unknown_payments > 0

@@ -9,7 +9,7 @@ matched as (
         matched.*,
         matched.is_taken and (matched.step_offset <= 0 or coalesce(matched.regua, episodes.regua) = episodes.regua) as is_in_regua
     from {{ ref('int_episodes__contacts_matched') }} as matched
-    inner join episodes on matched.customer_key = episodes.customer_key
+    inner join episodes on {{ same_account('matched', 'episodes') }}
 ),
 
 -- the régua under which the payer was last spoken to about what is overdue
@@ -17,15 +17,16 @@ last_reguas as (
     {{ first_rows(
         'matched',
         where='is_taken and step_offset > 0 and regua is not null',
-        per=['customer_key'],
+        per=['customer_key', 'creditor'],
         order_by=['happened_on desc', 'step_offset desc', 'regua'],
-        columns=['customer_key', 'regua']
+        columns=['customer_key', 'creditor', 'regua']
     ) }}
 ),
 
 summed as (
     select
         customer_key,
+        creditor,
         max(case when is_in_regua then step_offset end) as last_offset,
         max(case when is_taken then happened_on end) as last_step_on,
         max(case when is_in_regua and is_own then step_offset end) as own_offset,
@@ -37,13 +38,14 @@ summed as (
             order_by='happened_on, step_offset nulls last'
         ) }} as unsettled_offsets
     from matched
-    group by customer_key
+    group by customer_key, creditor
 ),
 
 -- a debt followed under one régua goes on under another only where a person said after which step
 placed as (
     select
         episodes.customer_key,
+        episodes.creditor,
         summed.last_offset,
         summed.last_step_on,
         summed.own_offset,
@@ -53,13 +55,14 @@ placed as (
         coalesce(last_reguas.regua <> episodes.regua, false) as is_other_regua,
         episodes.goes_on_after_offset
     from episodes
-    left join summed on episodes.customer_key = summed.customer_key
-    left join last_reguas on episodes.customer_key = last_reguas.customer_key
+    left join summed on {{ same_account('episodes', 'summed') }}
+    left join last_reguas on {{ same_account('episodes', 'last_reguas') }}
 ),
 
 aggregated as (
     select
         placed.customer_key,
+        placed.creditor,
         case when placed.is_other_regua then coalesce(placed.goes_on_after_offset, placed.last_offset) else placed.last_offset end
             as last_offset,
         placed.last_step_on,

@@ -8,11 +8,12 @@ items as (select * from {{ ref('stg_ledger__contact_items') }}),
 listed as (
     select
         paired.customer_key,
+        paired.creditor,
         paired.contact_key,
         bool_or(items.receivable_key = paired.episode_key) as is_listed
     from paired
     inner join items on paired.contact_key = items.message_key
-    group by paired.customer_key, paired.contact_key
+    group by paired.customer_key, paired.creditor, paired.contact_key
 )
 
 select
@@ -20,5 +21,5 @@ select
     listed.is_listed
 from paired
 left join listed
-    on paired.customer_key = listed.customer_key
+    on {{ same_account('paired', 'listed') }}
     and paired.contact_key = listed.contact_key

@@ -24,6 +24,7 @@ steps as (
 
 select
     events.customer_key,
+    events.creditor,
     events.happened_on,
     events.step_offset,
     events.regua,
@@ -32,7 +33,7 @@ select
     true as is_own
 from episodes
 inner join events
-    on episodes.customer_key = events.customer_key
+    on {{ same_account('episodes', 'events') }}
     and episodes.episode_key = events.episode_key
 where
     -- a step before the due date, or on it, is about the day for which it was due
@@ -46,6 +47,7 @@ union all
 
 select
     named.customer_key,
+    named.creditor,
     named.happened_on,
     own_steps.step_offset,
     named.regua,

@@ -8,6 +8,7 @@ events as (
 
 select
     events.customer_key,
+    events.creditor,
     events.contact_key,
     events.episode_key as other_key,
     events.step_offset as other_offset,
@@ -22,5 +23,5 @@ select
     episodes.effective_due_date,
     {{ days_between('episodes.effective_due_date', 'events.happened_on') }} as days_past_due
 from episodes
-inner join events on episodes.customer_key = events.customer_key
+inner join events on {{ same_account('episodes', 'events') }}
 where events.episode_key <> episodes.episode_key

@@ -23,54 +23,59 @@ limits as (select * from {{ ref('stg_policy__limits') }}),
 paid_then as (
     select
         contacts.customer_key,
+        contacts.creditor,
         contacts.contact_key,
         sum(payments.amount) as amount
     from contacts
     inner join payments
         on contacts.episode_key = payments.receivable_key
         and contacts.happened_on >= payments.paid_on
-    group by contacts.customer_key, contacts.contact_key
+    group by contacts.customer_key, contacts.creditor, contacts.contact_key
 ),
 
-episodes as (select distinct customer_key, episode_key from contacts),
+episodes as (select distinct customer_key, creditor, episode_key from contacts),
 
 mentions as (
     select
-        episodes.customer_key,
+        episodes.*,
         events.contact_key,
         events.happened_on,
-        events.customer_key as told_key
+        events.customer_key as told_key,
+        events.creditor as told_creditor
     from episodes
     inner join events on episodes.episode_key = events.episode_key
 
     union all
 
     select
-        episodes.customer_key,
+        episodes.*,
         events.contact_key,
         events.happened_on,
-        events.customer_key as told_key
+        events.customer_key as told_key,
+        events.creditor as told_creditor
     from episodes
     inner join items on episodes.episode_key = items.receivable_key
     inner join events on items.message_key = events.contact_key
 ),
 
--- a debt that another payer was asked for was that payer's, whatever the source says of it now
+-- a debt that another payer was asked for, or for another creditor, was theirs, whatever the source says of it now
 asked_elsewhere as (
     select
         customer_key,
+        creditor,
         happened_on
     from mentions
-    group by customer_key, contact_key, happened_on
-    having not bool_or(told_key = customer_key)
+    group by customer_key, creditor, contact_key, happened_on
+    having not bool_or(told_key = customer_key and told_creditor = creditor)
 ),
 
 moved as (
     select
         customer_key,
+        creditor,
         max(happened_on) as owed_elsewhere_until
     from asked_elsewhere
-    group by customer_key
+    group by customer_key, creditor
 ),
 
 reckoned as (
@@ -78,10 +83,8 @@ reckoned as (
     from contacts
     inner join titles on contacts.episode_key = titles.receivable_key
     left join others on contacts.other_key = others.receivable_key
-    left join paid_then
-        on contacts.customer_key = paid_then.customer_key
-        and contacts.contact_key = paid_then.contact_key
-    left join moved on contacts.customer_key = moved.customer_key
+    left join paid_then on {{ same_account('contacts', 'paid_then') }} and contacts.contact_key = paid_then.contact_key
+    left join moved on {{ same_account('contacts', 'moved') }}
     inner join calendar as due_days on contacts.effective_due_date = due_days.day
     inner join calendar as days_before on {{ add_days('contacts.happened_on', -1) }} = days_before.day
     cross join limits

@@ -6,6 +6,7 @@ renamed as (select * from {{ ref('int_customer_keys__remapped') }}),
 remapped as (
     select
         coalesce(renamed.customer_key, outcomes.customer_key) as customer_key,
+        outcomes.creditor,
         outcomes.outcome_id,
         outcomes.contacted_on,
         outcomes.follow_up_on,

@@ -1,10 +1,22 @@
 -- noqa: disable=LT02
--- What stands in the way of each channel to a payer, from the source, from what the payer told us, and from what did not arrive.
+-- What stands in the way of each channel to a payer for a creditor: from the source, from what the payer told us, and from what
+-- did not arrive.
 with customers as (select * from {{ ref('int_customers__unified') }}),
+
+creditors as (select * from {{ ref('int_customers__creditors') }}),
 
 emails as (select * from {{ ref('int_customers__email_selected') }}),
 
-wishes as (select * from {{ ref('int_customers__wishes') }}),
+wishes as (
+    select * from {{ ref('int_customers__wishes') }}
+    where only_creditor is null
+),
+
+-- said on the page that a letter of one creditor opens
+own_wishes as (
+    select * from {{ ref('int_customers__wishes') }}
+    where only_creditor is not null
+),
 
 failed_messages as (select * from {{ ref('int_customers__failed_messages') }}),
 
@@ -20,6 +32,7 @@ unreachable_phones as (
 addresses as (
     select
         customers.customer_key,
+        creditors.creditor,
         customers.preferred_channel,
         failed_messages.whatsapp as failed_whatsapp,
         failed_messages.sms as failed_sms,
@@ -28,7 +41,7 @@ addresses as (
         coalesce(wishes.is_opted_in_sms, false) as is_opted_in_sms,
         coalesce(wishes.is_opted_out_sms, false) as is_opted_out_sms,
         case
-            when customers.is_opted_out_email or wishes.is_opted_out_email then 'opted_out'
+            when customers.is_opted_out_email or wishes.is_opted_out_email or own_wishes.is_opted_out_email then 'opted_out'
             when emails.email is null then 'no_email'
             else emails.channel_block_reason
         end as email_block_reason,
@@ -39,9 +52,13 @@ addresses as (
         -- a Brazilian number without the ninth digit is a landline
         customers.phone like '+55%' and length(customers.phone) <> 14 as is_landline
     from customers
+    inner join creditors on customers.customer_key = creditors.customer_key
     left join unreachable_phones on customers.customer_key = unreachable_phones.customer_key
     left join failed_messages on customers.customer_key = failed_messages.customer_key
     left join wishes on customers.customer_key = wishes.customer_key
+    left join own_wishes
+        on customers.customer_key = own_wishes.customer_key
+        and creditors.creditor = own_wishes.only_creditor
     left join emails on customers.customer_key = emails.customer_key
 ),
 
@@ -49,6 +66,7 @@ addresses as (
 blocked as (
     select
         customer_key,
+        creditor,
         email_block_reason,
         phone_block_reason,
         {% for channel in ['whatsapp', 'sms'] %}

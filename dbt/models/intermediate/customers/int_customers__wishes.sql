@@ -8,6 +8,7 @@ remapped as (
     select
         coalesce(renamed.customer_key, consents.customer_key) as customer_key,
         consents.channel,
+        consents.only_creditor,
         consents.is_opted_in,
         consents.given_on
     from consents
@@ -17,6 +18,7 @@ remapped as (
 wishes as (
     select
         customer_key,
+        only_creditor,
         bool_or(channel = 'email' and not is_opted_in) as is_opted_out_email,
         bool_or(channel = 'whatsapp' and is_opted_in) as is_opted_in_whatsapp,
         bool_or(channel = 'whatsapp' and not is_opted_in) as is_opted_out_whatsapp,
@@ -24,7 +26,7 @@ wishes as (
         bool_or(channel = 'sms' and not is_opted_in) as is_opted_out_sms,
         max(case when not is_opted_in then given_on end) as opted_out_on
     from remapped
-    group by customer_key
+    group by customer_key, only_creditor
 )
 
 select * from wishes

@@ -1,10 +1,17 @@
 -- The history of balances in the two sums that finance asks for, from one pass over it; receivable by receivable it would be
 -- the largest table of the night.
-with balances as (select * from {{ ref('int_balances__as_of') }})
+with balances as (
+    select
+        balances.*,
+        books.book
+    from {{ ref('int_balances__as_of') }} as balances
+    inner join {{ ref('int_books') }} as books on balances.creditor = books.creditor
+)
 
 select
     {{ business_date() }} as business_date,
     as_of_date,
+    book as creditor,
     currency,
     grouping(customer_key) = 0 as is_customer,
     customer_key,
@@ -17,6 +24,6 @@ select
     {{ money('sum(next_received_amount)') }} as next_received_amount
 from balances
 group by grouping sets ( -- noqa: PRS
-    (as_of_date, currency, aging_band, next_aging_band),
-    (as_of_date, currency, customer_key)
+    (as_of_date, book, currency, aging_band, next_aging_band),
+    (as_of_date, book, currency, customer_key)
 )

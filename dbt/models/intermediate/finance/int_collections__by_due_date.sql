@@ -5,6 +5,7 @@
 with receivables as (
     select
         receivable_key,
+        creditor,
         currency,
         effective_due_date,
         amount
@@ -42,6 +43,7 @@ collected as (
 
 owed as (
     select
+        receivables.creditor,
         receivables.currency,
         receivables.effective_due_date,
         greatest(receivables.amount - coalesce(collected.credited_amount, 0), 0) as owed_amount,
@@ -56,6 +58,7 @@ owed as (
 -- What was received above the principal (fine, interest, payment in excess) does not count for other receivables.
 select
     {{ business_date() }} as business_date,
+    books.book as creditor,
     currency,
     effective_due_date,
     count(*) as receivables,
@@ -64,4 +67,5 @@ select
     {{ money('sum(least(received_' ~ days ~ ', owed_amount))') }} as received_{{ days }}{{ ',' if not loop.last }}
     {% endfor %}
 from owed
-group by currency, effective_due_date
+inner join {{ ref('int_books') }} as books on owed.creditor = books.creditor
+group by books.book, currency, effective_due_date

@@ -5,12 +5,13 @@ receivables as (select * from {{ ref('int_receivables__dated') }}),
 
 payments as (select * from {{ ref('int_payments__joined_to_receivables') }}),
 
--- What the customer owed at that moment: everything past due, or for a step before the due date what falls due by it.
+-- What the customer owed the creditor then: everything past due, or for a step before the due date what falls due by it.
 cases as (
     select
         recent.contact_key,
         recent.contacted_on,
         recent.customer_key,
+        recent.creditor,
         recent.step,
         recent.step_offset,
         recent.channel,
@@ -22,7 +23,7 @@ cases as (
         receivables.amount
     from recent
     inner join receivables
-        on receivables.customer_key = recent.customer_key
+        on {{ same_account('receivables', 'recent') }}
         and receivables.issued_on <= recent.contacted_on
         and receivables.effective_due_date <= {{ add_days('recent.contacted_on', '-least(coalesce(recent.step_offset, 0), 0)') }}
         and (receivables.closed_on is null or receivables.closed_on >= recent.contacted_on)

@@ -3,6 +3,7 @@
 select
     receivable_key,
     customer_key,
+    creditor,
     currency,
     least(coalesce(issue_date, due_date), {{ business_date() }}) as issued_on,
     due_date,

@@ -15,6 +15,7 @@ openings as (
         month_ends.period_start,
         month_ends.months_back,
         month_ends.is_business_date,
+        balances.creditor,
         balances.currency,
         balances.is_customer,
         balances.customer_key,

@@ -1,17 +1,25 @@
-with receivables as (select * from {{ ref('int_receivables__dated') }}),
+with receivables as (
+    select
+        receivables.*,
+        books.book
+    from {{ ref('int_receivables__dated') }} as receivables
+    inner join {{ ref('int_books') }} as books on receivables.creditor = books.creditor
+),
 
 months as (
     select
+        book as creditor,
         currency,
         {{ month_start('issued_on') }} as month,
         sum(amount) as credit_sales
     from receivables
-    group by currency, {{ month_start('issued_on') }}
+    group by book, currency, {{ month_start('issued_on') }}
 ),
 
 -- The current month ends, for now, on the business date.
 dated as (
     select
+        creditor,
         currency,
         month,
         least({{ add_days(add_months('month', 1), -1) }}, {{ business_date() }}) as period_end,
@@ -21,6 +29,7 @@ dated as (
 
 select
     {{ business_date() }} as business_date,
+    creditor,
     currency,
     month,
     period_end,

@@ -12,6 +12,7 @@ limits as (select * from {{ ref('stg_policy__limits') }}),
 overpaid as (
     select
         balances.customer_key,
+        balances.creditor,
         balances.currency,
         balances.paid_amount + balances.credited_amount - balances.amount
         - coalesce(charges.charged_fine + charges.charged_interest, 0) as amount
@@ -31,6 +32,7 @@ unioned as (
 
     select
         customer_key,
+        creditor,
         currency,
         amount
     from {{ ref('int_receipts__unmatched') }}
@@ -40,10 +42,11 @@ unioned as (
 summed as (
     select
         customer_key,
+        creditor,
         currency,
         {{ money('sum(amount)') }} as credit_amount
     from unioned
-    group by customer_key, currency
+    group by customer_key, creditor, currency
 )
 
 -- cents by which a bank reckons otherwise are nobody's, on either side

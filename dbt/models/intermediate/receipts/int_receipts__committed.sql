@@ -10,7 +10,7 @@ with titles as (
 
 receivables as (select * from {{ ref('stg_landing__receivables') }}),
 
-parties as (select distinct customer_key from {{ ref('int_commitments__parties') }}),
+parties as (select distinct customer_key, creditor from {{ ref('int_commitments__parties') }}),
 
 bookings as (
     select
@@ -38,6 +38,7 @@ select
     bookings.payment_id,
     bookings.receivable_key,
     null as customer_key,
+    null as creditor,
     null as currency,
     bookings.receivable_key as account,
     owed.is_owed,
@@ -54,11 +55,12 @@ select
     unmatched.payment_id,
     null as receivable_key,
     unmatched.customer_key,
+    unmatched.creditor,
     unmatched.currency,
-    unmatched.customer_key || ' ' || unmatched.currency as account,
+    {{ account('unmatched') }} || ' ' || unmatched.currency as account,
     true as is_owed,
     unmatched.paid_on,
     unmatched.amount
 from {{ ref('int_receipts__unmatched') }} as unmatched
-inner join parties on unmatched.customer_key = parties.customer_key
+inner join parties on {{ same_account('unmatched', 'parties') }}
 where unmatched.kind in ('payment', 'reversal')

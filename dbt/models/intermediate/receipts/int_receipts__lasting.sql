@@ -29,6 +29,7 @@ select
     payment_id,
     receivable_key,
     customer_key,
+    creditor,
     currency,
     paid_on,
     {{ money('amount') }} as amount,

@@ -10,6 +10,7 @@ select
     payments.source,
     payments.payment_id,
     customers.customer_key,
+    payments.creditor,
     coalesce(payments.currency, 'BRL') as currency,
     payments.paid_on,
     payments.kind,

@@ -17,7 +17,7 @@ queued as (
         credits.credit_amount,
         coalesce(
             sum(receivables.open_amount) over (
-                partition by receivables.customer_key, receivables.currency
+                partition by receivables.customer_key, receivables.creditor, receivables.currency
                 order by receivables.effective_due_date, receivables.receivable_key
                 rows between unbounded preceding and 1 preceding
             ),
@@ -25,7 +25,7 @@ queued as (
         ) as older_amount
     from receivables
     inner join credits
-        on receivables.customer_key = credits.customer_key
+        on {{ same_account('receivables', 'credits') }}
         and receivables.currency = credits.currency
     inner join held on receivables.receivable_key = held.receivable_key
     where held.hold_reason is null

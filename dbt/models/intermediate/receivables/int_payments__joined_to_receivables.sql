@@ -9,6 +9,7 @@ select
     payments.payment_id,
     payments.receivable_key,
     customers.customer_key,
+    receivables.creditor,
     receivables.currency,
     payments.paid_on,
     payments.credited_on,

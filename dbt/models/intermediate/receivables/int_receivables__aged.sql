@@ -39,6 +39,7 @@ select
     receivable_id,
     receivable_key,
     customer_key,
+    creditor,
     document_number,
     installment,
     issue_date,

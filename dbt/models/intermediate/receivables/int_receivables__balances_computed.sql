@@ -68,6 +68,7 @@ balanced as (
     select
         receivable_key,
         customer_key,
+        creditor,
         contract_type,
         currency,
         issue_date,

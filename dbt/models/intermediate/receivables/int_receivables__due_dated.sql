@@ -33,6 +33,7 @@ dated as (
     select
         receivables.receivable_key,
         customers.customer_key,
+        receivables.creditor,
         payers.contract_type,
         receivables.currency,
         receivables.issue_date,

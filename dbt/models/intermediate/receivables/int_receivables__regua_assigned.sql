@@ -3,7 +3,8 @@
 with receivables as (
     select
         receivable_key,
-        customer_key
+        customer_key,
+        creditor
     from {{ ref('int_receivables__aged') }}
 ),
 
@@ -35,24 +36,30 @@ receivable_overrides as (
     where scope = 'receivable'
 ),
 
+accounts as (select distinct customer_key, creditor from receivables),
+
 listed_overrides as (
     select
-        customer_ids.customer_key,
+        accounts.customer_key,
+        accounts.creditor,
         overrides.*
     from overrides
     inner join customer_ids
         on overrides.source = customer_ids.source
         and overrides.target_id = customer_ids.customer_id
+    inner join accounts
+        on customer_ids.customer_key = accounts.customer_key
+        and coalesce(overrides.only_creditor = accounts.creditor, true)
     where overrides.scope = 'customer'
 ),
 
--- a payer known to several sources may have several; the latest decision counts
+-- a payer known to several sources may have several: one for the creditor alone counts, then the latest decision
 customer_overrides as (
     {{ first_rows(
         'listed_overrides',
-        per=['customer_key'],
-        order_by=['starts_on desc', 'source', 'target_id'],
-        columns=['customer_key', 'regua', 'last_offset', 'goes_on_after_offset', 'expires_on']
+        per=['customer_key', 'creditor'],
+        order_by=['(only_creditor is null)', 'starts_on desc', 'source', 'target_id'],
+        columns=['customer_key', 'creditor', 'regua', 'last_offset', 'goes_on_after_offset', 'expires_on']
     ) }}
 ),
 
@@ -75,7 +82,7 @@ overridden as (
         end as expires_on
     from receivables
     left join receivable_overrides on receivables.receivable_key = receivable_overrides.receivable_key
-    left join customer_overrides on receivables.customer_key = customer_overrides.customer_key
+    left join customer_overrides on {{ same_account('receivables', 'customer_overrides') }}
 )
 
 select

@@ -12,7 +12,7 @@ receivables as (
 
 payers as (
     select * from {{ ref('int_customers__decided') }}
-    where decision = 'call'
+    where decision = 'call' and not is_same_call
 ),
 
 bands as (
@@ -22,6 +22,7 @@ bands as (
 carriers as (
     select
         payers.customer_key,
+        payers.creditor,
         payers.message_key,
         payers.episode_key,
         payers.step,
@@ -40,24 +41,32 @@ carriers as (
 amounts as (
     select
         customer_key,
+        creditor,
         currency,
         cast(count(*) as integer) as receivables,
         {{ money('sum(open_amount - credit_applied)') }} as open_amount,
         {{ money('sum(asked_amount)') }} as amount_due,
         {{ money('sum(credit_applied)') }} as credit_applied
     from decisions
-    group by customer_key, currency
+    group by customer_key, creditor, currency
 ),
 
--- amounts in other currencies are listed, never added
+-- amounts in other currencies, and what other creditors ask on the same call, are listed, never added
 others as (
     select
         amounts.customer_key,
-        {{ joined_text("amounts.currency || ' ' || " ~ as_text('amounts.amount_due'), '; ', order_by='amounts.currency') }}
-            as other_currencies
+        {%- set amount = "amounts.currency || ' ' || " ~ as_text('amounts.amount_due') %}
+        {{ joined_text(
+            'case when amounts.creditor = carriers.creditor then ' ~ amount ~ ' end', '; ', order_by='amounts.currency'
+        ) }} as other_currencies,
+        {{ joined_text(
+            "case when amounts.creditor <> carriers.creditor then amounts.creditor || ' ' || " ~ amount ~ ' end',
+            '; ',
+            order_by='amounts.creditor, amounts.currency'
+        ) }} as other_creditors
     from amounts
     inner join carriers on amounts.customer_key = carriers.customer_key
-    where amounts.currency <> carriers.currency
+    where amounts.creditor <> carriers.creditor or amounts.currency <> carriers.currency
     group by amounts.customer_key
 ),
 
@@ -69,11 +78,12 @@ expected as (
         amounts.amount_due,
         amounts.credit_applied,
         others.other_currencies,
+        others.other_creditors,
         bands.recovery_percent,
         bands.guaranteed_percent
     from carriers
     inner join amounts
-        on carriers.customer_key = amounts.customer_key
+        on {{ same_account('carriers', 'amounts') }}
         and carriers.currency = amounts.currency
     inner join bands on carriers.aging_band = bands.aging_band
     left join others on carriers.customer_key = others.customer_key

@@ -1,9 +1,12 @@
--- One decision a payer a night, with the one reason that explains it and the template of the channel that it takes.
+-- One decision a payer and creditor a night, with the one reason that explains it and the template of the channel that it takes.
 with acted as (select * from {{ ref('int_customers__routed') }}),
+
+yielded as (select * from {{ ref('int_customers__yielded') }}),
 
 explained as (
     select
         customer_key,
+        creditor,
         episode_key,
         decision,
         step,
@@ -49,27 +52,38 @@ explained as (
 
 decided as (
     select
-        customer_key,
-        episode_key,
-        decision,
-        reason,
-        step,
-        step_offset,
-        channel,
-        template,
-        coalesce(requires_approval, false) as requires_approval,
-        superseded_steps,
-        policy_version,
-        case when decision in ('remind', 'call') then {{ message_key('customer_key', 'channel') }} end as message_key,
-        hold_until,
-        last_offset,
-        last_step_on,
-        last_contacted_on,
-        contacts_in_7_days,
-        contacts_in_30_days,
-        considered_amount,
-        required_amount
+        explained.*,
+        coalesce(yielded.leading_creditor, explained.creditor) as leading_creditor,
+        yielded.leading_creditor is not null and not yielded.is_same_call as is_yielded,
+        coalesce(yielded.is_same_call, false) as is_same_call
     from explained
+    left join yielded on {{ same_account('explained', 'yielded') }}
 )
 
-select * from decided
+select
+    customer_key,
+    creditor,
+    episode_key,
+    case when is_yielded then 'none' else decision end as decision,
+    case when is_yielded then 'yielded_to_creditor' when is_same_call then 'joined_call' else reason end as reason,
+    step,
+    step_offset,
+    case when not is_yielded then channel end as channel,
+    template,
+    coalesce(requires_approval, false) as requires_approval,
+    superseded_steps,
+    policy_version,
+    case
+        when decision in ('remind', 'call') and not is_yielded
+            then {{ message_key('customer_key', 'leading_creditor', 'channel') }}
+    end as message_key,
+    hold_until,
+    last_offset,
+    last_step_on,
+    last_contacted_on,
+    contacts_in_7_days,
+    contacts_in_30_days,
+    considered_amount,
+    required_amount,
+    is_same_call
+from decided

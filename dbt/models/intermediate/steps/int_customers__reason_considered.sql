@@ -19,8 +19,10 @@ placed as (select * from {{ ref('int_customers__calendar_resolved') }}),
 considered as (
     select
         episodes.customer_key,
+        episodes.creditor,
         episodes.episode_key,
         episodes.collection_status,
+        episodes.effective_due_date,
         due.step,
         due.step_offset,
         due.channel,
@@ -55,11 +57,11 @@ considered as (
         {{ money('episodes.open_amount') }} as considered_amount,
         {{ money('greatest(limits.minimum_amount, coalesce(due.required_amount, 0))') }} as required_amount
     from episodes
-    inner join due on episodes.customer_key = due.customer_key
-    inner join holds on episodes.customer_key = holds.customer_key
-    inner join blocks on episodes.customer_key = blocks.customer_key
-    left join contacted on episodes.customer_key = contacted.customer_key
-    left join stopped on episodes.customer_key = stopped.customer_key
+    inner join due on {{ same_account('episodes', 'due') }}
+    inner join holds on {{ same_account('episodes', 'holds') }}
+    inner join blocks on {{ same_account('episodes', 'blocks') }}
+    left join contacted on {{ same_account('episodes', 'contacted') }}
+    left join stopped on {{ same_account('episodes', 'stopped') }}
     cross join limits
     inner join placed on episodes.customer_key = placed.customer_key
 )

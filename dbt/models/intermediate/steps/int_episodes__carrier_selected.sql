@@ -7,26 +7,29 @@ limits as (select * from {{ ref('stg_policy__limits') }}),
 totals as (
     select
         customer_key,
+        creditor,
         currency,
         collection_status,
         {{ money('sum(open_amount - credit_applied)') }} as open_amount
     from receivables
     where collection_status in ('overdue', 'upcoming')
-    group by customer_key, currency, collection_status
+    group by customer_key, creditor, currency, collection_status
 ),
 
 everything_open as (
     select
         customer_key,
+        creditor,
         currency,
         {{ money('sum(open_amount - credit_applied)') }} as open_amount
     from receivables
-    group by customer_key, currency
+    group by customer_key, creditor, currency
 ),
 
 candidates as (
     select
         receivables.customer_key,
+        receivables.creditor,
         receivables.receivable_key as episode_key,
         receivables.collection_status,
         receivables.effective_due_date,
@@ -40,7 +43,7 @@ candidates as (
         totals.open_amount < limits.minimum_amount as is_trifle
     from receivables
     inner join totals
-        on receivables.customer_key = totals.customer_key
+        on {{ same_account('receivables', 'totals') }}
         and receivables.currency = totals.currency
         and receivables.collection_status = totals.collection_status
     cross join limits
@@ -50,7 +53,7 @@ candidates as (
 carriers as (
     {{ first_rows(
         'candidates',
-        per=['customer_key'],
+        per=['customer_key', 'creditor'],
         order_by=[
             "(collection_status = 'upcoming')",
             'is_trifle',
@@ -63,6 +66,7 @@ carriers as (
 
 select
     carriers.customer_key,
+    carriers.creditor,
     carriers.episode_key,
     carriers.collection_status,
     carriers.effective_due_date,
@@ -75,5 +79,5 @@ select
     everything_open.open_amount as total_open_amount
 from carriers
 inner join everything_open
-    on carriers.customer_key = everything_open.customer_key
+    on {{ same_account('carriers', 'everything_open') }}
     and carriers.currency = everything_open.currency

@@ -16,13 +16,14 @@ bank_days as (
 not_yet_overdue as (
     select
         receivables.customer_key,
+        receivables.creditor,
         receivables.receivable_key as episode_key,
         receivables.effective_due_date,
         receivables.regua,
         receivables.ends_at_offset,
         receivables.open_amount
     from {{ ref('int_receivables__status_assigned') }} as receivables
-    left join episodes on receivables.customer_key = episodes.customer_key
+    left join episodes on {{ same_account('receivables', 'episodes') }}
     where
         episodes.customer_key is null
         and receivables.collection_status in ('not_due', 'within_grace')
@@ -32,7 +33,7 @@ not_yet_overdue as (
 later as (
     {{ first_rows(
         'not_yet_overdue',
-        per=['customer_key'],
+        per=['customer_key', 'creditor'],
         order_by=['effective_due_date', 'open_amount desc', 'episode_key']
     ) }}
 ),
@@ -40,6 +41,7 @@ later as (
 carriers as (
     select
         customer_key,
+        creditor,
         episode_key,
         effective_due_date,
         regua,
@@ -76,8 +78,8 @@ clocks as (
     cross join {{ ref('stg_policy__limits') }} as limits
     inner join {{ ref('stg_policy__calendar') }} as due_days on carriers.effective_due_date = due_days.day
     left join bank_days on due_days.bank_day_number + limits.clearing_bank_days = bank_days.bank_day_number
-    left join contacted on carriers.customer_key = contacted.customer_key
-    left join decided on carriers.customer_key = decided.customer_key
+    left join contacted on {{ same_account('carriers', 'contacted') }}
+    left join decided on {{ same_account('carriers', 'decided') }}
 ),
 
 started as (

@@ -42,7 +42,7 @@ joined as (
         {{ versioned_regua('limits.policy_version', 'receivables.regua') }} as own_policy_version
     from receivables
     inner join ranking on receivables.customer_key = ranking.customer_key
-    left join customers on receivables.customer_key = customers.customer_key
+    left join customers on {{ same_account('receivables', 'customers') }}
     cross join limits
 ),
 
@@ -52,6 +52,7 @@ decided as (
         receivable_id,
         receivable_key,
         customer_key,
+        creditor,
         currency,
         open_amount,
         amount_due,

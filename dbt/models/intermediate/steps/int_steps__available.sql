@@ -6,6 +6,7 @@ steps as (select * from {{ ref('stg_policy__steps') }}),
 available as (
     select
         episodes.customer_key,
+        episodes.creditor,
         steps.*
     from episodes
     inner join steps

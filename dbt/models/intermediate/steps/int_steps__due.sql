@@ -13,7 +13,7 @@ latest as (
     {{ first_rows(
         'reached',
         where='fits_class and fits_amount',
-        per=['customer_key'],
+        per=['customer_key', 'creditor'],
         order_by=[
             '(not coalesce(is_legal_notice and not is_unsettled, false))',
             'case when is_legal_notice and not is_unsettled then step_offset else -step_offset end',
@@ -24,36 +24,40 @@ latest as (
 superseded as (
     select
         reached.customer_key,
+        reached.creditor,
         {{ joined_text('reached.step', ',', order_by='reached.step_offset') }} as superseded_steps
     from reached
-    inner join latest on reached.customer_key = latest.customer_key
+    inner join latest on {{ same_account('reached', 'latest') }}
     where
         reached.fits_class
         and reached.step_offset < latest.step_offset
-    group by reached.customer_key
+    group by reached.customer_key, reached.creditor
 ),
 
 refused as (
     select
         customer_key,
+        creditor,
         bool_or(not fits_class) as is_refused_by_class,
         bool_or(fits_class and not fits_amount) as is_refused_by_amount,
         min(case when fits_class and not fits_amount then required_amount end) as required_amount
     from reached
-    group by customer_key
+    group by customer_key, creditor
 ),
 
 last_steps as (
     select
         customer_key,
+        creditor,
         max(step_offset) as last_offset
     from available
-    group by customer_key
+    group by customer_key, creditor
 ),
 
 due as (
     select
         episodes.customer_key,
+        episodes.creditor,
         latest.step,
         latest.step_offset,
         latest.channel,
@@ -75,11 +79,11 @@ due as (
             else 'waiting_next_step'
         end as reason
     from episodes
-    left join last_steps on episodes.customer_key = last_steps.customer_key
-    left join contacted on episodes.customer_key = contacted.customer_key
-    left join latest on episodes.customer_key = latest.customer_key
-    left join superseded on episodes.customer_key = superseded.customer_key
-    left join refused on episodes.customer_key = refused.customer_key
+    left join last_steps on {{ same_account('episodes', 'last_steps') }}
+    left join contacted on {{ same_account('episodes', 'contacted') }}
+    left join latest on {{ same_account('episodes', 'latest') }}
+    left join superseded on {{ same_account('episodes', 'superseded') }}
+    left join refused on {{ same_account('episodes', 'refused') }}
 )
 
 select * from due

@@ -15,6 +15,7 @@ contact_days as (
 candidates as (
     select
         started.customer_key,
+        started.creditor,
         started.episode_key,
         started.effective_due_date,
         steps.step,
@@ -59,6 +60,7 @@ candidates as (
 useful as (
     select
         candidates.customer_key,
+        candidates.creditor,
         candidates.episode_key,
         candidates.step,
         candidates.step_offset,
@@ -73,7 +75,7 @@ useful as (
 
 -- of steps that wait for one day the latest is taken
 next_steps as (
-    {{ first_rows('useful', per=['customer_key'], order_by=['step_on nulls last', 'step_offset desc']) }}
+    {{ first_rows('useful', per=['customer_key', 'creditor'], order_by=['step_on nulls last', 'step_offset desc']) }}
 )
 
 select * from next_steps

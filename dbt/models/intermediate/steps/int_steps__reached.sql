@@ -16,7 +16,7 @@ available as (
             as heard_on,
         contacted.unsettled_offsets
     from {{ ref('int_steps__available') }} as steps
-    left join contacted on steps.customer_key = contacted.customer_key
+    left join contacted on {{ same_account('steps', 'contacted') }}
 )
 
 select
@@ -31,7 +31,7 @@ select
         cents('episodes.total_open_amount') ~ ' * ' ~ millionths('coalesce(available.minimum_share, 0)'), 1000000
     )) ~ ')') }} as required_amount
 from available
-inner join episodes on available.customer_key = episodes.customer_key
+inner join episodes on {{ same_account('available', 'episodes') }}
 inner join ranking on available.customer_key = ranking.customer_key
 where
     available.step_offset <= episodes.days_past_due

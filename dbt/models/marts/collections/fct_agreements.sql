@@ -13,6 +13,7 @@ select
     {{ business_date() }} as business_date,
     agreements.agreement_id,
     agreements.customer_key,
+    agreements.creditor,
     agreements.agreed_on,
     agreements.first_due_on,
     agreements.currency,

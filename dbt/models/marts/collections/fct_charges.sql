@@ -8,6 +8,7 @@ select
     {{ business_date() }} as business_date,
     charges.receivable_key,
     receivables.customer_key,
+    receivables.creditor,
     receivables.currency,
     receivables.due_date,
     receivables.effective_due_date,

@@ -5,6 +5,7 @@ select
     contact_key,
     contacted_on,
     customer_key,
+    creditor,
     episode_key,
     step,
     step_offset,

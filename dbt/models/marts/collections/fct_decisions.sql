@@ -6,6 +6,7 @@ select
     receivable_id,
     receivable_key,
     customer_key,
+    creditor,
     currency,
     open_amount,
     amount_due,

@@ -13,6 +13,7 @@ select
     {{ business_date() }} as business_date,
     promises.promise_id,
     promises.customer_key,
+    promises.creditor,
     promises.made_on,
     promises.promised_on,
     promises.last_day,

@@ -6,6 +6,7 @@ select
     receivables.receivable_id,
     receivables.receivable_key,
     receivables.customer_key,
+    receivables.creditor,
     receivables.document_number,
     receivables.installment,
     receivables.issue_date,

@@ -1,10 +1,21 @@
-with receivables as (select * from {{ ref('fct_receivables') }}),
+with books as (select * from {{ ref('int_books') }}),
+
+receivables as (
+    select
+        receivables.*,
+        books.book
+    from {{ ref('fct_receivables') }} as receivables
+    inner join books on receivables.creditor = books.creditor
+),
 
 bands as ({{ aging_bands() }}),
 
 currencies as (
-    select distinct currency
-    from {{ ref('int_receivables__balances_computed') }}
+    select distinct
+        books.book as creditor,
+        balances.currency
+    from {{ ref('int_receivables__balances_computed') }} as balances
+    inner join books on balances.creditor = books.creditor
 ),
 
 -- The same receivables twice: days counted from the bank's effective due date, and from the date on the document.
@@ -12,6 +23,7 @@ measured as (
     select
         'effective' as basis,
         aging_band,
+        book as creditor,
         currency,
         customer_key,
         open_amount,
@@ -21,6 +33,7 @@ measured as (
     select
         'original' as basis,
         {{ aging_band('days_past_due_original') }} as aging_band,
+        book as creditor,
         currency,
         customer_key,
         open_amount,
@@ -32,19 +45,21 @@ grouped as (
     select
         basis,
         aging_band,
+        creditor,
         currency,
         count(*) as receivables,
         count(distinct customer_key) as customers,
         sum(open_amount) as open_amount,
         sum(amount_due) as amount_due
     from measured
-    group by basis, aging_band, currency
+    group by basis, aging_band, creditor, currency
 ),
 
 -- Every band appears, also with nothing in it.
 filled as (
     select
         bases.basis,
+        currencies.creditor,
         currencies.currency,
         bands.aging_band,
         bands.band_order,
@@ -56,7 +71,8 @@ filled as (
     cross join (select 'effective' as basis union all select 'original' as basis) as bases
     cross join bands
     left join grouped
-        on grouped.currency = currencies.currency
+        on grouped.creditor = currencies.creditor
+        and grouped.currency = currencies.currency
         and grouped.basis = bases.basis
         and grouped.aging_band = bands.aging_band
 ),
@@ -64,12 +80,13 @@ filled as (
 totalled as (
     select
         *,
-        sum(open_amount) over (partition by currency, basis) as total_amount
+        sum(open_amount) over (partition by creditor, currency, basis) as total_amount
     from filled
 )
 
 select
     {{ business_date() }} as business_date,
+    creditor,
     currency,
     basis,
     aging_band,

@@ -10,21 +10,24 @@ bands as ({{ aging_bands() }}),
 -- No empty past is drawn before a currency's first receivable.
 currencies as (
     select
-        currency,
-        min(issued_on) as first_issued_on
-    from {{ ref('int_receivables__dated') }}
-    group by currency
+        books.book as creditor,
+        receivables.currency,
+        min(receivables.issued_on) as first_issued_on
+    from {{ ref('int_receivables__dated') }} as receivables
+    inner join {{ ref('int_books') }} as books on receivables.creditor = books.creditor
+    group by books.book, receivables.currency
 ),
 
 grouped as (
     select
         as_of_date,
+        creditor,
         currency,
         aging_band,
         sum(receivables) as receivables,
         sum(balance) as open_amount
     from balances
-    group by as_of_date, currency, aging_band
+    group by as_of_date, creditor, currency, aging_band
 ),
 
 filled as (
@@ -32,6 +35,7 @@ filled as (
         month_ends.as_of_date,
         month_ends.months_back,
         month_ends.is_business_date,
+        currencies.creditor,
         currencies.currency,
         bands.aging_band,
         bands.band_order,
@@ -42,7 +46,8 @@ filled as (
         on month_ends.as_of_date >= currencies.first_issued_on
     cross join bands
     left join grouped
-        on grouped.currency = currencies.currency
+        on grouped.creditor = currencies.creditor
+        and grouped.currency = currencies.currency
         and grouped.as_of_date = month_ends.as_of_date
         and grouped.aging_band = bands.aging_band
 ),
@@ -50,7 +55,7 @@ filled as (
 totalled as (
     select
         *,
-        sum(open_amount) over (partition by currency, as_of_date) as total_amount
+        sum(open_amount) over (partition by creditor, currency, as_of_date) as total_amount
     from filled
 )
 
@@ -59,6 +64,7 @@ select
     as_of_date,
     months_back,
     is_business_date,
+    creditor,
     currency,
     aging_band,
     band_order,

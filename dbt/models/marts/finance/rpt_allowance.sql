@@ -10,18 +10,20 @@ collections as (select * from {{ ref('int_collections__by_due_date') }}),
 histories as (
     select
         trend.as_of_date,
+        trend.creditor,
         trend.currency,
         {% for days in entered %}
         sum(collections.owed_amount{% if days is not none %} - collections.received_{{ days }}{% endif %})
             as entered_{{ loop.index0 }},
         {% endfor %}
         sum(collections.owed_amount - collections.received_{{ lost_after }}) as lost_amount
-    from (select distinct as_of_date, currency from trend) as trend
+    from (select distinct as_of_date, creditor, currency from trend) as trend
     inner join collections
-        on collections.currency = trend.currency
+        on collections.creditor = trend.creditor
+        and collections.currency = trend.currency
         and collections.effective_due_date <= {{ add_days('trend.as_of_date', -1 - lost_after) }}
         and collections.effective_due_date > {{ add_days('trend.as_of_date', -366 - lost_after) }}
-    group by trend.as_of_date, trend.currency
+    group by trend.as_of_date, trend.creditor, trend.currency
 ),
 
 balances as (
@@ -36,6 +38,7 @@ balances as (
     from trend
     left join histories
         on histories.as_of_date = trend.as_of_date
+        and histories.creditor = trend.creditor
         and histories.currency = trend.currency
 ),
 
@@ -62,6 +65,7 @@ select
     as_of_date,
     months_back,
     is_business_date,
+    creditor,
     currency,
     aging_band,
     band_order,

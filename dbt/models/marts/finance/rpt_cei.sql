@@ -11,27 +11,30 @@ sales as (select * from {{ ref('int_sales__by_month') }}),
 portfolios as (
     select
         as_of_date,
+        creditor,
         currency,
         sum(open_amount) as open_amount,
         sum(case when aging_band = 'not_due' then open_amount else 0 end) as current_amount
     from trend
-    group by as_of_date, currency
+    group by as_of_date, creditor, currency
 ),
 
 -- Credit notes, discounts and write-offs lower the balance without a receipt, so they are no collection.
 reductions as (
     select
         month_ends.as_of_date,
+        books.book as creditor,
         payments.currency,
         sum(payments.amount) as non_cash_amount
     from {{ ref('int_payments__joined_to_receivables') }} as payments
+    inner join {{ ref('int_books') }} as books on payments.creditor = books.creditor
     inner join {{ ref('int_receivables__dated') }} as receivables
         on receivables.receivable_key = payments.receivable_key
     inner join month_ends
         on payments.paid_on >= month_ends.period_start
         and payments.paid_on <= month_ends.as_of_date
     where payments.kind in ('credit_note', 'discount', 'write_off')
-    group by month_ends.as_of_date, payments.currency
+    group by month_ends.as_of_date, books.book, payments.currency
 ),
 
 flows as (
@@ -40,6 +43,7 @@ flows as (
         month_ends.period_start,
         month_ends.months_back,
         month_ends.is_business_date,
+        closing.creditor,
         closing.currency,
         coalesce(opening.open_amount, 0) as opening_amount,
         coalesce(sales.credit_sales, 0) as credit_sales,
@@ -51,12 +55,15 @@ flows as (
         on closing.as_of_date = month_ends.as_of_date
     left join portfolios as opening
         on opening.as_of_date = month_ends.previous_as_of_date
+        and opening.creditor = closing.creditor
         and opening.currency = closing.currency
     left join sales
         on sales.month = month_ends.period_start
+        and sales.creditor = closing.creditor
         and sales.currency = closing.currency
     left join reductions
         on reductions.as_of_date = month_ends.as_of_date
+        and reductions.creditor = closing.creditor
         and reductions.currency = closing.currency
 ),
 
@@ -74,6 +81,7 @@ select
     period_start,
     months_back,
     is_business_date,
+    creditor,
     currency,
     {{ money('opening_amount') }} as opening_amount,
     {{ money('credit_sales') }} as credit_sales,

@@ -1,6 +1,12 @@
 -- Messages taken by the provider and calls that reached a person, next to the attempts that reached no one and the contacts that
 -- were left out on purpose.
-with cases as (select * from {{ ref('int_contacts__payments_after_contact') }}),
+with cases as (
+    select
+        cases.*,
+        books.book
+    from {{ ref('int_contacts__payments_after_contact') }} as cases
+    inner join {{ ref('int_books') }} as books on cases.creditor = books.creditor
+),
 
 grouped as (
     select
@@ -9,6 +15,7 @@ grouped as (
         step_offset,
         channel,
         arm,
+        book as creditor,
         currency,
         count(distinct contact_key) as contacts,
         count(distinct case when is_observed then contact_key end) as observed_contacts,
@@ -18,7 +25,7 @@ grouped as (
         cast(sum(case when is_observed and received_after > 0 then 1 else 0 end) as bigint) as paid_receivables,
         {{ money('sum(case when is_observed then least(received_after, balance) else 0 end)') }} as paid_amount
     from cases
-    group by step, step_offset, channel, arm, currency
+    group by step, step_offset, channel, arm, book, currency
 )
 
 select

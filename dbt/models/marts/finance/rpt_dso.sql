@@ -7,11 +7,12 @@ portfolios as (
         as_of_date,
         months_back,
         is_business_date,
+        creditor,
         currency,
         sum(open_amount) as open_amount,
         sum(case when aging_band = 'not_due' then open_amount else 0 end) as current_amount
     from trend
-    group by as_of_date, months_back, is_business_date, currency
+    group by as_of_date, months_back, is_business_date, creditor, currency
 ),
 
 -- Months of sales as each date looks back on them, the newest first, with what the newer ones had already covered and the
@@ -19,6 +20,7 @@ portfolios as (
 looked_back as (
     select
         portfolios.as_of_date,
+        portfolios.creditor,
         portfolios.currency,
         portfolios.open_amount,
         sales.month,
@@ -31,16 +33,17 @@ looked_back as (
         ) }} as idle_days
     from portfolios
     inner join sales
-        on sales.currency = portfolios.currency
+        on sales.creditor = portfolios.creditor
+        and sales.currency = portfolios.currency
         and sales.period_end <= portfolios.as_of_date
     -- the month before is looked up without a frame, which not every engine takes there
     window
         newest_first as (
-            partition by portfolios.as_of_date, portfolios.currency
+            partition by portfolios.as_of_date, portfolios.creditor, portfolios.currency
             order by sales.month desc
         ),
         so_far as (
-            partition by portfolios.as_of_date, portfolios.currency
+            partition by portfolios.as_of_date, portfolios.creditor, portfolios.currency
             order by sales.month desc
             rows between unbounded preceding and current row
         )
@@ -62,6 +65,7 @@ counted as (
 summed as (
     select
         as_of_date,
+        creditor,
         currency,
         sum(case when is_recent then credit_sales else 0 end) as credit_sales,
         -- a young company has not had three months yet
@@ -70,7 +74,7 @@ summed as (
         sum(counted_days) as countback_days,
         max(covered_amount + credit_sales) as known_sales
     from counted
-    group by as_of_date, currency
+    group by as_of_date, creditor, currency
 )
 
 select
@@ -78,6 +82,7 @@ select
     portfolios.as_of_date,
     portfolios.months_back,
     portfolios.is_business_date,
+    portfolios.creditor,
     portfolios.currency,
     {{ money('portfolios.open_amount') }} as open_amount,
     {{ money('portfolios.current_amount') }} as current_amount,
@@ -90,4 +95,5 @@ select
 from portfolios
 left join summed
     on summed.as_of_date = portfolios.as_of_date
+    and summed.creditor = portfolios.creditor
     and summed.currency = portfolios.currency

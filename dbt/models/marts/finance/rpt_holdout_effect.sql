@@ -22,20 +22,21 @@ contacted as (
         cases.step,
         cases.step_offset,
         cases.channel,
+        books.book as creditor,
         cases.currency,
         case when cases.arm = 'holdout' then 1 else 0 end as is_held_out,
         sum(cases.balance) as open_amount,
         sum(least(cases.received_after, cases.balance)) as paid_amount
     from cases
+    inner join {{ ref('int_books') }} as books on cases.creditor = books.creditor
     inner join experiments
-        on cases.step = experiments.step
-        and cases.channel = experiments.channel
-        and cases.contacted_on >= experiments.began_on
-    group by cases.contact_key, cases.step, cases.step_offset, cases.channel, cases.currency, cases.arm
+        on cases.step = experiments.step and cases.channel = experiments.channel and cases.contacted_on >= experiments.began_on
+    group by cases.contact_key, cases.step, cases.step_offset, cases.channel, books.book, cases.currency, cases.arm
 ),
 
 counted as (
     select
+        creditor,
         currency,
         step,
         step_offset,
@@ -49,7 +50,7 @@ counted as (
         sum(open_amount * is_held_out) as held_out_open_amount,
         sum(paid_amount * is_held_out) as held_out_paid_amount
     from contacted
-    group by currency, step, step_offset, channel
+    group by creditor, currency, step, step_offset, channel
 ),
 
 -- Agresti and Caffo (2000): one success and one failure more in each arm keep the interval honest for small numbers
@@ -73,6 +74,7 @@ measured as (
 
 select
     {{ business_date() }} as business_date,
+    creditor,
     currency,
     step,
     step_offset,

@@ -5,6 +5,7 @@ with collections as (select * from {{ ref('int_collections__by_due_date') }}),
 
 cohorts as (
     select
+        creditor,
         currency,
         {{ month_start('effective_due_date') }} as due_month,
         least({{ add_days(add_months(month_start('effective_due_date'), 1), -1) }}, {{ business_date() }}) as last_due_on,
@@ -15,13 +16,14 @@ cohorts as (
         {% endfor %}
     from collections
     where effective_due_date >= {{ add_months(month_start(business_date()), -12) }}
-    group by currency, {{ month_start('effective_due_date') }}
+    group by creditor, currency, {{ month_start('effective_due_date') }}
 )
 
 -- A share is shown once a debt due on the month's last day has had all of its days.
 select
     {{ business_date() }} as business_date,
     due_month,
+    creditor,
     currency,
     cast(receivables as bigint) as receivables,
     {{ money('owed_amount') }} as owed_amount,

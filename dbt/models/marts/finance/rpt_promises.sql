@@ -1,9 +1,16 @@
 -- noqa: disable=LT02
-with promises as (select * from {{ ref('fct_promises') }}),
+with promises as (
+    select
+        promises.*,
+        books.book
+    from {{ ref('fct_promises') }} as promises
+    inner join {{ ref('int_books') }} as books on promises.creditor = books.creditor
+),
 
 months as (
     select
         {{ month_start('made_on') }} as made_month,
+        book as creditor,
         currency,
         count(*) as promises,
         sum(amount) as promised_amount,
@@ -13,12 +20,13 @@ months as (
         sum(case when state = '{{ state }}' then amount else 0 end) as {{ state }}_amount{{ ',' if not loop.last }}
         {% endfor %}
     from promises
-    group by {{ month_start('made_on') }}, currency
+    group by {{ month_start('made_on') }}, book, currency
 )
 
 select
     {{ business_date() }} as business_date,
     made_month,
+    creditor,
     currency,
     cast(promises as bigint) as promises,
     {{ money('promised_amount') }} as promised_amount,

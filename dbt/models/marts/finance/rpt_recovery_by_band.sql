@@ -13,13 +13,14 @@ opened as (
         period_start,
         months_back,
         is_business_date,
+        creditor,
         currency,
         band_order,
         sum(receivables) as receivables,
         sum(balance) as opening_amount,
         sum(next_received_amount) as received_amount
     from openings
-    group by as_of_date, period_start, months_back, is_business_date, currency, band_order
+    group by as_of_date, period_start, months_back, is_business_date, creditor, currency, band_order
 )
 
 select
@@ -28,6 +29,7 @@ select
     opened.period_start,
     opened.months_back,
     opened.is_business_date,
+    opened.creditor,
     opened.currency,
     bands.aging_band,
     bands.band_order,
@@ -45,5 +47,6 @@ inner join bands
     on bands.band_order = opened.band_order
 left join answers
     on answers.as_of_date = opened.as_of_date
+    and answers.creditor = opened.creditor
     and answers.currency = opened.currency
     and answers.band_order = opened.band_order

@@ -13,6 +13,7 @@ followed as (
         month_ends.as_of_date,
         month_ends.months_back,
         month_ends.is_business_date,
+        balances.creditor,
         balances.currency,
         balances.aging_band as from_band,
         balances.next_aging_band as to_band,
@@ -28,33 +29,36 @@ openings as (
         as_of_date,
         months_back,
         is_business_date,
+        creditor,
         currency,
         from_band,
         sum(earlier_balance) as opening_amount
     from followed
-    group by as_of_date, months_back, is_business_date, currency, from_band
+    group by as_of_date, months_back, is_business_date, creditor, currency, from_band
 ),
 
 -- What is no longer owed (received, credited or written off) is settled; the rest stands in a band.
 moved as (
     select
         as_of_date,
+        creditor,
         currency,
         from_band,
         to_band,
         sum(later_balance) as rolled_amount
     from followed
     where to_band is not null
-    group by as_of_date, currency, from_band, to_band
+    group by as_of_date, creditor, currency, from_band, to_band
     union all
     select
         as_of_date,
+        creditor,
         currency,
         from_band,
         'settled' as to_band,
         sum(earlier_balance - later_balance) as rolled_amount
     from followed
-    group by as_of_date, currency, from_band
+    group by as_of_date, creditor, currency, from_band
 )
 
 select
@@ -62,6 +66,7 @@ select
     openings.as_of_date,
     openings.months_back,
     openings.is_business_date,
+    openings.creditor,
     openings.currency,
     openings.from_band,
     from_bands.band_order as from_order,
@@ -73,6 +78,7 @@ select
 from openings
 inner join moved
     on moved.as_of_date = openings.as_of_date
+    and moved.creditor = openings.creditor
     and moved.currency = openings.currency
     and moved.from_band = openings.from_band
 inner join bands as from_bands

@@ -202,6 +202,18 @@ class ExpectKnownCustomers(Measured):
     """
 
 
+class ExpectPaymentsOfTheirCreditor(NoOffenders):
+    """A payment settles no title of a creditor other than the one that it names."""
+
+    title = "Cada pagamento é do credor do seu título"
+    expected = "nenhum pagamento de outro credor"
+    offending = """
+        select 1 from {batch} as payment
+        join $receivables as receivable using (receivable_id)
+        where payment.creditor <> receivable.creditor
+    """
+
+
 class ExpectOneOrTheOther(NoOffenders):
     """Money belongs to a receivable, or at least to a payer."""
 
@@ -407,24 +419,30 @@ def _content(
     if arrival.entity == "receivables":
         found.append(ExpectCurrencyCodes.on(view, subject=subject))
         found.append(ExpectUsedRates.on(view, subject=subject, severity=WARNING))
-        found += _known_customers(arrival, arrivals, maximum)
+        if customers := _other(arrival, arrivals, "customers"):
+            found.append(
+                ExpectKnownCustomers.on(
+                    view,
+                    subject=subject,
+                    needs=(customers,),
+                    customers=customers,
+                    maximum=to_cents(maximum * 100),
+                )
+            )
     if arrival.entity == "payments":
         found.append(payments_fresh(view, subject, business_date))
+        if receivables := _other(arrival, arrivals, "receivables"):
+            found.append(
+                ExpectPaymentsOfTheirCreditor.on(
+                    view, subject=subject, needs=(receivables,), receivables=receivables
+                )
+            )
     return found
 
 
-def _known_customers(
-    arrival: Arrival, arrivals: list[Arrival], maximum: Decimal
-) -> list[Expectation]:
+def _other(arrival: Arrival, arrivals: list[Arrival], entity: str) -> str | None:
+    """The view of another entity of the same source."""
     for other in arrivals:
-        if (other.source, other.entity) == (arrival.source, "customers"):
-            return [
-                ExpectKnownCustomers.on(
-                    arrival.view,
-                    subject=arrival.subject,
-                    needs=(other.view,),
-                    maximum=to_cents(maximum * 100),
-                    customers=other.view,
-                )
-            ]
-    return []
+        if (other.source, other.entity) == (arrival.source, entity):
+            return other.view
+    return None

@@ -17,10 +17,12 @@ class ExpectNobodyForgotten(NoOffenders):
     offending = """
         select 1
         from {batch} as decided
-        left join (select distinct customer_key, currency, true as is_listed from out_escalations)
-            as listed using (customer_key, currency)
-        left join (select distinct customer_key, true as has_step from fct_next_steps)
-            as following using (customer_key)
+        left join (
+            select distinct customer_key, creditor, currency, true as is_listed
+            from out_escalations
+        ) as listed using (customer_key, creditor, currency)
+        left join (select distinct customer_key, creditor, true as has_step from fct_next_steps)
+            as following using (customer_key, creditor)
         where decided.days_past_due > 0
             and decided.decision not in ('remind', 'call')
             and listed.is_listed is null
@@ -36,11 +38,11 @@ class ExpectNobodyForgotten(NoOffenders):
 
 
 class ExpectOneCase(NoOffenders):
-    """A payer is one case in each currency."""
+    """A payer is one case for each creditor, in each currency."""
 
-    title = "Cada cliente uma vez na lista de casos, em cada moeda"
+    title = "Cada cliente uma vez na lista de casos, por credor e moeda"
     offending = """
-        select 1 from {batch} group by customer_key, currency having count(*) > 1
+        select 1 from {batch} group by customer_key, creditor, currency having count(*) > 1
     """
 
 
@@ -53,11 +55,12 @@ class ExpectCasesOfOverdueDebts(NoOffenders):
         select 1
         from {batch} as listed
         left join (
-            select customer_key, currency, count(*) as receivables,
+            select customer_key, creditor, currency, count(*) as receivables,
                 sum(open_amount) as opened, sum(amount_due) as due,
                 max(days_past_due) as days_past_due
-            from fct_receivables where days_past_due > 0 group by customer_key, currency
-        ) as overdue using (customer_key, currency)
+            from fct_receivables where days_past_due > 0
+            group by customer_key, creditor, currency
+        ) as overdue using (customer_key, creditor, currency)
         where overdue.receivables is null
             or listed.receivables > overdue.receivables
             or listed.open_amount > overdue.opened

@@ -23,6 +23,7 @@ ITS_HOLD = """
     coalesce(hold.source, landed.source) = landed.source
     and hold.target_id =
         case hold.scope when 'receivable' then landed.receivable_id else landed.customer_id end
+    and coalesce(hold.only_creditor = coalesce(landed.creditor, 'principal'), true)
     and coalesce(hold.starts_on, $business_date) <= $business_date
     and coalesce(hold.expires_on, $business_date) >= $business_date
 """
@@ -109,24 +110,33 @@ class ExpectRespectedWishes(NoOffenders):
     title = "Ninguém recebe mensagem por um canal que recusou, nem em um endereço suspenso"
     needs = ("feedback_consents", "feedback_suppressions")
     offending = """
-        select 1
-        from (select distinct customer_key, $channel as channel, email from {batch}) as message
-        left join (
-            select customer_key, channel, is_opted_in,
-                row_number() over (
-                    partition by customer_key, channel order by given_at desc, is_opted_in
-                ) as place
-            from feedback_consents
+        with wishes as (
+            select * from feedback_consents
             where given_on < $business_date
-        ) as wish on wish.place = 1 and wish.customer_key = message.customer_key
-            and wish.channel = message.channel
+            qualify row_number() over (
+                partition by customer_key, channel, only_creditor
+                order by given_at desc, is_opted_in
+            ) = 1
+        )
+        select 1
+        from (
+            select distinct customer_key, creditor, $channel as channel, email from {batch}
+        ) as message
+        left join wishes as wish on wish.customer_key = message.customer_key
+            and wish.channel = message.channel and wish.only_creditor is null
+        left join wishes as own on own.customer_key = message.customer_key
+            and own.channel = message.channel and own.only_creditor = message.creditor
         left join (
             select distinct address_digest
             from feedback_suppressions
             where listed_on < $business_date and coalesce(removed_on > $business_date, true)
         ) as listed on message.channel = 'email'
             and sha256(lower(trim(message.email))) = listed.address_digest
-        where not coalesce(wish.is_opted_in, true) or listed.address_digest is not null
+        where not coalesce(wish.is_opted_in, true)
+            -- a later consent for all creditors replaces what was said about one
+            or (not own.is_opted_in
+                and not coalesce(wish.is_opted_in and wish.given_at > own.given_at, false))
+            or listed.address_digest is not null
     """
 
 
@@ -174,7 +184,7 @@ class ExpectUnpaidDebts(NoOffenders):
 
 
 class ExpectAskedOnBalance(NoOffenders):
-    """No payer is asked for more principal than it owes on balance, in each currency.
+    """No payer is asked for more principal than it owes a creditor on balance, in each currency.
 
     Credits are reckoned again from the landed files: money for no receivable, and what was paid or
     credited beyond one by its due date, so that no charge can have taken it. The models know more.
@@ -189,38 +199,41 @@ class ExpectAskedOnBalance(NoOffenders):
             where kind <> 'write_off' and paid_on <= $business_date
         ),
         beyond as (
-            select landed.source, landed.customer_id, landed.currency,
+            select landed.source, landed.customer_id, landed.creditor, landed.currency,
                 sum(booked.signed) - any_value(landed.amount) as amount
             from landed_receivables as landed
-            join booked using (source, receivable_id)
+            join booked on booked.source = landed.source
+                and booked.receivable_id = landed.receivable_id
             where coalesce(landed.status, 'open') <> 'agreed'
-            group by landed.source, landed.receivable_id, landed.customer_id, landed.currency
+            group by landed.source, landed.receivable_id, landed.customer_id, landed.creditor,
+                landed.currency
             having sum(booked.signed) > any_value(landed.amount)
                 and max(booked.paid_on) <= any_value(landed.due_date)
         ),
         credit as (
-            select customer_key, currency, sum(amount) as amount
+            select customer_key, coalesce(creditor, 'principal') as creditor, currency,
+                sum(amount) as amount
             from (
-                select source, customer_id, currency, amount from beyond
+                select source, customer_id, creditor, currency, amount from beyond
                 union all
-                select source, customer_id, coalesce(currency, 'BRL'), signed
+                select source, customer_id, creditor, coalesce(currency, 'BRL'), signed
                 from booked where receivable_id is null
             ) as money
             join dim_payer_aliases using (source, customer_id)
             group by all
         ),
         asked as (
-            select customer_key, currency, sum(open_amount - credit_applied) as amount
+            select customer_key, creditor, currency, sum(open_amount - credit_applied) as amount
             from {{batch}} where decision in ('remind', 'call') group by all
         ),
         owed as (
-            select customer_key, currency, sum(open_amount) as amount
+            select customer_key, creditor, currency, sum(open_amount) as amount
             from fct_receivables group by all
         )
         select 1
         from asked
-        join owed using (customer_key, currency)
-        join credit using (customer_key, currency)
+        join owed using (customer_key, creditor, currency)
+        join credit using (customer_key, creditor, currency)
         where asked.amount > greatest(owed.amount - credit.amount, 0) + $tolerance
     """
 

@@ -117,16 +117,33 @@ class ExpectAgreedInterest(NoOffenders):
 
 
 class ExpectOneMessageADay(NoOffenders):
-    """A customer gets at most one message a day, and a message has one reader (F4)."""
+    """A customer gets at most one message a day, whichever creditor it is for (F4).
 
-    title = "No máximo uma mensagem por cliente no dia"
+    A message has one reader and one creditor.
+    """
+
+    title = "No máximo uma mensagem por cliente no dia, de um só credor"
     expected = "nenhum cliente com mais de uma"
     offending = """
         select customer_key from {batch} group by customer_key
             having count(distinct message_key) <> 1
         union all
         select message_key from {batch} group by message_key
-            having count(distinct (customer_key, email)) <> 1
+            having count(distinct (customer_key, creditor, email)) <> 1
+    """
+
+
+class ExpectItsCreditor(NoOffenders):
+    """A message asks only for what its creditor is owed, as the source says (CDC, art. 42-A)."""
+
+    title = "Cada mensagem fala em nome do credor dos títulos"
+    needs = ("landed_receivables",)
+    offending = """
+        select 1
+        from {batch} as message
+        left join landed_receivables as landed
+            on landed.source || ':' || landed.receivable_id = message.receivable_key
+        where coalesce(landed.creditor, 'principal') is distinct from message.creditor
     """
 
 
@@ -183,6 +200,7 @@ def reminders(business_date: date, limits: "Limits") -> list[Expectation]:
         unique(table, "receivable_key", "Nenhum título em duas mensagens"),
         ExpectDecidedReminders.on(table),
         ExpectOneMessageADay.on(table),
+        ExpectItsCreditor.on(table),
         ExpectEmailAddresses.on(table),
         ExpectRespectedWishes.on(table, channel="channel", business_date=business_date),
         ExpectMessageNumbers.on(table),
@@ -206,6 +224,7 @@ def thanks(business_date: date) -> list[Expectation]:
     table = "out_surveys"
     return [
         ExpectWelcomeThanks.on(table, business_date=business_date),
+        ExpectItsCreditor.on(table),
         ExpectRespectedWishes.on(table, channel="'email'", business_date=business_date),
         ExpectContactDay.on(table, business_date=business_date),
     ]

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, Protocol
 
+from cobranca.schema import PRINCIPAL
+
 
 @dataclass(frozen=True)
 class FromAddress:
@@ -36,8 +38,8 @@ class Attachment:
 class Letter:
     """One rendered e-mail.
 
-    ``headers`` are additional headers of the mail, as name and value. The ``repr`` holds no
-    personal data.
+    ``headers`` are additional headers of the mail, as name and value; ``creditor`` is the id of the
+    creditor whose account sends it. The ``repr`` holds no personal data.
     """
 
     message_key: str
@@ -53,6 +55,7 @@ class Letter:
     pictures: tuple[Picture, ...] = field(default=(), repr=False)
     attachment: Attachment | None = None
     channel: str = "email"
+    creditor: str = PRINCIPAL
 
 
 @dataclass(frozen=True)

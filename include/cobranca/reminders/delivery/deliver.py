@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -23,6 +23,7 @@ from cobranca.ledger.state_reasons import (
 )
 from cobranca.ledger.states import REPORTED_STATES
 from cobranca.partitions.erasure_lock import waits_for_erasures
+from cobranca.partitions.manifest import Manifest
 from cobranca.policy import Policy, load_policy
 from cobranca.reminders.channels import Channel
 from cobranca.reminders.channels.router import ChannelRouter
@@ -46,7 +47,7 @@ from cobranca.reminders.delivery.worker_pool import (
 from cobranca.reminders.plan.contact_hours import ContactHours, current_time, is_today
 from cobranca.reminders.plan.counts import Counts, balance
 from cobranca.reminders.plan.enter_plan import approved_batch, enter
-from cobranca.reminders.plan.plan_file import Message, open_plan
+from cobranca.reminders.plan.plan_file import FILE, Message, open_plan
 from cobranca.reminders.plan.volume_guard import unusual_volume
 from cobranca.reminders.render.renderer import MessageRenderer
 from cobranca.settings import Settings
@@ -98,7 +99,7 @@ def deliver(
             already, sent = delivery.count_accepted(), 0
             if is_past:
                 delivery.worker.set_all_planned(business_date, "expired", PAST_DATE)
-            elif _payments_are_stale(settings, business_date):
+            elif delivery.stale_creditors >= delivery.creditors:
                 delivery.worker.set_all_planned(business_date, "planned", STALE_PAYMENTS)
             else:
                 if channel.is_real:
@@ -157,6 +158,8 @@ class _Delivery:
         )
         self._policy = load_policy(settings.config, business_date)
         self.batch = approved_batch(settings, business_date)
+        self.creditors = self._policy.creditors.keys()
+        self.stale_creditors = _stale_creditors(settings, self.batch, self.creditors)
         with ExitStack() as opened:
             self.engine = open_ledger(settings.ledger)
             opened.callback(self.engine.dispose)
@@ -251,9 +254,12 @@ class _Delivery:
             pre_send_check=pre_send_check
             or self._opened.enter_context(PreSendCheck(self._settings, self._date, self._lookups)),
             renderer=MessageRenderer(self._policy, self._date),
-            hold_reason=_hours(self._policy, self._date, self._clock)
-            if self._channel.is_real
-            else lambda message: None,
+            hold_reason=_hold_reasons(
+                self._policy if self._channel.is_real else None,
+                self._date,
+                self._clock,
+                self.stale_creditors,
+            ),
             scheduled=self._scheduled(),
             options=options,
             report=report,
@@ -308,7 +314,16 @@ def open_channel(settings: Settings, business_date: date) -> Channel:
 def _real_channels(policy: Policy) -> Channel:
     from cobranca.reminders.channels.sendgrid import SendGrid
 
-    mail = SendGrid(get_connection(policy.creditor.sendgrid_connection))
+    accounts = {name: SendGrid(get_connection(name)) for name in policy.sendgrid_connections}
+    mail: Channel
+    if len(accounts) == 1:
+        (mail,) = accounts.values()
+    else:
+        by_creditor: dict[str, Channel] = {
+            creditor.id: accounts[creditor.sendgrid_connection]
+            for creditor in policy.creditors.values()
+        }
+        mail = ChannelRouter(by_creditor, by="creditor")
     if policy.texts.connection is None:
         return ChannelRouter({"email": mail})
     from cobranca.reminders.channels.twilio import Twilio
@@ -332,25 +347,41 @@ def _refuse_unusual(settings: Settings, business_date: date) -> None:
         )
 
 
-def _payments_are_stale(settings: Settings, business_date: date) -> bool:
-    """Whether the payments of the plan are too old to tell which receivables are paid.
+def _stale_creditors(settings: Settings, batch: Manifest, creditors: Set[str]) -> frozenset[str]:
+    """The creditors of whose receivables the payments are too old to tell which are paid.
 
-    The gate passes such a plan as degraded. Its reminders are held.
+    The gate passes such a plan as degraded. Their reminders are held.
     """
+    import duckdb
+
     from cobranca.partitions.verdict import read_verdict
 
-    return read_verdict(settings, business_date, "plan").degraded
+    stale = read_verdict(settings, batch.business_date, "plan").stale_sources
+    if not stale or len(creditors) == 1:
+        return frozenset(creditors if stale else ())
+    query = "select distinct creditor from read_parquet(?) where source in (select unnest(?))"
+    with duckdb.connect(config={"threads": 1}) as connection:
+        found = connection.execute(query, [str(batch.path(FILE)), sorted(stale)]).fetchall()
+    return frozenset(creditor for (creditor,) in found)
 
 
-def _hours(
-    policy: Policy, business_date: date, clock: Callable[[], datetime]
+def _hold_reasons(
+    policy: Policy | None,
+    business_date: date,
+    clock: Callable[[], datetime],
+    stale_creditors: Set[str],
 ) -> Callable[[Message], str | None]:
+    """Why a message is held now; hours count where there is a ``policy`` of them."""
+    if policy is None:
+        return lambda message: STALE_PAYMENTS if message.creditor in stale_creditors else None
     hours = ContactHours(policy)
     delay = timedelta(
         minutes=policy.limits.scheduled_minutes if policy.limits.delivery_mode == "scheduled" else 0
     )
 
     def hold_reason(message: Message) -> str | None:
+        if message.creditor in stale_creditors:
+            return STALE_PAYMENTS
         now = clock() + delay
         # After midnight nothing more is sent: amounts and days past due in the messages would be
         # wrong.

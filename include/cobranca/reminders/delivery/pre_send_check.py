@@ -26,7 +26,7 @@ from cobranca.reminders.plan.plan_file import Item, Message, Settled
 from cobranca.settings import Settings
 
 if TYPE_CHECKING:
-    from cobranca.ledger.contact_lookups import AgentRecord, PayerFlags
+    from cobranca.ledger.contact_lookups import AgentRecord, PayerFlags, Refusal
     from cobranca.policy.holds import Hold
     from cobranca.policy.limits import Limits
     from cobranca.sources.current_state import ReceivableState
@@ -52,12 +52,16 @@ UNREADABLE_FILE = (
     "um arquivo da fonte {source} ainda não está completo ou não pôde ser lido na última consulta"
 )
 CHECK_TOO_SLOW = "a última consulta às fontes demorou demais"
-CHANGED = "valor ou vencimento mudou na fonte depois do plano"
+CHANGED = "valor, vencimento ou credor mudou na fonte depois do plano"
 # Effects of outcome codes that stop messages to the telephone but not e-mail, with the reason.
 _PHONE_ONLY = {
     "wrong_number": "o telefone é de outra pessoa",
     "do_not_call": in_sentence(REASONS["opted_out"]),
 }
+# Effects that are about the payer, whichever creditor the call was for.
+_OF_THE_PAYER = {*_PHONE_ONLY, "deceased"}
+# Customer key, creditor, and whether the message is an e-mail.
+_Recorded = tuple[str, str | None, bool]
 HOLDS_UNREADABLE = "as suspensões (holds.csv) não puderam ser lidas"
 
 
@@ -149,13 +153,13 @@ class PreSendCheck:
             transition: Transition | None
             if message.customer_key in flags.erased:
                 transition = "cancelled", in_sentence(REASONS["hold_erased"])
-            elif (message.customer_key, message.channel) in flags.opted_out:
+            elif _refusals(message) & flags.opted_out:
                 transition = "cancelled", in_sentence(REASONS["opted_out"])
             elif unanswered := sorted(
                 {item.source for item in message.receivables} & unavailable.keys()
             ):
                 transition = "planned", unavailable[unanswered[0]]
-            elif why := recorded.get((message.customer_key, message.channel == "email")):
+            elif why := _recorded_for(message, recorded):
                 transition = "cancelled", why
             else:
                 transition = self._transition(message, states)
@@ -172,6 +176,8 @@ class PreSendCheck:
         now = [(item, states[item.source][item.receivable_id]) for item in message.receivables]
         if any(found.unreadable for _, found in now):
             return "planned", UNREADABLE
+        if any(found.creditor not in (None, message.creditor) for _, found in now):
+            return "cancelled", CHANGED
         if message.settled:
             settled = message.settled
             transition = _first(_reopened, [(settled, found) for _, found in now])
@@ -188,7 +194,7 @@ class PreSendCheck:
         return (
             transition
             or _first(_forbidden(message.channel), now)
-            or self._holds.check(message.customer_key, now)
+            or self._holds.check(message, now)
         )
 
     def _scheduled(self, item: Item, now: "ReceivableState") -> Transition | None:
@@ -236,10 +242,10 @@ class PreSendCheck:
             unavailable[source] = self._failed_sources[source]
         return {}
 
-    def _agent_reasons(self, records: "list[AgentRecord]") -> dict[tuple[str, bool], str]:
+    def _agent_reasons(self, records: "list[AgentRecord]") -> dict[_Recorded, str]:
         """Reasons to cancel that agents recorded after the plan was made.
 
-        By customer key, and by whether the message is an e-mail.
+        By customer key, creditor (none: every one), and whether the message is an e-mail.
         """
         stopping = [
             record
@@ -253,11 +259,26 @@ class PreSendCheck:
         for record in stopping:
             if record.event_id not in known:
                 effect = self._stop_codes.get(record.code or "", record.kind.removesuffix("s"))
+                creditor = None if effect in _OF_THE_PAYER else record.creditor
                 for is_email in (False,) if effect in _PHONE_ONLY else (False, True):
-                    reasons[record.customer_key, is_email] = _PHONE_ONLY.get(effect) or in_sentence(
-                        reason(f"hold_{effect}")
-                    )
+                    reasons[record.customer_key, creditor, is_email] = _PHONE_ONLY.get(
+                        effect
+                    ) or in_sentence(reason(f"hold_{effect}"))
         return reasons
+
+
+def _refusals(message: Message) -> "set[Refusal]":
+    """The refusals that would forbid a message: of its creditor, and of all."""
+    payer, channel = message.customer_key, message.channel
+    return {(payer, channel, None), (payer, channel, message.creditor)}
+
+
+def _recorded_for(message: Message, recorded: dict[_Recorded, str]) -> str | None:
+    is_email = message.channel == "email"
+    for creditor in (None, message.creditor):
+        if why := recorded.get((message.customer_key, creditor, is_email)):
+            return why
+    return None
 
 
 def _first(
@@ -336,18 +357,19 @@ def _forbidden(
 class _HoldsFile:
     """``holds.csv``, read again each time it changes.
 
-    A hold on one account of a payer stops messages about all accounts of the payer.
+    A hold on one account of a payer stops messages about all accounts of the payer, unless it is
+    for one creditor.
     """
 
     def __init__(self, settings: Settings, business_date: date):
         self._settings, self._business_date = settings, business_date
         self._path = settings.config / "holds.csv"
         self._read: tuple[int, int, int] | None = None
-        self._by_target: dict[Target, Hold] | None = {}
-        self._by_payer: dict[str, Hold] = {}
+        self._by_target: dict[Target, list[Hold]] | None = {}
+        self._by_payer: dict[str, list[Hold]] = {}
 
     def check(
-        self, customer_key: str, items: "Sequence[tuple[Item | Settled, ReceivableState]]"
+        self, message: Message, items: "Sequence[tuple[Item | Settled, ReceivableState]]"
     ) -> Transition | None:
         holds = self._now()
         if holds is None:
@@ -356,12 +378,14 @@ class _HoldsFile:
             ("receivable", item.source, item.receivable_id) for item, _ in items
         ]
         targets += [("customer", item.source, now.customer_id) for item, now in items]
-        found = [self._by_payer.get(customer_key), *(holds.get(target) for target in targets)]
-        for hold in filter(None, found):
-            return "cancelled", in_sentence(REASONS[f"hold_{hold.reason}"])
+        found = [*self._by_payer.get(message.customer_key, ())]
+        found += [hold for target in targets for hold in holds.get(target, ())]
+        for hold in found:
+            if hold.creditor in (None, message.creditor):
+                return "cancelled", in_sentence(REASONS[f"hold_{hold.reason}"])
         return None
 
-    def _now(self) -> "dict[Target, Hold] | None":
+    def _now(self) -> "dict[Target, list[Hold]] | None":
         from cobranca.policy.holds import read_holds
 
         try:
@@ -371,9 +395,9 @@ class _HoldsFile:
                 holds = [
                     hold for hold in read_holds(self._path) if hold.holds_on(self._business_date)
                 ]
-                self._by_target = {
-                    (hold.scope, hold.source, hold.target_id): hold for hold in holds
-                }
+                self._by_target = defaultdict(list)
+                for hold in holds:
+                    self._by_target[hold.scope, hold.source, hold.target_id].append(hold)
                 self._by_payer = self._payers([hold for hold in holds if hold.scope == "customer"])
                 self._read = mark
         except (OSError, ConfigError) as error:
@@ -382,7 +406,7 @@ class _HoldsFile:
             self._by_target, self._read = None, None
         return self._by_target
 
-    def _payers(self, holds: "list[Hold]") -> "dict[str, Hold]":
+    def _payers(self, holds: "list[Hold]") -> "dict[str, list[Hold]]":
         """Holds on customers, by customer key; the approved batch maps accounts to payers."""
         import duckdb
 
@@ -392,14 +416,13 @@ class _HoldsFile:
         if not holds or not any(entry.name == ALIASES for entry in batch.files):
             return {}
         query = "select customer_key from read_parquet(?) where source = ? and customer_id = ?"
+        found = defaultdict(list)
         with duckdb.connect(config={"threads": 1}) as connection:
-            return {
-                row[0]: hold
-                for hold in holds
-                for row in connection.execute(
-                    query, [str(batch.path(ALIASES)), hold.source, hold.target_id]
-                ).fetchall()
-            }
+            for hold in holds:
+                target = [str(batch.path(ALIASES)), hold.source, hold.target_id]
+                for (customer_key,) in connection.execute(query, target).fetchall():
+                    found[customer_key].append(hold)
+        return found
 
 
 def _limits_and_stopping_codes(

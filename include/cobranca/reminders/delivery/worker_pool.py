@@ -144,7 +144,7 @@ def connections_for(settings: Settings, policy: Policy) -> tuple[Connection, ...
     from cobranca.reminders.render.unsubscribe import CONNECTION
     from cobranca.sources.mapping.load import load_mappings
 
-    wanted = {policy.creditor.sendgrid_connection, policy.texts.connection, CONNECTION}
+    wanted = {*policy.sendgrid_connections, policy.texts.connection, CONNECTION}
     with suppress(ConfigError):
         wanted |= {mapping.connection for mapping in load_mappings(settings).values()}
     found = []

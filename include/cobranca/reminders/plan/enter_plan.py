@@ -145,6 +145,7 @@ def _contact(message: Message, batch: Manifest) -> PlannedContact:
         "business_date": message.business_date,
         "batch_id": batch.batch_id,
         "customer_key": message.customer_key,
+        "creditor": message.creditor,
         "episode_key": message.episode_key,
         "step": message.step,
         "step_offset": message.step_offset,

@@ -1,10 +1,10 @@
 """Read the messages of the approved plan.
 
-The rows of ``out_reminders.parquet`` are grouped by message. If the creditor wants thank-yous or
-surveys, each row of ``out_surveys.parquet`` is one such message.
+The rows of ``out_reminders.parquet`` are grouped by message. Where its creditor wants thank-yous or
+surveys, a row of ``out_surveys.parquet`` is one such message.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -13,6 +13,7 @@ from typing import Any
 
 from cobranca.errors import PartitionError
 from cobranca.partitions.manifest import Manifest
+from cobranca.schema import PRINCIPAL
 from cobranca.settings import Settings
 
 FILE = "out_reminders.parquet"
@@ -73,10 +74,10 @@ class Settled:
 
 @dataclass(frozen=True)
 class Message:
-    """One message to one payer with all items. It holds personal data: never log one.
+    """One message to one payer, for one creditor, with all items.
 
-    A message of :data:`COURTESIES` has no items. It has the ``settled`` receivable, ``settled_on``,
-    and the opaque key of the survey as its episode.
+    It holds personal data: never log one. A message of :data:`COURTESIES` has no items. It has the
+    ``settled`` receivable, ``settled_on``, and the opaque key of the survey as its episode.
     """
 
     message_key: str
@@ -97,6 +98,7 @@ class Message:
     settled: Settled | None = None
     state: str | None = None
     phone: str | None = None
+    creditor: str = PRINCIPAL
 
     def __repr__(self) -> str:
         return f"Message({self.message_key})"
@@ -120,17 +122,20 @@ _MESSAGE_COLUMNS = tuple(
     field.name for field in fields(Message) if field.name not in ("items", "settled_on", "settled")
 )
 _COURTESY_COLUMNS = (
-    "business_date", "survey_key", "customer_key", "customer_name", "email", "state", "source",
-    "receivable_id", "settled_on",
+    "business_date", "survey_key", "customer_key", "creditor", "customer_name", "email", "state",
+    "source", "receivable_id", "settled_on",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Courtesies:
-    """File of the thank-yous or surveys, their template, and the policy version."""
+    """File of the thank-yous or surveys, their template by creditor, and the policy version.
+
+    A creditor without a template wants none.
+    """
 
     path: Path
-    template: str
+    templates: Mapping[str, str]
     policy_version: str
 
 
@@ -171,9 +176,7 @@ class PlanFile:
         reminders = self._number(query, self.path)
         if self.courtesies is None:
             return reminders
-        return reminders + self._number(
-            "select count(*) from read_parquet(?)", self.courtesies.path
-        )
+        return reminders + len(self._courtesies(self.courtesies, None))
 
     def _number(self, query: str, path: Path) -> int:
         [(number,)] = self._duckdb.execute(query, [str(path)]).fetchall()
@@ -260,11 +263,14 @@ class PlanFile:
                 from read_parquet(?)
             )
             select * from courtesies
-            where ? or message_key in (select unnest(?::varchar[]))
+            where
+                creditor in (select unnest(?::varchar[]))
+                and (? or message_key in (select unnest(?::varchar[])))
             order by message_key
         """
         cursor = self._duckdb.cursor().execute(
-            query, [str(courtesies.path), keys is None, keys or []]
+            query,
+            [str(courtesies.path), list(courtesies.templates), keys is None, keys or []],
         )
         names = [column[0] for column in cursor.description]
         return [
@@ -273,29 +279,35 @@ class PlanFile:
 
 
 def open_plan(settings: Settings, batch: Manifest) -> PlanFile:
-    """Open the messages of one approved batch, with the courtesies that the creditor wants."""
+    """Open the messages of one approved batch, with the courtesies that the creditors want."""
     from cobranca.policy import load_policy
 
     policy = load_policy(settings.config, batch.business_date)
-    template = policy.creditor.after_payment
-    if template == "none" or not any(entry.name == COURTESY_FILE for entry in batch.files):
+    templates = {
+        creditor.id: creditor.after_payment
+        for creditor in policy.creditors.values()
+        if creditor.after_payment != "none"
+    }
+    if not templates or not any(entry.name == COURTESY_FILE for entry in batch.files):
         return PlanFile(batch.path(FILE))
     return PlanFile(
-        batch.path(FILE), Courtesies(batch.path(COURTESY_FILE), template, policy.version)
+        batch.path(FILE), Courtesies(batch.path(COURTESY_FILE), templates, policy.version)
     )
 
 
 def _courtesy(row: dict[str, Any], courtesies: Courtesies) -> Message:
+    template = courtesies.templates[row["creditor"]]
     return Message(
         message_key=row["message_key"],
         business_date=row["business_date"],
         customer_key=row["customer_key"],
+        creditor=row["creditor"],
         customer_name=row["customer_name"],
         email=row["email"],
         channel="email",
-        step=courtesies.template,
+        step=template,
         step_offset=0,
-        template=courtesies.template,
+        template=template,
         requires_approval=False,
         policy_version=courtesies.policy_version,
         episode_key=row["survey_key"],

@@ -89,6 +89,7 @@ class LetterRenderer:
             headers=self._headers(message, unsubscribe_link),
             pictures=(*([logo] if logo else []), *items.pictures(extent)),
             attachment=items.statement(extent),
+            creditor=self.creditor.id,
         )
 
     def _templates(self, name: str) -> tuple[jinja2.Template, jinja2.Template]:
@@ -139,7 +140,8 @@ class LetterRenderer:
         if self._tokens is None or self.creditor.unsubscribe_url is None:
             return None
         return unsubscribe.link(
-            self.creditor.unsubscribe_url, self._tokens.token_for(message.customer_key)
+            self.creditor.unsubscribe_url,
+            self._tokens.token_for(message.customer_key, self.creditor.id),
         )
 
     def _headers(

@@ -31,12 +31,26 @@ _FREE_FIELD = "3381286000782713695000063"
 def write_preview(settings: Settings, business_date: date, folder: Path) -> Path:
     """Write every sample as ``<name>.html`` and ``<name>.txt``; return the index's path.
 
-    What is attached to a letter is ``<name>.csv``.
+    What is attached to a letter is ``<name>.csv``. Of several creditors each has a folder of its id.
 
     Raises:
         ConfigError: the configuration is wrong.
     """
-    renderer = LetterRenderer(load_policy(settings.config, business_date).creditor, business_date)
+    creditors = load_policy(settings.config, business_date).creditors.values()
+    if len(creditors) == 1:
+        (creditor,) = creditors
+        return _write_samples(LetterRenderer(creditor, business_date), business_date, folder)
+    links = []
+    for creditor in creditors:
+        renderer = LetterRenderer(creditor, business_date)
+        _write_samples(renderer, business_date, folder / creditor.id)
+        links.append(_CREDITOR.format(id=creditor.id, company=html.escape(creditor.trade_name)))
+    index = folder / "index.html"
+    index.write_text(_CREDITORS.format(rows="\n".join(links)), encoding="utf-8")
+    return index
+
+
+def _write_samples(renderer: LetterRenderer, business_date: date, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for name, (title, message) in samples(
@@ -57,7 +71,11 @@ def write_preview(settings: Settings, business_date: date, folder: Path) -> Path
         )
     index = folder / "index.html"
     index.write_text(
-        _PAGE.format(company=html.escape(renderer.creditor.trade_name), rows="\n".join(rows)),
+        _PAGE.format(
+            company=html.escape(renderer.creditor.trade_name),
+            file=html.escape(renderer.creditor.file_name),
+            rows="\n".join(rows),
+        ),
         encoding="utf-8",
     )
     return index
@@ -215,6 +233,20 @@ _ROW = (
     '<td><a href="{name}.txt">texto</a>{attached}</td><td><code>{name}</code></td></tr>'
 )
 _LINK = f' · <a href="{{name}}{ATTACHED}">anexo</a>'
+_CREDITOR = '<li><a href="{id}/index.html">{company}</a></li>'
+_CREDITORS = """<!DOCTYPE html>
+<html lang="pt-BR"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Modelos de mensagem</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }}
+</style></head><body>
+<h1>Modelos de mensagem, por credor</h1>
+<ul>
+{rows}
+</ul>
+</body></html>
+"""
 _PAGE = """<!DOCTYPE html>
 <html lang="pt-BR"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Modelos de mensagem de {company}</title>
@@ -226,7 +258,7 @@ table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ text-align: left; padding: .5rem .75rem .5rem 0; border-bottom: 1px solid #8884; }}
 </style></head><body>
 <h1>Modelos de mensagem de {company}</h1>
-<p>Pessoas e documentos inventados; os dados da empresa são os de <code>creditor.yml</code>. Nada foi enviado.</p>
+<p>Pessoas e documentos inventados; os dados da empresa são os de <code>{file}</code>. Nada foi enviado.</p>
 <table><thead><tr><th>Mensagem</th><th>Assunto</th><th>Versão em texto</th><th>Modelo</th></tr></thead>
 <tbody>
 {rows}

@@ -1,10 +1,10 @@
 """One-click unsubscribe links (RFC 8058) with encrypted tokens.
 
-A link holds one token: the customer key, encrypted and authenticated with a secret of the
-installation (AES-SIV, RFC 5297). Logs and proxies cannot read the key, and a changed or invented
-token is refused. The encryption is deterministic: a link in an old message still works, and
-rendering a letter twice gives the same bytes. The page of the link is served by the plugin of the
-provider's webhook. It unsubscribes on ``POST`` only, because mail scanners open links.
+A link holds one token: the customer key and the letter's creditor, encrypted and authenticated with
+a secret of the installation (AES-SIV, RFC 5297). Logs and proxies cannot read them, and a changed
+or invented token is refused. The encryption is deterministic: a link in an old message still works,
+and rendering a letter twice gives the same bytes. The page of the link is served by the plugin of
+the provider's webhook. It unsubscribes on ``POST`` only, because mail scanners open links.
 """
 
 import base64
@@ -14,6 +14,7 @@ import hashlib
 from cobranca.connections import get_connection
 from cobranca.errors import CobrancaError, ConfigError
 from cobranca.reminders.render import links
+from cobranca.schema import PRINCIPAL
 
 CONNECTION = "unsubscribe"
 PARAMETER = "t"
@@ -41,13 +42,15 @@ class Tokens:
             )
         self._cipher = AESSIV(hashlib.sha512(secret.encode()).digest())
 
-    def token_for(self, customer_key: str) -> str:
-        """Encrypt a customer key to a token of letters, digits, ``-`` and ``_``."""
-        sealed = self._cipher.encrypt(customer_key.encode(), _ASSOCIATED_DATA)
+    def token_for(self, customer_key: str, creditor: str = PRINCIPAL) -> str:
+        """Encrypt a customer key and a creditor to a token of letters, digits, ``-`` and ``_``."""
+        # Links that were written before there were several creditors name none.
+        named = customer_key if creditor == PRINCIPAL else f"{customer_key} {creditor}"
+        sealed = self._cipher.encrypt(named.encode(), _ASSOCIATED_DATA)
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
-    def customer_of(self, token: str) -> str:
-        """Decrypt a token to its customer key.
+    def named_by(self, token: str) -> tuple[str, str]:
+        """Decrypt a token to its customer key and creditor.
 
         Raises:
             InvalidToken: the token is not one of this installation.
@@ -58,11 +61,13 @@ class Tokens:
             sealed = base64.b64decode(
                 token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True
             )
-            return self._cipher.decrypt(sealed, _ASSOCIATED_DATA).decode()
+            named = self._cipher.decrypt(sealed, _ASSOCIATED_DATA).decode()
         except (InvalidTag, binascii.Error, ValueError):
             raise InvalidToken(
                 "this unsubscribe token was not made here; use the link of a newer message."
             ) from None
+        customer_key, _, creditor = named.partition(" ")
+        return customer_key, creditor or PRINCIPAL
 
 
 def installation_tokens() -> Tokens:
@@ -74,14 +79,14 @@ def installation_tokens() -> Tokens:
     return Tokens(get_connection(CONNECTION).password or "")
 
 
-def token_for(customer_key: str) -> str:
+def token_for(customer_key: str, creditor: str = PRINCIPAL) -> str:
     """:meth:`Tokens.token_for` with the secret of this installation."""
-    return installation_tokens().token_for(customer_key)
+    return installation_tokens().token_for(customer_key, creditor)
 
 
-def customer_of(token: str) -> str:
-    """:meth:`Tokens.customer_of` with the secret of this installation."""
-    return installation_tokens().customer_of(token)
+def named_by(token: str) -> tuple[str, str]:
+    """:meth:`Tokens.named_by` with the secret of this installation."""
+    return installation_tokens().named_by(token)
 
 
 def link(url: str, token: str) -> str:

@@ -202,9 +202,7 @@ class _KnownPayments:
 
         self._returns, self._columns = returns, columns
         self._ids = {payment.receivable_id for payment in returns}
-        self._cleaner = Cleaner(
-            mapping.source, "payments", columns, mapping.entities.payments.cents
-        )
+        self._cleaner = Cleaner.of(mapping, "payments", columns)
         self._booked: dict[tuple[str, str], list[Booked]] = defaultdict(list)
 
     def notice(self, chunk: Rows) -> None:

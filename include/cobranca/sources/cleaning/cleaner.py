@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -47,9 +48,12 @@ from cobranca.sources.cleaning.columns import (
 )
 from cobranca.sources.cleaning.control_groups import Groups, count_rows
 from cobranca.sources.cleaning.row_checks import NOTHING, RowChecks
-from cobranca.sources.cleaning.values import DIGITS, CleanColumn, add_reason
+from cobranca.sources.cleaning.values import DIGITS, CleanColumn, add_reason, rows_where
 from cobranca.sources.drivers.arrow_columns import BulkColumn, BulkTable
 from cobranca.sources.drivers.stream import NoNumber, Rows
+
+if TYPE_CHECKING:
+    from cobranca.sources.mapping.model import SourceMapping
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,12 @@ class Cleaner:
     (neither floats nor text came, nor NaN).
 
     ``hundredths`` names the columns that hold a hundredth of what they land as: money in whole
-    cents, rates in per cent.
+    cents, rates in per cent. ``creditors`` are the ids that a row may name; what needs one and
+    names none is of ``creditor``, and refused where that is ``None``.
     """
+
+    creditors: Sequence[str] = (schema.PRINCIPAL,)
+    creditor: str | None = schema.PRINCIPAL
 
     def __init__(
         self,
@@ -95,6 +103,20 @@ class Cleaner:
         self.groups: Groups = {}
         self._lost: dict[int, Decimal] = {}
         self._codes: dict[tuple[str, object], str] = {}
+
+    @classmethod
+    def of(
+        cls,
+        mapping: "SourceMapping",
+        entity: str,
+        columns: Sequence[str],
+        bounds: Bounds = ANY,
+        by: Sequence[str] | None = None,
+    ) -> "Cleaner":
+        """The cleaner of one entity as its source's file says."""
+        cleaner = cls(mapping.source, entity, columns, mapping.hundredths(entity), bounds, by)
+        cleaner.creditors, cleaner.creditor = mapping.creditors, mapping.default_creditor
+        return cleaner
 
     @property
     def adds_exactly(self) -> bool:
@@ -126,7 +148,7 @@ class Cleaner:
                 arrays[field.name] = _absent(self.entity, field, count)
         count_rows(self.groups, self.by, arrays, count, self._lost)
         self._lost = {}
-        checks.check(self._bounds)
+        checks.check(self._bounds, self.creditor)
         table = pa.table(arrays, schema=schema.ENTITIES[self.entity])
         if not bad:
             return Cleaned(table, schema.QUARANTINE.empty_table())
@@ -168,7 +190,7 @@ class Cleaner:
         stops = (
             field.type == schema.MONEY
             or name in schema.REQUIRED[self.entity]
-            or name in ("status", "kind", "currency")
+            or name in ("status", "kind", "currency", "creditor")
         )
         for row, reason in column.bad.items():
             if stops:
@@ -193,6 +215,8 @@ class Cleaner:
                 "BRL",
                 column.repaired,
             )
+        if name == "creditor":
+            return self._named_creditors(column)
         allowed = schema.ALLOWED.get(self.entity, {}).get(name)
         if allowed:
             default = schema.DEFAULTS[self.entity][name]
@@ -217,6 +241,16 @@ class Cleaner:
             composed,
             column.bad,
             column.repaired + count_changed("normalised", column.values, composed),
+        )
+
+    def _named_creditors(self, column: CleanColumn) -> CleanColumn:
+        named = pc.utf8_lower(column.values)
+        known = pc.is_in(named, pa.array(self.creditors, schema.TEXT))
+        unknown = rows_where(pc.and_(pc.is_valid(named), pc.invert(known)))
+        return CleanColumn(
+            pc.if_else(known, named, pa.scalar(None, schema.TEXT)),
+            column.bad | dict.fromkeys(unknown, "unknown_creditor"),
+            column.repaired,
         )
 
     def _money(self, name: str, values: Values) -> CleanColumn:

@@ -31,13 +31,14 @@ class RowChecks:
     repairs: Counter[str] = field(default_factory=Counter)
     refused_rates: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
 
-    def check(self, bounds: Bounds) -> None:
-        """Run every check; ``bounds`` are those of the policy."""
+    def check(self, bounds: Bounds, creditor: str | None) -> None:
+        """Run every check; ``bounds`` are those of the policy, ``creditor`` is the source's own."""
         self._check_required()
         if self.entity == "customers":
             return
         if self.entity == "payments":
             self._turn_reversals()
+        self._check_creditor(creditor)
         self._refuse("amount", "not_positive", pc.less_equal(self.arrays["amount"], NOTHING))
         self._check_dates()
         if bounds.largest_amount is not None:
@@ -89,6 +90,16 @@ class RowChecks:
             if name.endswith("_id"):
                 length = pc.utf8_length(self.arrays[name])
                 self._refuse(name, "too_long", pc.greater(length, schema.LONGEST_ID))
+
+    def _check_creditor(self, own: str | None) -> None:
+        """Whose money it is; a payment of a receivable is its receivable's creditor's."""
+        named = self.arrays["creditor"]
+        missing = pc.is_null(named)
+        if self.entity == "payments":
+            missing = pc.and_(missing, pc.is_null(self.arrays["receivable_id"]))
+        if own is None:
+            self._refuse("creditor", "missing", missing)
+        self.arrays["creditor"] = pc.if_else(missing, pa.scalar(own, schema.TEXT), named)
 
     def _turn_reversals(self) -> None:
         """Make the amounts of reversals positive.

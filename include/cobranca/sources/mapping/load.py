@@ -1,6 +1,7 @@
 """Load and check the YAML files of ``include/config/sources``."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NoReturn, TypeAlias
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cobranca.errors import ConfigError
+from cobranca.policy.creditor import creditor_files
+from cobranca.schema import PRINCIPAL
 from cobranca.settings import Settings
 from cobranca.sources.mapping.model import (
     CENTS_COLUMNS,
@@ -44,10 +47,11 @@ def load_mappings(settings: Settings) -> dict[str, SourceMapping]:
         raise ConfigError(
             f"{folder} holds no source; add one file per source database, for example erp.yml."
         )
+    creditors = tuple(creditor_files(settings.config))
     files: dict[str, Path] = {}
     mappings: dict[str, SourceMapping] = {}
     for path in paths:
-        mapping = load_mapping(path)
+        mapping = load_mapping(path, creditors)
         if mapping.source in mappings:
             raise ConfigError(
                 f"{path}: source '{mapping.source}' is already defined in "
@@ -73,8 +77,8 @@ def get_mapping(settings: Settings, source: str) -> SourceMapping:
     return mappings[source]
 
 
-def load_mapping(path: Path) -> SourceMapping:
-    """Read and validate one source file.
+def load_mapping(path: Path, creditors: Sequence[str] = (PRINCIPAL,)) -> SourceMapping:
+    """Read and validate one source file; ``creditors`` are the ids that it may name.
 
     Raises:
         ConfigError: with ``file:line: problem; cure``, one line for each problem.
@@ -90,6 +94,8 @@ def load_mapping(path: Path) -> SourceMapping:
         raise ConfigError("\n".join(f"{path}:{line}: {text}." for line, text in found)) from None
     _check_cents(mapping, document)
     _check_places(mapping, document)
+    mapping._creditors = tuple(creditors)
+    _check_creditor(mapping, document)
     mapping._path = path.absolute()
     return mapping
 
@@ -177,6 +183,23 @@ def _check_cents(mapping: SourceMapping, document: Document) -> None:
                     f"{document.path}:{line}: '{column}' is no money column of {entity}; "
                     f"'cents' may name: {allowed}."
                 )
+
+
+def _check_creditor(mapping: SourceMapping, document: Document) -> None:
+    """The source, or its rows, name one of the creditors that there are."""
+    known = ", ".join(mapping.creditors)
+    if mapping.creditor is not None and mapping.creditor not in mapping.creditors:
+        raise ConfigError(
+            f"{document.path}:{document.line(('creditor',))}: there is no creditor "
+            f"'{mapping.creditor}'; name one of {known}, or add creditors/{mapping.creditor}.yml."
+        )
+    query = mapping.entity("receivables").query
+    if mapping.default_creditor is None and not re.search(r"\bcreditor\b|\*", query, re.IGNORECASE):
+        raise ConfigError(
+            f"{document.path}:1: 'creditor' is missing, and there are several ({known}); write "
+            f"whose receivables these are, for example creditor: {mapping.creditors[0]}, or have "
+            "the queries return a column creditor."
+        )
 
 
 def _check_places(mapping: SourceMapping, document: Document) -> None:

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from cobranca.connections import get_connection
+from cobranca.schema import PRINCIPAL
 from cobranca.sources.mapping.query_text import one_select
 
 ENTITY_NAMES = ("customers", "receivables", "payments")
@@ -235,11 +236,26 @@ class SourceMapping(_Strict):
     """Folder of the source's files, absolute or relative to this file."""
     entities: Entities
     """The three entities."""
+    creditor: Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9_]*$")] = None
+    """Id of the creditor of its receivables and payments, the name of a file in `creditors/`;
+    needed where there are several, unless the queries return a column `creditor`.
+    """
     rates: Literal["fraction", "percent"] = "fraction"
     """Whether rates of fine and interest are written as fractions (`0.02`) or in per cent (`2`)."""
     statement_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 900
     """Longest time of one statement."""
     _path: Path | None = PrivateAttr(default=None)
+    _creditors: tuple[str, ...] = PrivateAttr(default=(PRINCIPAL,))
+
+    @property
+    def creditors(self) -> tuple[str, ...]:
+        """The ids of all creditors of the configuration."""
+        return self._creditors
+
+    @property
+    def default_creditor(self) -> str | None:
+        """The creditor of rows that name none, if there is one."""
+        return self.creditor or (self._creditors[0] if len(self._creditors) == 1 else None)
 
     def entity(self, name: str) -> EntityMapping:
         """One entity by its name: customers, receivables or payments."""

@@ -2,10 +2,10 @@
 went to.
 """
 
-from collections.abc import Callable
-
 import sqlalchemy as sa
 from alembic import op
+
+from cobranca.ledger.migrations.table_rebuild import take_away
 
 revision = "0007"
 down_revision = "0006"
@@ -80,8 +80,8 @@ def _upgrade_sqlite() -> None:
     refers to another first.
     """
     op.execute("drop trigger contacts_go_known_ways")
-    items = _take_away("contact_items")
-    contacts = _take_away("contacts")
+    items = take_away("contact_items")
+    contacts = take_away("contacts")
     contacts("'delivered', 'bounced'", "'delivered', 'undelivered', 'bounced'")
     items()
     op.execute(
@@ -92,33 +92,8 @@ def _upgrade_sqlite() -> None:
         "null) "
         "begin select raise(abort, 'a contact does not go this way'); end"
     )
-    holdouts = _take_away("holdouts")
+    holdouts = take_away("holdouts")
     holdouts("PRIMARY KEY (episode_key, step)", "PRIMARY KEY (episode_key, step, business_date)")
-
-
-def _take_away(table: str) -> Callable[..., None]:
-    """Drop a table; returns what brings it back with its rows, indexes and triggers, a part of its
-    definition replaced.
-    """
-    ledger = op.get_bind()
-    named = (
-        "select type, sql from sqlite_master where tbl_name = ? and sql is not null order by "
-        "type = 'trigger'"
-    )
-    found = ledger.exec_driver_sql(named, (table,)).all()
-    (definition,) = (sql for kind, sql in found if kind == "table")
-    others = [sql for kind, sql in found if kind != "table"]
-    ledger.exec_driver_sql(f"create table {table}_aside as select * from {table}")
-    op.drop_table(table)
-
-    def bring_back(part: str = "", replaced: str = "") -> None:
-        ledger.exec_driver_sql(definition.replace(part, replaced) if part else definition)
-        ledger.exec_driver_sql(f"insert into {table} select * from {table}_aside")
-        op.drop_table(f"{table}_aside")
-        for statement in others:
-            ledger.exec_driver_sql(statement)
-
-    return bring_back
 
 
 def _ways() -> str:
