@@ -10,9 +10,9 @@ import pytest
 
 from cobranca import simulation
 from cobranca.errors import ConfigError
-from cobranca.settings import Settings
+from cobranca.settings import PROJECT_ROOT, Settings
 from cobranca.simulation.compare import Pair
-from cobranca.simulation.decision_path import DecisionPath
+from cobranca.simulation.decision_path import ANY_DATE, DecisionPath
 from cobranca.simulation.report import render_report, write_customers
 from creditor_files import copy_config
 from warehouse.nights import contact, customer, key_of, land_night, payment, receivable
@@ -244,3 +244,11 @@ def test_an_override_to_a_regua_that_the_proposal_lacks_is_refused(landed):
     land_night(landed, NIGHTS[0], customers=[customer("large")])
     with pytest.raises(ConfigError, match="'vip', which the proposed file does not have"):
         compared(landed, last=NIGHTS[0])
+
+
+def test_no_rule_knows_the_date_that_stands_for_the_business_date():
+    dbt = PROJECT_ROOT / "dbt"
+    texts = [path for folder in ("macros", "models") for path in (dbt / folder).rglob("*.sql")]
+    assert texts
+    knowing = [path.name for path in texts if ANY_DATE.isoformat() in path.read_text("utf-8")]
+    assert knowing == []

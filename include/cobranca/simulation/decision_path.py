@@ -24,7 +24,7 @@ Node = dict[str, Any]
 DECISIONS = "int_receivables__decided"
 # No rule knows this date, so wherever it stands in the compiled SQL it stands for the business
 # date.
-_ANY_DATE = date(1900, 1, 1)
+ANY_DATE = date(1111, 11, 11)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Model:
     def statement(self, business_date: date) -> str:
         """The statement that creates the model for a night."""
         kind = "view" if self.is_view else "table"
-        sql = self.sql.replace(_ANY_DATE.isoformat(), business_date.isoformat())
+        sql = self.sql.replace(ANY_DATE.isoformat(), business_date.isoformat())
         return f"create or replace {kind} {self.relation} as {sql}"
 
 
@@ -71,7 +71,7 @@ class DecisionPath:
             "--select",
             f"+{target}",
             environment=environment,
-            business_date=_ANY_DATE,
+            business_date=ANY_DATE,
             work=work,
         )
         nodes = {
