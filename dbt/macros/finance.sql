@@ -18,3 +18,13 @@
             then {{ cents_to_money(divide_half_up('(' ~ cents(amount) ~ ' * ' ~ cents(part) ~ ')', cents(total))) }}
     end
 {%- endmacro %}
+
+
+{#- The rows of a relation with a column `creditor`, each once for every book that it stands in. #}
+{% macro by_book(relation) -%}
+    select
+        entries.*,
+        books.book
+    from {{ relation }} as entries
+    inner join {{ ref('int_books') }} as books on entries.creditor = books.creditor
+{%- endmacro %}

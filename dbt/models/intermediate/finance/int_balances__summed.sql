@@ -1,12 +1,6 @@
 -- The history of balances in the two sums that finance asks for, from one pass over it; receivable by receivable it would be
 -- the largest table of the night.
-with balances as (
-    select
-        balances.*,
-        books.book
-    from {{ ref('int_balances__as_of') }} as balances
-    inner join {{ ref('int_books') }} as books on balances.creditor = books.creditor
-)
+with balances as ({{ by_book(ref('int_balances__as_of')) }})
 
 select
     {{ business_date() }} as business_date,

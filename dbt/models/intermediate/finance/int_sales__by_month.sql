@@ -1,10 +1,4 @@
-with receivables as (
-    select
-        receivables.*,
-        books.book
-    from {{ ref('int_receivables__dated') }} as receivables
-    inner join {{ ref('int_books') }} as books on receivables.creditor = books.creditor
-),
+with receivables as ({{ by_book(ref('int_receivables__dated')) }}),
 
 months as (
     select

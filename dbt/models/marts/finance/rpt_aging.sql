@@ -1,12 +1,4 @@
-with books as (select * from {{ ref('int_books') }}),
-
-receivables as (
-    select
-        receivables.*,
-        books.book
-    from {{ ref('fct_receivables') }} as receivables
-    inner join books on receivables.creditor = books.creditor
-),
+with receivables as ({{ by_book(ref('fct_receivables')) }}),
 
 bands as ({{ aging_bands() }}),
 
@@ -15,7 +7,7 @@ currencies as (
         books.book as creditor,
         balances.currency
     from {{ ref('int_receivables__balances_computed') }} as balances
-    inner join books on balances.creditor = books.creditor
+    inner join {{ ref('int_books') }} as books on balances.creditor = books.creditor
 ),
 
 -- The same receivables twice: days counted from the bank's effective due date, and from the date on the document.

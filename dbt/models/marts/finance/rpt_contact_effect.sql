@@ -1,12 +1,6 @@
 -- Messages taken by the provider and calls that reached a person, next to the attempts that reached no one and the contacts that
 -- were left out on purpose.
-with cases as (
-    select
-        cases.*,
-        books.book
-    from {{ ref('int_contacts__payments_after_contact') }} as cases
-    inner join {{ ref('int_books') }} as books on cases.creditor = books.creditor
-),
+with cases as ({{ by_book(ref('int_contacts__payments_after_contact')) }}),
 
 grouped as (
     select

@@ -1,11 +1,5 @@
 -- noqa: disable=LT02
-with promises as (
-    select
-        promises.*,
-        books.book
-    from {{ ref('fct_promises') }} as promises
-    inner join {{ ref('int_books') }} as books on promises.creditor = books.creditor
-),
+with promises as ({{ by_book(ref('fct_promises')) }}),
 
 months as (
     select
