@@ -58,12 +58,9 @@ def pull_suppressions(settings: Settings, business_date: date) -> dict[str, int]
     """
     if settings.delivery != "sendgrid":
         return {}
-    found = {
-        one
-        for name in load_policy(settings.config, business_date).sendgrid_connections
-        for path in LISTS
-        for one in _read(SendGrid(get_connection(name)), path)
-    }
+    accounts = load_policy(settings.config, business_date).sendgrid_connections
+    providers = [SendGrid(get_connection(name)) for name in accounts]
+    found = {one for provider in providers for path in LISTS for one in _read(provider, path)}
     engine = open_ledger(settings.ledger)
     try:
         return _bring_in_line(engine, found, business_date)
