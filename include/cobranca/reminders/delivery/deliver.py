@@ -254,12 +254,7 @@ class _Delivery:
             pre_send_check=pre_send_check
             or self._opened.enter_context(PreSendCheck(self._settings, self._date, self._lookups)),
             renderer=MessageRenderer(self._policy, self._date),
-            hold_reason=_hold_reasons(
-                self._policy if self._channel.is_real else None,
-                self._date,
-                self._clock,
-                self.stale_creditors,
-            ),
+            hold_reason=self._hold_reason(),
             scheduled=self._scheduled(),
             options=options,
             report=report,
@@ -292,6 +287,21 @@ class _Delivery:
         run_id = uuid.uuid4().hex
         RunLog(self.engine).record_run(run_id, self._date, "deliver", batch_id, counts.as_dict())
         return counts
+
+    def _hold_reason(self) -> Callable[[Message], str | None]:
+        """Why a message is held now; the hours count where messages are really sent."""
+        hours = (
+            _hours(self._policy, self._date, self._clock)
+            if self._channel.is_real
+            else lambda message: None
+        )
+
+        def hold_reason(message: Message) -> str | None:
+            if message.creditor in self.stale_creditors:
+                return STALE_PAYMENTS
+            return hours(message)
+
+        return hold_reason
 
     def _scheduled(self) -> ScheduledBatches | None:
         """Scheduled batches, if the limits ask for them; only e-mail can be scheduled."""
@@ -365,23 +375,15 @@ def _stale_creditors(settings: Settings, batch: Manifest, creditors: Set[str]) -
     return frozenset(creditor for (creditor,) in found)
 
 
-def _hold_reasons(
-    policy: Policy | None,
-    business_date: date,
-    clock: Callable[[], datetime],
-    stale_creditors: Set[str],
+def _hours(
+    policy: Policy, business_date: date, clock: Callable[[], datetime]
 ) -> Callable[[Message], str | None]:
-    """Why a message is held now; hours count where there is a ``policy`` of them."""
-    if policy is None:
-        return lambda message: STALE_PAYMENTS if message.creditor in stale_creditors else None
     hours = ContactHours(policy)
     delay = timedelta(
         minutes=policy.limits.scheduled_minutes if policy.limits.delivery_mode == "scheduled" else 0
     )
 
     def hold_reason(message: Message) -> str | None:
-        if message.creditor in stale_creditors:
-            return STALE_PAYMENTS
         now = clock() + delay
         # After midnight nothing more is sent: amounts and days past due in the messages would be
         # wrong.
