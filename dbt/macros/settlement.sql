@@ -24,7 +24,7 @@
 
 {#-
     The day since which no more than a rest is left, and what the payer itself paid by then: one row for each combination of the
-    `per` columns of a relation that has the columns receivable_key, amount and principal; `until` is its column of the last day
+    `per` columns of a relation that has the columns receivable_key, creditor, amount and principal; `until` is its column of the last day
     that counts. The bookings of one day are one step. What a later reversal opened again is settled on the day that closes it
     anew; a write-off is a loss and settles nothing. Reads payments and limits.
 -#}
@@ -44,6 +44,7 @@
         from (
             select
                 owed.{{ per | join(', owed.') }},
+                owed.creditor,
                 owed.amount,
                 payments.kind,
                 payments.paid_on,
@@ -59,7 +60,7 @@
                 {%- endif %}
             window by_day as (partition by owed.{{ per | join(', owed.') }} order by payments.paid_on)
         ) as running
-        cross join limits
+        inner join limits on running.creditor = limits.creditor
     ) as dated
     where paid_on <= settled_on
     group by {{ per | join(', ') }}, settled_on

@@ -250,6 +250,7 @@ def resume(by: str) -> None:
     type=click.Path(path_type=Path),
     help="The proposed régua, a file such as regua.yml.",
 )
+@click.option("--creditor", metavar="ID", help="The creditor whose own régua it would be.")
 @click.option("--from", "first", required=True, type=_BusinessDate(), help="First landed night.")
 @click.option("--to", "last", required=True, type=_BusinessDate(), help="Last landed night.")
 @click.option(
@@ -264,7 +265,9 @@ def resume(by: str) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write every changed customer to this CSV.",
 )
-def simulate(regua: Path, first: date, last: date, top: int, output: Path | None) -> None:
+def simulate(
+    regua: Path, creditor: str | None, first: date, last: date, top: int, output: Path | None
+) -> None:
     """Show, in Portuguese, what a proposed régua would have changed over past nights.
 
     Contacts no one, writes nothing else.
@@ -272,7 +275,7 @@ def simulate(regua: Path, first: date, last: date, top: int, output: Path | None
     from cobranca.simulation import simulate
     from cobranca.simulation.report import render_report, write_customers
 
-    found = simulate(Settings.from_environment(), regua, first, last)
+    found = simulate(Settings.from_environment(), regua, first, last, creditor)
     click.echo(render_report(found, top))
     if output is not None:
         click.echo(f"\n{write_customers(found, output)} clientes em {output}")

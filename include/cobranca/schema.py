@@ -146,7 +146,7 @@ POLICY: dict[str, pa.Schema] = {
         promise_kept_share=RATE, default_fine_rate=RATE, consumer_fine_cap=RATE,
         default_monthly_interest_rate=RATE, interest_start_consumer=TEXT,
         interest_start_business=TEXT, group_company_branches=FLAG, collect_until_years=COUNT,
-        credits=TEXT, scheduled_payment_days=COUNT, first_creditor=TEXT,
+        credits=TEXT, scheduled_payment_days=COUNT, first_creditor=TEXT, only_creditor=TEXT,
     ),
     "policy_agents": _table(
         agent_id=TEXT, name=TEXT, level=TEXT, daily_capacity=COUNT, states=TEXT,
@@ -154,6 +154,7 @@ POLICY: dict[str, pa.Schema] = {
     ),
     "policy_negotiation": _table(
         level=TEXT, from_day=COUNT, to_day=COUNT, max_discount_rate=RATE, max_installments=COUNT,
+        only_creditor=TEXT,
     ),
     "policy_holds": _table(
         scope=TEXT, source=TEXT, target_id=TEXT, reason=TEXT, author=TEXT, starts_on=DATE,

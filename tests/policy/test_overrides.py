@@ -18,11 +18,11 @@ MISTAKES = {
     ),
     "override to an unknown régua": (
         "customer;erp;77;vip;;;combinado;maria;2026-11-01;",
-        "version 2026-01 has no régua 'vip'; use one of: *, none",
+        "no version in force has a régua 'vip'; use one of: *, none",
     ),
     "override to an unknown step": (
         "customer;erp;77;*;d+11;;combinado;maria;2026-11-01;",
-        ("last_step: the régua '*' of version 2026-01 has no step d+11; use one of: d-3, d0, d+1"),
+        "last_step: the régua '*' has no step d+11; use one of: d-3, d0, d+1",
     ),
     "override to something that is no step": (
         "customer;erp;77;*;eleven;;combinado;maria;2026-11-01;",

@@ -48,11 +48,11 @@ def test_steps_and_limits_say_what_the_files_say(settings):
         Decimal("50.00"),
         True,
     )
-    (limits,) = rows(published, "policy_limits")
-    assert (limits["policy_version"], limits["consumer_fine_cap"]) == (
-        "2026-01",
-        Decimal("0.020000"),
-    )
+    limits = rows(published, "policy_limits")
+    assert [row["only_creditor"] for row in limits] == [None, "principal"]
+    assert {(row["policy_version"], row["consumer_fine_cap"]) for row in limits} == {
+        ("2026-01", Decimal("0.020000"))
+    }
     agents = {row["agent_id"]: row for row in rows(published, "policy_agents")}
     assert (agents["carla"]["states"], agents["ana"]["states"]) == ("RJ,ES,MG", None)
     hours = {

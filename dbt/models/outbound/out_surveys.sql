@@ -41,7 +41,7 @@ held_receivables as (
 
 placed as (select * from {{ ref('int_customers__calendar_resolved') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }})
+limits as (select * from {{ ref('int_creditors__limits') }})
 
 select
     {{ business_date() }} as business_date,
@@ -63,7 +63,7 @@ left join emails on first_resolved.customer_key = emails.customer_key
 inner join holds on {{ same_account('first_resolved', 'holds') }}
 inner join blocks on {{ same_account('first_resolved', 'blocks') }}
 inner join placed on first_resolved.customer_key = placed.customer_key
-cross join limits
+inner join limits on first_resolved.creditor = limits.creditor
 left join held_receivables on first_resolved.receivable_key = held_receivables.receivable_key
 left join overdue on first_resolved.customer_key = overdue.customer_key
 left join contacted_tonight on first_resolved.customer_key = contacted_tonight.customer_key

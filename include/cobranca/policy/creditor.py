@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -10,8 +11,10 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_v
 
 from cobranca.policy.config_file import ConfigFile, Reading, load_document
 from cobranca.policy.letterhead import LARGEST_LOGO, Logo, parse_color, read_logo
-from cobranca.policy.limits import LIMITS
-from cobranca.policy.regua import REGUA
+from cobranca.policy.limits import LIMITS, CreditorLimits
+from cobranca.policy.negotiation import NegotiationLimit
+from cobranca.policy.own_policy import check_own_limits, check_own_negotiation, check_own_regua
+from cobranca.policy.regua import REGUA, Regua, ReguaFile, Step, regua_name
 from cobranca.policy.types import (
     AfterPayment,
     Email,
@@ -88,6 +91,14 @@ class Creditor(Frozen):
     """Page of the survey, needed for `survey`."""
     after_payment: AfterPayment = "none"
     """What a payer receives after a late debt was paid, at most once in 90 days."""
+    regua: ReguaFile | None = None
+    """A régua of its own, written as in `regua.yml`; the group's holds until its first version
+    begins.
+    """
+    limits: CreditorLimits | None = None
+    """Limits in which it differs from `limits.yml`."""
+    negotiation: tuple[NegotiationLimit, ...] = ()
+    """How far agents may go for it, with the columns of `negotiation.csv`, which it replaces."""
     _picture: Logo | None = PrivateAttr(default=None)
     _id: str = PrivateAttr(default=PRINCIPAL)
     _file_name: str = PrivateAttr(default=NAME)
@@ -173,7 +184,7 @@ def _load(reading: Reading) -> Creditors | None:
         creditor._id = creditor_id
         creditor._file_name = path.relative_to(reading.path.parent).as_posix()
         _load_logo(creditor, document, own)
-        _check_offers(creditor, own)
+        _check_own_policy(creditor, document, own)
         if creditor.tax_id in first_with:
             own.refuse(
                 document.line(("tax_id",)),
@@ -184,6 +195,24 @@ def _load(reading: Reading) -> Creditors | None:
         found[creditor_id] = creditor
     _check_accounts(found, reading)
     return found if len(found) == len(files) else None
+
+
+def steps_by_regua(regua: Regua, creditors: Creditors, day: date) -> dict[str, tuple[Step, ...]]:
+    """The steps of every régua in force on a day by its name, the group's before the creditors'."""
+    found = dict(regua.steps)
+    for creditor in creditors.values():
+        own = creditor.regua and creditor.regua.in_force(day)
+        for segment, steps in own.steps.items() if own else ():
+            found[regua_name(creditor.id, segment)] = steps
+    return found
+
+
+def reguas_in_force(reading: Reading) -> dict[str, tuple[Step, ...]] | None:
+    """The steps of every régua that a file may name; ``None`` while one of their files is wrong."""
+    regua, creditors = reading.part(REGUA), reading.part(CREDITORS)
+    if regua is None or creditors is None:
+        return None
+    return steps_by_regua(regua, creditors, reading.business_date)
 
 
 def check_creditor(scope: str, creditor: str | None, line: int, reading: Reading) -> None:
@@ -231,9 +260,19 @@ def _check_accounts(creditors: Creditors, reading: Reading) -> None:
         )
 
 
+def _check_own_policy(creditor: Creditor, document: Document, reading: Reading) -> None:
+    if creditor.regua is not None:
+        check_own_regua(creditor.id, creditor.regua, document, reading)
+    if creditor.limits is not None:
+        check_own_limits(creditor.limits, document, reading)
+    check_own_negotiation(creditor.negotiation, document, reading)
+    _check_offers(creditor, reading)
+
+
 def _check_offers(creditor: Creditor, reading: Reading) -> None:
     """An offer has the creditor's own words or is not sent: it binds (CDC, art. 30)."""
-    regua = reading.part(REGUA)
+    own = creditor.regua and creditor.regua.in_force(reading.business_date)
+    regua = own or reading.part(REGUA)
     if regua is None or creditor.offer_options:
         return
     offers = sorted(

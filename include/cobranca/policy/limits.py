@@ -52,15 +52,9 @@ class EmailWindow(Frozen):
     """Until when."""
 
 
-class Limits(Frozen):
-    """``limits.yml``. Contact limits count every channel together."""
+class CreditorLimits(Frozen):
+    """The limits that a creditor may have of its own, in its file under ``limits``."""
 
-    minimum_interval_days: Days = 2
-    """Days between one contact and the next."""
-    maximum_per_7_days: int = Field(default=3, ge=1, le=7)
-    """Most contacts of a payer in seven days, all channels together."""
-    maximum_per_30_days: int = Field(default=8, ge=1, le=30)
-    """Most contacts of a payer in thirty days; at least as many as in seven."""
     minimum_amount: Amount = Decimal("5.00")
     """A payer with less open is not contacted, in reais."""
     tolerance_amount: Amount = Decimal("0.00")
@@ -93,14 +87,25 @@ class Limits(Frozen):
     """Simple interest a month of 30 days, for receivables that bring none of their own; without it
     the taxa legal applies.
     """
-    largest_fine_rate: Rate = Decimal("0.2")
-    """A source's fine above it was misread: it is set aside, told, and the default applies."""
-    largest_monthly_interest_rate: Rate = Decimal("0.1")
-    """The same for its monthly interest."""
     interest_start_consumer: InterestStart = "effective_due"
     """Whether consumers' interest counts from the original or from the effective due date."""
     interest_start_business: InterestStart = "effective_due"
     """The same for businesses."""
+
+
+class Limits(CreditorLimits):
+    """``limits.yml``. Contact limits count every channel and every creditor together."""
+
+    minimum_interval_days: Days = 2
+    """Days between one contact and the next."""
+    maximum_per_7_days: int = Field(default=3, ge=1, le=7)
+    """Most contacts of a payer in seven days, all channels together."""
+    maximum_per_30_days: int = Field(default=8, ge=1, le=30)
+    """Most contacts of a payer in thirty days; at least as many as in seven."""
+    largest_fine_rate: Rate = Decimal("0.2")
+    """A source's fine above it was misread: it is set aside, told, and the default applies."""
+    largest_monthly_interest_rate: Rate = Decimal("0.1")
+    """The same for its monthly interest."""
     first_creditor: Literal["oldest_debt", "largest_debt", "alternate"] = "oldest_debt"
     """Which of several creditors contacts a payer where more than one would on a day: the one with
     the oldest or the largest debt, or (`alternate`) the one whose last contact was longest ago. The
@@ -133,14 +138,15 @@ class Limits(Frozen):
         trifle = left < self.minimum_amount and left * 2 <= amount
         return left < amount and (within or trifle)
 
+    def of(self, own: CreditorLimits | None) -> "Limits":
+        """These limits with what a creditor's own file says otherwise."""
+        if own is None:
+            return self
+        return self.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
 
-def _check(limits: Limits, document: Document, reading: Reading) -> None:
-    if limits.maximum_per_30_days < limits.maximum_per_7_days:
-        reading.refuse(
-            document.line(("maximum_per_30_days",)),
-            "maximum_per_30_days is below maximum_per_7_days",
-            f"use at least {limits.maximum_per_7_days}",
-        )
+
+def check_charges(limits: Limits, document: Document, reading: Reading) -> None:
+    """Refuse charges above what the law or the company allows; of the group, or of a creditor."""
     if limits.consumer_fine_cap > LEGAL_FINE_CAP:
         reading.refuse(
             document.line(("consumer_fine_cap",)),
@@ -155,6 +161,16 @@ def _check(limits: Limits, document: Document, reading: Reading) -> None:
                 f"default_{name} is above largest_{name}",
                 f"use at most {format_rate(largest)}",
             )
+
+
+def _check(limits: Limits, document: Document, reading: Reading) -> None:
+    if limits.maximum_per_30_days < limits.maximum_per_7_days:
+        reading.refuse(
+            document.line(("maximum_per_30_days",)),
+            "maximum_per_30_days is below maximum_per_7_days",
+            f"use at least {limits.maximum_per_7_days}",
+        )
+    check_charges(limits, document, reading)
     if limits.email_window.starts >= limits.email_window.ends:
         reading.refuse(
             document.line(("email_window",)),

@@ -29,7 +29,8 @@ class NegotiationLimit(Frozen):
     """Most instalments."""
 
 
-def _check(rows: list[Line[NegotiationLimit]], reading: Reading) -> None:
+def check_negotiation(rows: list[Line[NegotiationLimit]], reading: Reading) -> None:
+    """Refuse unknown levels, and bands of one level that overlap."""
     agents = reading.part(AGENTS)
     levels = {agent.level for agent in agents or ()} | {EVERY_LEVEL}
     for line, row in rows:
@@ -58,4 +59,4 @@ def _refuse_overlaps(rows: list[Line[NegotiationLimit]], reading: Reading) -> No
                 )
 
 
-NEGOTIATION = csv_file("negotiation.csv", NegotiationLimit, check=_check)
+NEGOTIATION = csv_file("negotiation.csv", NegotiationLimit, check=check_negotiation)

@@ -1,22 +1,23 @@
 """``overrides.csv``: who follows another régua, or none."""
 
+from collections.abc import Mapping
 from datetime import date
 from itertools import pairwise
 from typing import Literal
 
 from cobranca.policy.config_file import Line, Reading, csv_file
-from cobranca.policy.creditor import check_creditor
-from cobranca.policy.regua import REGUA, Regua
+from cobranca.policy.creditor import check_creditor, reguas_in_force
+from cobranca.policy.regua import Step
 from cobranca.policy.types import NO_REGUA, Frozen, StepName, Text
 
 
 class Override(Frozen):
     """A person's decision that a customer or a receivable follows another régua.
 
-    ``regua`` is ``*``, the name of a segment's régua, or ``none`` for no contact at all. The
-    cadence ends with ``last_step``. ``expires_on`` is the last day. For a payer already contacted
-    about an overdue debt under another régua, ``goes_on_after`` says which step of the new one
-    counts as done; without it the case goes to a person.
+    ``regua`` is ``*``, the name of a segment's or of a creditor's régua, or ``none`` for no contact
+    at all. The cadence ends with ``last_step``. ``expires_on`` is the last day. For a payer already
+    contacted about an overdue debt under another régua, ``goes_on_after`` says which step of the
+    new one counts as done; without it the case goes to a person.
     """
 
     scope: Literal["customer", "receivable"]
@@ -28,7 +29,9 @@ class Override(Frozen):
     creditor: Text | None = None
     """Creditor of the receivables that follow another régua, of a customer; empty for all."""
     regua: Text
-    """`*`, the name of a segment's régua, or `none` for no contact."""
+    """`*`, the name of a segment's régua, `<creditor>/*` of a creditor with its own, or `none` for
+    no contact.
+    """
     last_step: StepName | None = None
     """Last step that is done; after it a person decides."""
     goes_on_after: StepName | None = None
@@ -50,7 +53,7 @@ class Override(Frozen):
 
 
 def _check(overrides: list[Line[Override]], reading: Reading) -> None:
-    regua = reading.part(REGUA)
+    reguas = reguas_in_force(reading)
     for line, override in overrides:
         check_creditor(override.scope, override.creditor, line, reading)
         if override.expires_on is not None and override.expires_on < override.starts_on:
@@ -59,13 +62,15 @@ def _check(overrides: list[Line[Override]], reading: Reading) -> None:
                 "the override expires before it starts",
                 "correct expires_on or leave it empty",
             )
-        if regua is not None and override.applies_on(reading.business_date):
-            _check_names(override, line, regua, reading)
+        if reguas is not None and override.applies_on(reading.business_date):
+            _check_names(override, line, reguas, reading)
     _refuse_overlaps(overrides, reading)
 
 
-def _check_names(override: Override, line: int, regua: Regua, reading: Reading) -> None:
-    """The régua and the steps that an override names are those of the version in force."""
+def _check_names(
+    override: Override, line: int, reguas: Mapping[str, tuple[Step, ...]], reading: Reading
+) -> None:
+    """The régua and the steps that an override names are those of a version in force."""
     given = {"last_step": override.last_step, "goes_on_after": override.goes_on_after}
     named = {name: value for name, value in given.items() if value is not None}
     if override.regua == NO_REGUA:
@@ -76,18 +81,15 @@ def _check_names(override: Override, line: int, regua: Regua, reading: Reading) 
                 f"leave {name} empty or name a régua",
             )
         return
-    if override.regua not in regua.steps:
-        known = ", ".join((*regua.steps, NO_REGUA))
-        what = f"version {regua.version} has no régua '{override.regua[:40]}'"
+    if override.regua not in reguas:
+        known = ", ".join((*reguas, NO_REGUA))
+        what = f"no version in force has a régua '{override.regua[:40]}'"
         reading.refuse(line, what, f"use one of: {known}")
         return
-    steps = [step.name for step in regua.steps[override.regua]]
+    steps = [step.name for step in reguas[override.regua]]
     for name, value in named.items():
         if value not in steps:
-            what = (
-                f"{name}: the régua '{override.regua}' of version {regua.version} has no step "
-                f"{value}"
-            )
+            what = f"{name}: the régua '{override.regua}' has no step {value}"
             reading.refuse(line, what, f"use one of: {', '.join(steps)}")
 
 

@@ -44,8 +44,8 @@ class Policy(Frozen):
     business_date: date
     regua: Annotated[Regua, REGUA]
     limits: Annotated[Limits, LIMITS]
-    creditors: Annotated[dict[str, Creditor], CREDITORS]
     agents: Annotated[tuple[Agent, ...], AGENTS]
+    creditors: Annotated[dict[str, Creditor], CREDITORS]
     negotiation: Annotated[tuple[NegotiationLimit, ...], NEGOTIATION]
     holds: Annotated[tuple[Hold, ...], HOLDS]
     overrides: Annotated[tuple[Override, ...], OVERRIDES]
@@ -63,8 +63,18 @@ class Policy(Frozen):
 
     @property
     def version(self) -> str:
-        """The version of the régua."""
+        """The version of the group's régua."""
         return self.regua.version
+
+    def regua_of(self, creditor: str) -> Regua:
+        """The version of the régua that a creditor follows: its own, else the group's."""
+        own = self.creditors[creditor].regua
+        return (own and own.in_force(self.business_date)) or self.regua
+
+    def limits_of(self, creditor: str) -> Limits:
+        """The limits that hold for a creditor; one that is no more has those of the group."""
+        known = self.creditors.get(creditor)
+        return self.limits.of(known.limits if known else None)
 
     @property
     def company(self) -> str:

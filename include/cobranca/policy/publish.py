@@ -15,9 +15,10 @@ from cobranca.labels import REASON_CATALOGUE
 from cobranca.partitions import manifest
 from cobranca.policy.bands import Bands, band_rows
 from cobranca.policy.extra_holidays import ExtraHoliday
+from cobranca.policy.limits import Limits
 from cobranca.policy.policy import Policy, load_policy
 from cobranca.policy.ranking import Ranking, ranking_rows
-from cobranca.policy.regua import Regua, Step, step_offset
+from cobranca.policy.regua import Regua, Step, regua_name, step_offset
 from cobranca.policy.types import Row
 from cobranca.schema import POLICY
 from cobranca.settings import Settings
@@ -56,18 +57,35 @@ def policy_tables(policy: Policy) -> dict[str, list[Row]]:
     or an override that is not in force on the business date is left out. Steps of a segment replace
     those of ``*`` for that segment.
     """
-    limits = policy.limits.model_dump()
     return {
-        "policy_steps": step_rows(policy.regua, policy.limits.holdout_share),
+        "policy_steps": [
+            *step_rows(policy.regua, policy.limits.holdout_share),
+            *(
+                row
+                for creditor in policy.creditors
+                if (own := policy.regua_of(creditor)) is not policy.regua
+                for row in step_rows(own, policy.limits.holdout_share, creditor)
+            ),
+        ],
         "policy_limits": [
-            {"policy_version": policy.version}
-            | {name: limits[name] for name in POLICY["policy_limits"].names[1:]}
+            _limits_row(None, policy.version, policy.limits),
+            *(
+                _limits_row(one, policy.regua_of(one).version, policy.limits_of(one))
+                for one in policy.creditors
+            ),
         ],
         "policy_agents": [
             {**agent.model_dump(), "states": ",".join(agent.states) or None}
             for agent in policy.agents
         ],
-        "policy_negotiation": [row.model_dump() for row in policy.negotiation],
+        "policy_negotiation": [
+            {"only_creditor": creditor, **row.model_dump()}
+            for creditor, rows in (
+                (None, policy.negotiation),
+                *((one.id, one.negotiation) for one in policy.creditors.values()),
+            )
+            for row in rows
+        ],
         "policy_holds": [
             {**hold.model_dump(exclude={"creditor"}), "only_creditor": hold.creditor}
             for hold in policy.holds
@@ -105,6 +123,13 @@ def policy_tables(policy: Policy) -> dict[str, list[Row]]:
     }
 
 
+def _limits_row(creditor: str | None, policy_version: str, limits: Limits) -> Row:
+    values = limits.model_dump()
+    return {"only_creditor": creditor, "policy_version": policy_version} | {
+        name: values[name] for name in POLICY["policy_limits"].names if name in values
+    }
+
+
 def default_tables() -> dict[str, pa.Table]:
     """The tables that a policy frozen before they existed lacks, as that night followed them."""
     rows = {
@@ -137,15 +162,15 @@ def _calendar_of(days_off: tuple[ExtraHoliday, ...]) -> tuple[Row, ...]:
     return tuple(calendar.calendar_table(days_off))
 
 
-def step_rows(regua: Regua, holdout_share: Decimal) -> list[Row]:
-    """The rows of ``policy_steps``.
+def step_rows(regua: Regua, holdout_share: Decimal, creditor: str | None = None) -> list[Row]:
+    """The rows of ``policy_steps`` of the group's régua, or of a creditor's own.
 
     A step without a hold-out share of its own has ``holdout_share``; a legal notice has none.
     """
     return [
         {
             "policy_version": regua.version,
-            "segment": segment,
+            "segment": segment if creditor is None else regua_name(creditor, segment),
             "step": step.name,
             "step_offset": step.offset,
             "channel": step.channel,

@@ -67,6 +67,14 @@ class Step(Frozen):
         return f"d{self.offset:+d}" if self.offset else "d0"
 
 
+def regua_name(creditor: str, segment: str) -> str:
+    """The name by which tables, decisions and overrides call a creditor's own régua.
+
+    That of the group is named by its segment alone.
+    """
+    return f"{creditor}/{segment}"
+
+
 def step_offset(name: str | None) -> int | None:
     """The offset of a step's name: ``d+10`` is 10."""
     return None if name is None else int(name.removeprefix("d"))
@@ -105,6 +113,11 @@ class ReguaFile(Frozen):
     versions: tuple[Regua, ...] = Field(min_length=1)
     """Every version that was ever in force, and those to come."""
 
+    def in_force(self, day: date) -> Regua | None:
+        """The version in force on a day: of those that have begun, the newest."""
+        begun = [version for version in self.versions if version.effective_from <= day]
+        return max(begun, key=lambda version: version.effective_from) if begun else None
+
 
 def load_versions(path: Path) -> tuple[Regua, ...]:
     """Every version of a régua file, in order of the date from which it holds.
@@ -123,21 +136,19 @@ def _load_in_force(reading: Reading) -> Regua | None:
     if loaded is None:
         return None
     file, document = loaded
-    _check(file, document, reading)
-    in_force = [
-        version for version in file.versions if version.effective_from <= reading.business_date
-    ]
-    if not in_force:
+    check_regua(file, document, reading)
+    in_force = file.in_force(reading.business_date)
+    if in_force is None:
         reading.refuse(
             document.line(("versions",)),
             f"no version is in force on {reading.business_date.isoformat()}",
             "give one an effective_from on or before that date",
         )
-        return None
-    return max(in_force, key=lambda version: version.effective_from)
+    return in_force
 
 
-def _check(file: ReguaFile, document: Document, reading: Reading) -> None:
+def check_regua(file: ReguaFile, document: Document, reading: Reading) -> None:
+    """Refuse versions of one name or day, and steps that contradict each other."""
     for field, values in (
         ("version", [version.version for version in file.versions]),
         ("effective_from", [version.effective_from.isoformat() for version in file.versions]),
@@ -240,5 +251,5 @@ def _check_step(step: Step, line: int, reading: Reading) -> None:
         )
 
 
-_VERSIONS = yaml_file("regua.yml", ReguaFile, check=_check)
+_VERSIONS = yaml_file("regua.yml", ReguaFile, check=check_regua)
 REGUA = ConfigFile("regua.yml", ReguaFile, _load_in_force)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from cobranca.policy.config_file import Reading, yaml_file
-from cobranca.policy.regua import REGUA
+from cobranca.policy.creditor import reguas_in_force
 from cobranca.policy.types import (
     LEGAL_TEXT_PLACES,
     Frozen,
@@ -82,8 +82,8 @@ def _check_senders(texts: Texts, document: Document, reading: Reading) -> None:
 
 
 def _check_steps(texts: Texts, document: Document, reading: Reading) -> None:
-    regua = reading.part(REGUA)
-    for step in {step for steps in (regua.steps.values() if regua else ()) for step in steps}:
+    reguas = reguas_in_force(reading) or {}
+    for step in {step for steps in reguas.values() for step in steps}:
         if step.channel in ("whatsapp", "sms") and step.channel not in texts.texts.get(
             step.template, {}
         ):

@@ -5,7 +5,8 @@ functions.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from string import Template
@@ -31,8 +32,43 @@ from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.metadata_types import FailureSeverity
 
 from cobranca.money import format_number
+from cobranca.schema import PRINCIPAL
 
-__all__ = ["Expectation", "Measured", "NoOffenders", "filled", "one_of", "some_rows", "unique"]
+__all__ = [
+    "ByCreditor",
+    "Expectation",
+    "Measured",
+    "NoOffenders",
+    "filled",
+    "one_of",
+    "some_rows",
+    "unique",
+]
+
+
+@dataclass(frozen=True)
+class ByCreditor:
+    """A value of the policy that some creditors have of their own.
+
+    ``column`` of the statement holds a row's creditor; a landing of before there were several has
+    none.
+    """
+
+    group: object
+    own: Mapping[str, object]
+    column: str = "landed.creditor"
+
+    def sql(self) -> str:
+        """The value that holds for a row."""
+        group = _literal(self.group)
+        cases = "".join(
+            f" when '{creditor}' then {_literal(value)}"
+            for creditor, value in self.own.items()
+            if value != self.group
+        )
+        if not cases:
+            return group
+        return f"(case coalesce({self.column}, '{PRINCIPAL}'){cases} else {group} end)"
 
 
 class Measured(UnexpectedRowsExpectation):
@@ -224,4 +260,6 @@ def _lines(count: int) -> str:
 def _literal(value: object) -> str:
     if value is None:
         return "null"
+    if isinstance(value, ByCreditor):
+        return value.sql()
     return f"date '{value.isoformat()}'" if isinstance(value, date) else str(value)

@@ -89,7 +89,7 @@ def check_plan(settings: Settings, business_date: date, candidate: Manifest) -> 
     from cobranca.quality.runner import open_files, run
     from cobranca.quality.suites.plan_suite import TABLES, plan_suite
 
-    limits = load_policy(settings.config, business_date).limits
+    policy = load_policy(settings.config, business_date)
     views = {Path(entry.name).stem: [candidate.folder / entry.name] for entry in candidate.files}
     payments = landed_payments(settings, business_date)
     landed = landed_files(settings, business_date)
@@ -104,7 +104,7 @@ def check_plan(settings: Settings, business_date: date, candidate: Manifest) -> 
                 files,
                 plan_suite(
                     business_date,
-                    limits,
+                    policy,
                     landed_bands(landed),
                     numbers,
                     sorted(payments),

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cobranca.errors import ConfigError
 from cobranca.settings import Settings
-from cobranca.simulation.replay import CURRENT, PROPOSED, landed_nights, replay_nights
+from cobranca.simulation.replay import (
+    CURRENT,
+    PROPOSED,
+    Proposal,
+    landed_nights,
+    replay_nights,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -114,16 +120,19 @@ class Comparison:
         return [line for line in self.changed if line.change == change]
 
 
-def simulate(settings: Settings, regua: Path, first: date, last: date) -> Comparison:
+def simulate(
+    settings: Settings, regua: Path, first: date, last: date, creditor: str | None = None
+) -> Comparison:
     """Decide every landed night from ``first`` to ``last`` under two réguas.
 
     One is the régua in force then, the other the newest version of a proposed file, whatever the
-    date from which it is to hold. Nothing is written but a working folder of dbt's. No warehouse,
+    date from which it is to hold: for one creditor, or for all who follow the group's. Nothing is
+    written but a working folder of dbt's. No warehouse,
     ledger or outbound partition is touched, and no one is contacted.
 
     Raises:
-        ConfigError: the proposed file is wrong, the dates are reversed, or no night between them
-            has landed.
+        ConfigError: the proposed file is wrong, the dates are reversed, no night between them has
+            landed, or there is no such creditor.
         BuildFailed: the dbt project does not compile.
     """
     import duckdb
@@ -146,11 +155,16 @@ def simulate(settings: Settings, regua: Path, first: date, last: date) -> Compar
             f"no night between {first} and {last} has landed completely; choose dates that stand "
             f"under {settings.data}/landing."
         )
-    holdout_share = load_policy(settings.config, nights[-1][0]).limits.holdout_share
+    policy = load_policy(settings.config, nights[-1][0])
+    if creditor is not None and creditor not in policy.creditors:
+        raise ConfigError(
+            f"there is no creditor '{creditor[:30]}'; use one of: {', '.join(policy.creditors)}."
+        )
+    steps = step_rows(proposed, policy.limits.holdout_share, creditor)
     path = DecisionPath.compile(settings.data / ".dbt" / "simulation")
     with duckdb.connect(config={"memory_limit": memory_limit()}) as connection:
         connection.execute("set enable_progress_bar = false")
-        replay_nights(connection, path, nights, step_rows(proposed, holdout_share))
+        replay_nights(connection, path, nights, Proposal(steps, creditor, tuple(policy.creditors)))
         return _compared(connection, [night for night, _ in nights], first, last, proposed)
 
 

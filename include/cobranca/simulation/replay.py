@@ -11,6 +11,7 @@ from contacts that one of the réguas might not have made.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ import pyarrow as pa
 
 from cobranca.errors import ConfigError, PartitionError
 from cobranca.partitions.manifest import read_manifest
+from cobranca.policy.regua import regua_name
 from cobranca.policy.types import NO_REGUA
 from cobranca.policy.types import Row as PolicyRow
 from cobranca.schema import FEEDBACK, RAW
@@ -72,6 +74,26 @@ _RECORD_HOLDOUTS = """
 """
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """The rows of ``policy_steps`` that are proposed, and whose régua they replace.
+
+    That is the régua of ``creditor``, or without one the group's; those of the other ``creditors``
+    stay.
+    """
+
+    steps: Sequence[PolicyRow]
+    creditor: str | None
+    creditors: Sequence[str]
+
+    def leaves(self) -> str:
+        """Which rows of a night's ``policy_steps`` stay, as SQL."""
+        if self.creditor is not None:
+            return f"not starts_with(segment, '{regua_name(self.creditor, '')}')"
+        own = [f"starts_with(segment, '{regua_name(one, '')}')" for one in self.creditors]
+        return " or ".join(own) or "false"
+
+
 def landed_nights(
     settings: Settings, first: date, last: date
 ) -> list[tuple[date, dict[str, list[Path]]]]:
@@ -93,7 +115,7 @@ def replay_nights(
     connection: "DuckDBPyConnection",
     path: DecisionPath,
     nights: Sequence[tuple[date, Mapping[str, Sequence[Path]]]],
-    proposed_steps: Sequence[PolicyRow],
+    proposed: "Proposal",
 ) -> None:
     """Decide every night under both réguas.
 
@@ -104,9 +126,9 @@ def replay_nights(
     """
     path.create_schemas(connection)
     same, own = path.split(_OWN)
-    _start(connection, nights[0][1], proposed_steps)
+    _start(connection, nights[0][1], proposed)
     for night, files in nights:
-        _load(connection, files)
+        _load(connection, files, proposed)
         _check_overrides(connection, night)
         connection.execute(
             "insert into main.versions select distinct policy_version from "
@@ -129,7 +151,7 @@ def replay_nights(
 def _start(
     connection: "DuckDBPyConnection",
     files: Mapping[str, Sequence[Path]],
-    proposed_steps: Sequence[PolicyRow],
+    proposed: "Proposal",
 ) -> None:
     connection.execute(_CREATE_CONTACTED)
     connection.execute("create or replace table main.versions (policy_version text)")
@@ -145,20 +167,28 @@ def _start(
             connection.execute(
                 f"create or replace table main.{arm}_{table} as select * from main.start_{table}"
             )
-    proposed = pa.Table.from_pylist(list(proposed_steps), schema=RAW["policy_steps"])
-    connection.register("proposed_rows", proposed)
-    connection.execute(
-        f"create or replace table main.{PROPOSED}_policy_steps as select * from proposed_rows"
-    )
+    rows = pa.Table.from_pylist(list(proposed.steps), schema=RAW["policy_steps"])
+    connection.register("proposed_rows", rows)
+    connection.execute("create or replace table main.proposal as select * from proposed_rows")
     connection.unregister("proposed_rows")
 
 
-def _load(connection: "DuckDBPyConnection", files: Mapping[str, Sequence[Path]]) -> None:
+def _load(
+    connection: "DuckDBPyConnection", files: Mapping[str, Sequence[Path]], proposed: "Proposal"
+) -> None:
     for table, paths in files.items():
         if table == "policy_steps":
             connection.execute(
                 f"create or replace table main.{CURRENT}_policy_steps as "
                 f"{from_parquet(table, paths)}"
+            )
+            connection.execute(
+                f"""
+                create or replace table main.{PROPOSED}_policy_steps as
+                select * from main.proposal
+                union all
+                select * from main.{CURRENT}_policy_steps where {proposed.leaves()}
+                """
             )
         elif table not in _AS_AT_START:
             connection.execute(

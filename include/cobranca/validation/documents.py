@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -76,6 +76,12 @@ class Document:
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines.get(place, 1)
+
+    def part(self, name: str) -> "Document":
+        """One setting of the file as a document of its own; its lines are those of the file."""
+        start = self.line((name,))
+        lines = {place[1:]: line for place, line in self.lines.items() if place[:1] == (name,)}
+        return Document(self.path, self.content.get(name), {(): start} | lines)
 
 
 def read_yaml(path: Path, problems: Problems) -> Document | None:
@@ -208,11 +214,22 @@ def validate(
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        details = error.errors(include_url=False)
+        for detail in details:
             where = tuple(part for part in detail["loc"])
+            # A list whose items are wrong is not too short as well.
+            if detail["type"] == "too_short" and _is_around(where, details):
+                continue
             what, cure = _explain(detail, model)
             problems.add(document.path, document.line((*place, *where)), what, cure)
     return None
+
+
+def _is_around(where: Place, details: Iterable[ErrorDetails]) -> bool:
+    return any(
+        len(detail["loc"]) > len(where) and detail["loc"][: len(where)] == where
+        for detail in details
+    )
 
 
 def _explain(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
@@ -229,7 +246,8 @@ def _explain(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     if kind == "missing":
         return f"'{name}' is missing", "add it"
     if kind == "extra_forbidden":
-        return f"'{name}' is not a known setting", f"use: {', '.join(model.model_fields)}"
+        known = ", ".join(_settings_beside(detail, model))
+        return f"'{name}' is not a known setting", f"use: {known}"
     if kind == "value_error":
         what, _, cure = str(context["error"]).partition("; ")
         return (f"{name}: {what}" if name else what), cure or "correct it"
@@ -256,6 +274,23 @@ def _explain(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
             "msg"
         ].lower()
     return f"{name}: not valid", detail["msg"].lower()
+
+
+def _settings_beside(detail: ErrorDetails, model: type[BaseModel]) -> Iterable[str]:
+    """The settings that may stand where an unknown one does."""
+    for part in detail["loc"][:-1]:
+        field = model.model_fields.get(str(part))
+        inner = _models_in(field.annotation) if field is not None else []
+        if inner:
+            model = inner[0]
+    return model.model_fields
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    """The models that a type names, within optional and sequence types, too."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
 def _short(value: object) -> str:

@@ -1,5 +1,5 @@
 -- On which day a reason began, as far as it is known: for an account, or for one receivable. Of several days the last.
-with limits as (select * from {{ ref('stg_policy__limits') }}),
+with limits as (select * from {{ ref('int_creditors__limits') }}),
 
 entered as (
     select
@@ -32,7 +32,7 @@ broken_agreements as (
     from {{ ref('int_agreements__fulfilment_computed') }} as agreements
     inner join {{ ref('int_terms__dated') }} as terms
         on terms.kind = 'instalment' and agreements.agreement_id = terms.term_id
-    cross join limits
+    inner join limits on agreements.creditor = limits.creditor
     where
         agreements.state = 'broken'
         and agreements.paid_amount * agreements.installments < agreements.amount * terms.number * limits.promise_kept_share
@@ -87,8 +87,8 @@ began as (
         receivable_key as subject_key,
         'prescribed' as reason,
         {{ add_days(add_months('due_date', '12 * limits.collect_until_years'), 1) }} as began_on
-    from {{ ref('int_receivables__status_assigned') }}
-    cross join limits
+    from {{ ref('int_receivables__status_assigned') }} as receivables
+    inner join limits on receivables.creditor = limits.creditor
     where hold_reason = 'prescribed'
 )
 

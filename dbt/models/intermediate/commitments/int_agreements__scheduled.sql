@@ -1,7 +1,7 @@
 -- Since when each agreement is paid, and how many of its instalments should have been paid by now.
 with agreements as (select * from {{ ref('stg_ledger__agreements') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 listed as (
     select * from {{ ref('int_customer_keys__remapped') }}
@@ -25,6 +25,6 @@ select
     coalesce(instalments.past_installments, 0) as past_installments,
     limits.promise_kept_share
 from agreements
-cross join limits
+inner join limits on agreements.creditor = limits.creditor
 left join instalments on agreements.agreement_id = instalments.agreement_id
 left join listed on agreements.customer_key = listed.former_key

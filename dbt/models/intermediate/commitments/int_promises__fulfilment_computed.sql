@@ -1,7 +1,7 @@
 -- How each promise stands, by the money that came in its time for what it is about.
 with promises as (select * from {{ ref('stg_ledger__promises') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 terms as (
     select * from {{ ref('int_terms__dated') }}
@@ -34,7 +34,7 @@ measured as (
         {{ money('least(coalesce(settled.amount, allotted.amount, 0), promises.amount)') }} as paid_amount
     from promises
     inner join terms on promises.promise_id = terms.term_id
-    cross join limits
+    inner join limits on promises.creditor = limits.creditor
     left join allotted on promises.promise_id = allotted.promise_id
     left join settled on promises.promise_id = settled.promise_id
     left join listed on promises.customer_key = listed.former_key

@@ -1,7 +1,7 @@
 -- Until when a promised day and an instalment may be paid. A term that ends where the payer's banks are closed runs to the next
 -- bank day (Código Civil, art. 132, § 1º), and so does its grace; what was paid on the last day is known some bank days later, as
 -- for boletos.
-with limits as (select * from {{ ref('stg_policy__limits') }}),
+with limits as (select * from {{ ref('int_creditors__limits') }}),
 
 listed as (
     select * from {{ ref('int_customer_keys__remapped') }}
@@ -28,6 +28,7 @@ terms as (
         promise_id as term_id,
         1 as number,
         customer_key,
+        creditor,
         promised_on as due_on
     from {{ ref('stg_ledger__promises') }}
 
@@ -38,6 +39,7 @@ terms as (
         agreement_id as term_id,
         number,
         customer_key,
+        creditor,
         due_on
     from {{ ref('int_agreements__instalments') }}
 ),
@@ -59,7 +61,7 @@ effective as (
             as grace_ends_on,
         limits.clearing_bank_days
     from placed
-    cross join limits
+    inner join limits on placed.creditor = limits.creditor
     inner join calendar on placed.due_on = calendar.day
     left join local_calendar
         on placed.place = local_calendar.place

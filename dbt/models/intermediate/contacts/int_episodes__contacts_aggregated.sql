@@ -1,25 +1,38 @@
 -- What was already done for each carrying receivable. A receivable that no contact named has heard nothing. A debt whose due
 -- date was moved to a later day begins anew: what was said before it fell due was not about its being overdue.
-with episodes as (select * from {{ ref('int_episodes__carrier_selected') }}),
+with episodes as (
+    select
+        *,
+        {{ regua_segment('regua', 'creditor') }} as regua_segment
+    from {{ ref('int_episodes__carrier_selected') }}
+),
+
+contacts as (
+    select
+        *,
+        {{ regua_segment('regua', 'creditor') }} as regua_segment
+    from {{ ref('int_episodes__contacts_matched') }}
+),
 
 counts as (select * from {{ ref('int_customers__contacts_counted') }}),
 
 matched as (
     select
-        matched.*,
-        matched.is_taken and (matched.step_offset <= 0 or coalesce(matched.regua, episodes.regua) = episodes.regua) as is_in_regua
-    from {{ ref('int_episodes__contacts_matched') }} as matched
-    inner join episodes on {{ same_account('matched', 'episodes') }}
+        contacts.*,
+        contacts.is_taken
+        and (contacts.step_offset <= 0 or coalesce(contacts.regua_segment = episodes.regua_segment, true)) as is_in_regua
+    from contacts
+    inner join episodes on {{ same_account('contacts', 'episodes') }}
 ),
 
 -- the régua under which the payer was last spoken to about what is overdue
 last_reguas as (
     {{ first_rows(
         'matched',
-        where='is_taken and step_offset > 0 and regua is not null',
+        where='is_taken and step_offset > 0 and regua_segment is not null',
         per=['customer_key', 'creditor'],
-        order_by=['happened_on desc', 'step_offset desc', 'regua'],
-        columns=['customer_key', 'creditor', 'regua']
+        order_by=['happened_on desc', 'step_offset desc', 'regua_segment'],
+        columns=['customer_key', 'creditor', 'regua_segment']
     ) }}
 ),
 
@@ -52,7 +65,7 @@ placed as (
         summed.own_step_on,
         summed.unsettled_on,
         summed.unsettled_offsets,
-        coalesce(last_reguas.regua <> episodes.regua, false) as is_other_regua,
+        coalesce(last_reguas.regua_segment <> episodes.regua_segment, false) as is_other_regua,
         episodes.goes_on_after_offset
     from episodes
     left join summed on {{ same_account('episodes', 'summed') }}

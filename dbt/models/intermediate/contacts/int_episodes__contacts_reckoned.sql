@@ -17,7 +17,7 @@ payments as (select * from {{ ref('stg_landing__payments') }}),
 
 calendar as (select * from {{ ref('stg_policy__calendar') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 -- what is open tonight may have been paid then, and the payment given back since
 paid_then as (
@@ -87,7 +87,7 @@ reckoned as (
     left join moved on {{ same_account('contacts', 'moved') }}
     inner join calendar as due_days on contacts.effective_due_date = due_days.day
     inner join calendar as days_before on {{ add_days('contacts.happened_on', -1) }} = days_before.day
-    cross join limits
+    inner join limits on contacts.creditor = limits.creditor
     where
         coalesce(others.currency, contacts.currency) = contacts.currency
         and coalesce(titles.issue_date, contacts.happened_on) <= contacts.happened_on

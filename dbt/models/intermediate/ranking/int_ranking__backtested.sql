@@ -37,6 +37,7 @@ select
     receivables.as_of_date,
     receivables.receivable_key,
     receivables.customer_key,
+    receivables.creditor,
     segments.segment,
     receivables.effective_due_date,
     scored.score,

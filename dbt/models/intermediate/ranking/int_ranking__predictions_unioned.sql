@@ -10,34 +10,37 @@
 -- Each receivable on which the ranking is tried out, by what is predicted of it and which predictor does.
 with tried as (select * from {{ ref('int_ranking__backtested') }}),
 
--- the preventive steps of tonight's régua; a segment with a régua of its own leaves the general one
+-- the preventive steps of tonight's réguas
 steps as (
     select distinct
-        segment,
+        segment as regua,
         step_offset,
         only_classes
     from {{ ref('stg_policy__steps') }}
 ),
 
-own_reguas as (
-    select distinct segment
-    from steps
-    where segment <> '*'
+reguas as (select distinct regua from steps),
+
+followed as (
+    select
+        tried.*,
+        {{ followed_regua() }} as regua
+    from tried
+    {{ joined_reguas('tried.creditor', 'tried.segment') }}
 ),
 
 addressed as (
     select
-        tried.*,
+        followed.*,
         exists(
             select 1
             from steps
             where
                 steps.step_offset <= 0
-                and steps.segment = coalesce(own_reguas.segment, '*')
-                and (steps.only_classes is null or {{ list_holds('steps.only_classes', 'tried.payer_class') }})
+                and steps.regua = followed.regua
+                and (steps.only_classes is null or {{ list_holds('steps.only_classes', 'followed.payer_class') }})
         ) as is_addressed
-    from tried
-    left join own_reguas on tried.segment = own_reguas.segment
+    from followed
 ),
 
 predictions as (

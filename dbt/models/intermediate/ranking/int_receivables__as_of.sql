@@ -21,7 +21,7 @@ receivables as (
 
 payments as (select * from {{ ref('stg_landing__payments') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 known as (
     select
@@ -72,7 +72,7 @@ stood as (
             else 'written_off'
         end as status_then
     from known
-    cross join limits
+    inner join limits on known.creditor = limits.creditor
     left join applied
         on known.receivable_key = applied.receivable_key
         and known.as_of_date = applied.as_of_date
@@ -85,6 +85,7 @@ select
     as_of_date,
     receivable_key,
     customer_key,
+    creditor,
     currency,
     issue_date,
     due_date,

@@ -5,6 +5,7 @@ with receivables as (
     select
         {{ business_date() }} as as_of_date,
         customer_key,
+        creditor,
         currency,
         issue_date,
         due_date,
@@ -22,6 +23,7 @@ with receivables as (
     select
         as_of_date,
         customer_key,
+        creditor,
         currency,
         issue_date,
         due_date,
@@ -35,7 +37,7 @@ with receivables as (
     from {{ ref('int_receivables__as_of') }}
 ),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 -- a rest, of which no one is asked, is no money that is late
 rested as (
@@ -43,7 +45,7 @@ rested as (
         receivables.*,
         receivables.status = 'open' and {{ is_rest('receivables.open_amount', 'receivables.amount') }} as is_rest
     from receivables
-    cross join limits
+    inner join limits on receivables.creditor = limits.creditor
 ),
 
 -- Only debts paid by the payer tell how it pays, not those credited away; one that is unpaid tells how late it is already,

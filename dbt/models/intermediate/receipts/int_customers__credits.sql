@@ -7,7 +7,7 @@ charges as (select * from {{ ref('int_charges__computed') }}),
 
 agreed as (select receivable_key from {{ ref('int_receivables__agreement_assigned') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 overpaid as (
     select
@@ -52,5 +52,5 @@ summed as (
 -- cents by which a bank reckons otherwise are nobody's, on either side
 select summed.*
 from summed
-cross join limits
+inner join limits on summed.creditor = limits.creditor
 where summed.credit_amount > coalesce(limits.tolerance_amount, 0)

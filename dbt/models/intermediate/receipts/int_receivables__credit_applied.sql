@@ -6,11 +6,12 @@ held as (select * from {{ ref('int_receivables__held') }}),
 
 credits as (select * from {{ ref('int_customers__credits') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 queued as (
     select
         receivables.receivable_key,
+        receivables.creditor,
         receivables.open_amount,
         receivables.fine,
         receivables.interest,
@@ -34,6 +35,7 @@ queued as (
 applied as (
     select
         receivable_key,
+        creditor,
         open_amount,
         fine,
         interest,
@@ -56,4 +58,4 @@ select
     applied.open_amount - applied.credit_applied <= coalesce(limits.tolerance_amount, 0)
     or limits.credits = 'hold' as is_covered
 from applied
-cross join limits
+inner join limits on applied.creditor = limits.creditor

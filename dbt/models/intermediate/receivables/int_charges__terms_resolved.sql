@@ -2,6 +2,7 @@
 with late as (
     select
         receivable_key,
+        creditor,
         contract_type,
         due_date,
         effective_due_date,
@@ -25,7 +26,7 @@ with late as (
         )
 ),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 -- what was agreed, else the company's default, else (a null rate) the taxa legal; consumers are capped
 terms as (
@@ -46,7 +47,7 @@ terms as (
         end as interest_start,
         late.due_date
     from late
-    cross join limits
+    inner join limits on late.creditor = limits.creditor
 ),
 
 started as (

@@ -1,7 +1,7 @@
 -- What is still owed of each receivable, what became of it, and since when no more than a rest is left.
 with receivables as (select * from {{ ref('int_receivables__due_dated') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 settlements as (select * from {{ ref('int_receivables__settlements_dated') }}),
 
@@ -39,7 +39,7 @@ balances as (
     from receivables
     left join applied on receivables.receivable_key = applied.receivable_key
     left join settlements on receivables.receivable_key = settlements.receivable_key
-    cross join limits
+    inner join limits on receivables.creditor = limits.creditor
 ),
 
 -- where the source itself states a lower balance, the payer is not asked for more than that; a renegotiated debt that came

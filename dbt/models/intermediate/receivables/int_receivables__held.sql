@@ -1,7 +1,7 @@
 -- Why nothing is done about an open receivable, whatever its age; and the régua that it follows.
 with receivables as (select * from {{ ref('int_receivables__aged') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 assigned as (select * from {{ ref('int_receivables__regua_assigned') }}),
 
@@ -53,7 +53,7 @@ reasoned as (
         scheduled.waited_until
     from receivables
     inner join assigned on receivables.receivable_key = assigned.receivable_key
-    cross join limits
+    inner join limits on receivables.creditor = limits.creditor
     left join holds on receivables.receivable_key = holds.receivable_key
     left join kept_agreements on receivables.receivable_key = kept_agreements.receivable_key
     left join scheduled on receivables.receivable_key = scheduled.receivable_key

@@ -1,7 +1,9 @@
 -- What the source has with a later date of each open receivable, whether that will settle it, and until when it is waited for:
 -- the payer's next bank day after the last date, and the bank days that money takes to clear. What lies too far ahead is no date
 -- to wait for, but more likely a slip of the pen.
-with limits as (select * from {{ ref('stg_policy__limits') }}),
+with limits as (select * from {{ ref('int_creditors__limits') }}),
+
+receivables as (select * from {{ ref('int_receivables__balances_computed') }}),
 
 scheduled as (
     select
@@ -9,15 +11,14 @@ scheduled as (
         sum(payments.amount) as scheduled_amount,
         max(payments.paid_on) as scheduled_on
     from {{ ref('stg_landing__scheduled_payments') }} as payments
-    cross join limits
+    inner join receivables on payments.receivable_key = receivables.receivable_key
+    inner join limits on receivables.creditor = limits.creditor
     where
         payments.kind <> 'write_off'
         and payments.paid_on <= {{ add_days(business_date(), 'limits.scheduled_payment_days') }}
     group by payments.receivable_key
     having sum(payments.amount) > 0
 ),
-
-receivables as (select * from {{ ref('int_receivables__balances_computed') }}),
 
 calendar as (select * from {{ ref('stg_policy__calendar') }}),
 
@@ -37,6 +38,7 @@ expected as (
         scheduled.receivable_key,
         scheduled.scheduled_amount,
         scheduled.scheduled_on,
+        receivables.creditor,
         receivables.amount,
         receivables.open_amount - case
             when
@@ -63,6 +65,6 @@ select
     coalesce(bank_days.bank_day, expected.effective_on) as waited_until,
     {{ is_rest('expected.left_amount', 'expected.amount') }} as is_covered
 from expected
-cross join limits
+inner join limits on expected.creditor = limits.creditor
 inner join calendar on expected.effective_on = calendar.day
 left join bank_days on calendar.bank_day_number + limits.clearing_bank_days = bank_days.bank_day_number

@@ -1,5 +1,5 @@
--- The régua that each open receivable follows: a person's override for it, else one for its payer, else the régua of the
--- payer's segment, else the general one.
+-- The régua that each open receivable follows: a person's override for it, else one for its payer, else its creditor's own or
+-- the group's, of the payer's segment before the general one.
 with receivables as (
     select
         receivable_key,
@@ -88,7 +88,7 @@ overridden as (
 select
     receivables.receivable_key,
     receivables.customer_key,
-    coalesce(overridden.regua, reguas.regua, '*') as regua,
+    coalesce(overridden.regua, {{ followed_regua() }}) as regua,
     overridden.last_offset as ends_at_offset,
     overridden.goes_on_after_offset,
     case when overridden.regua = 'none' then overridden.expires_on end as no_regua_until,
@@ -96,4 +96,4 @@ select
 from receivables
 inner join customers on receivables.customer_key = customers.customer_key
 inner join overridden on receivables.receivable_key = overridden.receivable_key
-left join reguas on customers.segment = reguas.regua
+{{ joined_reguas('receivables.creditor', 'customers.segment') }}

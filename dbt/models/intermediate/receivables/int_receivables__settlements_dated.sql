@@ -2,7 +2,7 @@
 -- day, and they need no look at each booking.
 with receivables as (select * from {{ ref('stg_landing__receivables') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 payments as (select * from {{ ref('stg_landing__payments') }}),
 
@@ -21,6 +21,7 @@ owed as (
     select
         several.receivable_key,
         several.reduced_amount,
+        receivables.creditor,
         receivables.amount,
         least(
             receivables.amount,
@@ -39,7 +40,7 @@ owed as (
 settled as (
     select owed.*
     from owed
-    cross join limits
+    inner join limits on owed.creditor = limits.creditor
     where {{ is_rest('owed.principal - owed.reduced_amount', 'owed.amount') }}
 )
 

@@ -6,7 +6,7 @@ held as (select * from {{ ref('int_receivables__held') }}),
 
 credits as (select * from {{ ref('int_receivables__credit_applied') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 -- each régua looks as far ahead as its first preventive step
 horizons as (
@@ -57,7 +57,7 @@ select
         else 'overdue'
     end as collection_status
 from asked
-cross join limits
+inner join limits on asked.creditor = limits.creditor
 cross join yesterday
 inner join due_days on asked.effective_due_date = due_days.day
 left join horizons on asked.regua = horizons.regua

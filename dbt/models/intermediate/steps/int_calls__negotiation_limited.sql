@@ -2,6 +2,13 @@ with assigned as (select * from {{ ref('int_calls__assigned_to_agents') }}),
 
 negotiation as (select * from {{ ref('stg_policy__negotiation') }}),
 
+-- a creditor with limits of its own has none of the group's
+owners as (
+    select distinct only_creditor as creditor
+    from negotiation
+    where only_creditor is not null
+),
+
 offers as (
     select
         assigned.customer_key,
@@ -9,8 +16,10 @@ offers as (
         negotiation.max_discount_rate,
         negotiation.max_installments
     from assigned
+    left join owners on assigned.creditor = owners.creditor
     inner join negotiation
-        on negotiation.level in (assigned.level, '*')
+        on coalesce(owners.creditor, '*') = coalesce(negotiation.only_creditor, '*')
+        and negotiation.level in (assigned.level, '*')
         and assigned.days_past_due >= negotiation.from_day
         and assigned.days_past_due <= coalesce(negotiation.to_day, assigned.days_past_due)
 ),

@@ -12,7 +12,7 @@ holds as (select * from {{ ref('int_customers__holds') }}),
 
 blocks as (select * from {{ ref('int_customers__channel_block_reasons') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 placed as (select * from {{ ref('int_customers__calendar_resolved') }}),
 
@@ -62,7 +62,7 @@ considered as (
     inner join blocks on {{ same_account('episodes', 'blocks') }}
     left join contacted on {{ same_account('episodes', 'contacted') }}
     left join stopped on {{ same_account('episodes', 'stopped') }}
-    cross join limits
+    inner join limits on episodes.creditor = limits.creditor
     inner join placed on episodes.customer_key = placed.customer_key
 )
 

@@ -5,7 +5,7 @@ with wishing as (
     where decision in ('remind', 'call')
 ),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 ordered as (
     select
@@ -22,7 +22,7 @@ ordered as (
                 wishing.creditor
         ) as turn
     from wishing
-    cross join limits
+    inner join limits on wishing.creditor = limits.creditor
 )
 
 select

@@ -1,7 +1,7 @@
 -- The receivable that carries each payer's cadence: the oldest overdue one (ties: the largest), else the next to fall due.
 with receivables as (select * from {{ ref('int_receivables__status_assigned') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 -- limits compare what no credit covers of what is overdue, or for a preventive step what is about to fall due
 totals as (
@@ -46,7 +46,7 @@ candidates as (
         on {{ same_account('receivables', 'totals') }}
         and receivables.currency = totals.currency
         and receivables.collection_status = totals.collection_status
-    cross join limits
+    inner join limits on receivables.creditor = limits.creditor
 ),
 
 -- a trifle in one currency must not stand in the way of what is owed in another

@@ -75,7 +75,7 @@ clocks as (
         decided.step_offset as tonight_offset
     from carriers
     inner join {{ ref('int_payers__ranked') }} as ranking on carriers.customer_key = ranking.customer_key
-    cross join {{ ref('stg_policy__limits') }} as limits
+    inner join {{ ref('int_creditors__limits') }} as limits on carriers.creditor = limits.creditor
     inner join {{ ref('stg_policy__calendar') }} as due_days on carriers.effective_due_date = due_days.day
     left join bank_days on due_days.bank_day_number + limits.clearing_bank_days = bank_days.bank_day_number
     left join contacted on {{ same_account('carriers', 'contacted') }}

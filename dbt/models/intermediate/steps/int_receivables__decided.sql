@@ -5,7 +5,7 @@ customers as (select * from {{ ref('int_customers__decided') }}),
 
 ranking as (select * from {{ ref('int_payers__ranked') }}),
 
-limits as (select * from {{ ref('stg_policy__limits') }}),
+limits as (select * from {{ ref('int_creditors__limits') }}),
 
 -- the payer's decision reaches the receivables that are overdue or near due; the others have reasons of their own, and a
 -- call or an escalation is about what is overdue only, but for a message that was stopped, which was about both
@@ -43,7 +43,7 @@ joined as (
     from receivables
     inner join ranking on receivables.customer_key = ranking.customer_key
     left join customers on {{ same_account('receivables', 'customers') }}
-    cross join limits
+    inner join limits on receivables.creditor = limits.creditor
 ),
 
 decided as (

@@ -3,10 +3,10 @@
 from datetime import date
 from typing import TYPE_CHECKING
 
-from cobranca.quality.expectations import Expectation, Measured, NoOffenders
+from cobranca.quality.expectations import ByCreditor, Expectation, Measured, NoOffenders
 
 if TYPE_CHECKING:
-    from cobranca.policy.limits import Limits
+    from cobranca.policy import Policy
 
 # Receivables about which a payer is contacted, and the landed row behind each.
 CONTACTED = (
@@ -61,7 +61,7 @@ class ExpectNothingPrescribed(NoOffenders):
     offending = f"""
         select 1 from ({CONTACTED}) as contacted
         join landed_receivables as landed on {SAME_RECEIVABLE}
-        where landed.due_date + interval '$years years' < $business_date
+        where landed.due_date + to_years($years) < $business_date
     """
 
 
@@ -247,13 +247,15 @@ class ExpectNothingScheduled(NoOffenders):
         select 1 from ({CONTACTED}) as contacted
         join landed_receivables as landed on {SAME_RECEIVABLE}
         join (
-            select source, receivable_id,
-                sum({SIGNED}) as paid,
-                sum(case when paid_on > $business_date then {SIGNED} else 0 end) as scheduled
-            from landed_payments
+            select landed.source, landed.receivable_id,
+                sum({SIGNED.replace("amount", "payment.amount")}) as paid,
+                sum(case when paid_on > $business_date
+                    then {SIGNED.replace("amount", "payment.amount")} else 0 end) as scheduled
+            from landed_payments as payment
+            join landed_receivables as landed using (source, receivable_id)
             where (kind <> 'write_off' or paid_on <= $business_date)
-                and paid_on <= $business_date + interval '$days days'
-            group by source, receivable_id
+                and paid_on <= $business_date + $days
+            group by landed.source, landed.receivable_id
         ) as expected on expected.source = landed.source
             and expected.receivable_id = landed.receivable_id
         where expected.scheduled > 0 and expected.paid >= landed.amount
@@ -290,14 +292,22 @@ class ExpectGoodPayersLeftAlone(NoOffenders):
     )
 
 
-def contacted(business_date: date, limits: "Limits") -> list[Expectation]:
+def limit_by_creditor(policy: "Policy", name: str, column: str = "landed.creditor") -> ByCreditor:
+    """A limit of the policy as it holds for the creditor of each row."""
+    own = {creditor: getattr(policy.limits_of(creditor), name) for creditor in policy.creditors}
+    return ByCreditor(getattr(policy.limits, name), own, column)
+
+
+def contacted(business_date: date, policy: "Policy") -> list[Expectation]:
     """Every expectation on the decisions that contact a payer."""
     table = "fct_decisions"
     return [
         ExpectNoDisputes.on(table),
         ExpectOpenAtTheSource.on(table),
         ExpectNothingPrescribed.on(
-            table, business_date=business_date, years=limits.collect_until_years
+            table,
+            business_date=business_date,
+            years=limit_by_creditor(policy, "collect_until_years"),
         ),
         ExpectWillingCustomers.on(table),
         ExpectErasedLeftAlone.on(table),
@@ -305,9 +315,13 @@ def contacted(business_date: date, limits: "Limits") -> list[Expectation]:
         ExpectNoHeldContacts.on(table),
         ExpectUnpaidDebts.on(table, business_date=business_date),
         ExpectAskedOnBalance.on(
-            table, business_date=business_date, tolerance=limits.tolerance_amount
+            table,
+            business_date=business_date,
+            tolerance=limit_by_creditor(policy, "tolerance_amount", "asked.creditor"),
         ),
         ExpectNothingScheduled.on(
-            table, business_date=business_date, days=limits.scheduled_payment_days
+            table,
+            business_date=business_date,
+            days=limit_by_creditor(policy, "scheduled_payment_days"),
         ),
     ]

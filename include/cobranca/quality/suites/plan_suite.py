@@ -24,7 +24,7 @@ from cobranca.quality.suites.contacted_checks import contacted
 from cobranca.quality.suites.reminder_checks import ExpectItemisedTotals, reminders, thanks
 
 if TYPE_CHECKING:
-    from cobranca.policy.limits import Limits
+    from cobranca.policy import Policy
 
 DECISIONS = ("remind", "call", "escalate", "none")
 CLASSES = ("pontual", "viciado", "irregular", "critico", "novo")
@@ -151,14 +151,14 @@ class ExpectAgingToTie(NoOffenders):
 
 def plan_suite(
     business_date: date,
-    limits: "Limits",
+    policy: "Policy",
     bands: tuple[str, ...],
     numbers: dict[str, tuple[int, str]],
     sources: list[str],
 ) -> list[Expectation]:
     """Every expectation on a candidate plan.
 
-    ``limits`` are those of the policy in force. ``bands`` are the aging bands of the night;
+    ``policy`` is the one in force. ``bands`` are the aging bands of the night;
     ``numbers`` gives, per table, how many money columns are not decimal and the SQL that finds
     invalid figures; ``sources`` are the views of landed payments, one a source, named
     ``payments_of_<source>``.
@@ -172,8 +172,8 @@ def plan_suite(
             for table, (inexact, invalid) in numbers.items()
         ),
         *_facts(bands),
-        *contacted(business_date, limits),
-        *reminders(business_date, limits),
+        *contacted(business_date, policy),
+        *reminders(business_date, policy),
         *calls(business_date),
         *cases(),
         *thanks(business_date),

@@ -11,10 +11,11 @@ from cobranca.quality.suites.contacted_checks import (
     ExpectContactDay,
     ExpectGoodPayersLeftAlone,
     ExpectRespectedWishes,
+    limit_by_creditor,
 )
 
 if TYPE_CHECKING:
-    from cobranca.policy.limits import Limits
+    from cobranca.policy import Policy
 
 
 class ExpectDecidedReminders(NoOffenders):
@@ -189,9 +190,9 @@ class ExpectUsualVolume(Measured):
     """
 
 
-def reminders(business_date: date, limits: "Limits") -> list[Expectation]:
+def reminders(business_date: date, policy: "Policy") -> list[Expectation]:
     """Every expectation on the reminders."""
-    table = "out_reminders"
+    table, limits = "out_reminders", policy.limits
     return [
         *(
             filled(table, column)
@@ -210,7 +211,7 @@ def reminders(business_date: date, limits: "Limits") -> list[Expectation]:
         ExpectAgreedInterest.on(
             table,
             business_date=business_date,
-            default=limits.default_monthly_interest_rate,
+            default=limit_by_creditor(policy, "default_monthly_interest_rate"),
             largest=limits.largest_monthly_interest_rate,
         ),
         ExpectGoodPayersLeftAlone.on(table),

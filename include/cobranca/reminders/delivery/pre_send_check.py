@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from cobranca.errors import CobrancaError, ConfigError, SourceError
@@ -27,8 +28,8 @@ from cobranca.settings import Settings
 
 if TYPE_CHECKING:
     from cobranca.ledger.contact_lookups import AgentRecord, PayerFlags, Refusal
+    from cobranca.policy import Policy
     from cobranca.policy.holds import Hold
-    from cobranca.policy.limits import Limits
     from cobranca.sources.current_state import ReceivableState
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class PreSendCheck:
         self._file_cache = FileCache()
         self._holds = _HoldsFile(settings, business_date)
         self._landing = PlanLanding(settings, business_date)
-        self._limits, self._stop_codes = _limits_and_stopping_codes(settings, business_date)
+        self._policy, self._stop_codes = _policy_and_stopping_codes(settings, business_date)
 
     def __enter__(self) -> "PreSendCheck":
         self._read_files()
@@ -188,7 +189,7 @@ class PreSendCheck:
                 _first(_paid, items)
                 or _first(_withdrawn, now)
                 or _first(_changed, items)
-                or _first(self._scheduled, items)
+                or _first(partial(self._scheduled, message.creditor), items)
                 or _first(self._advanced, items)
             )
         return (
@@ -197,12 +198,13 @@ class PreSendCheck:
             or self._holds.check(message, now)
         )
 
-    def _scheduled(self, item: Item, now: "ReceivableState") -> Transition | None:
+    def _scheduled(self, creditor: str, item: Item, now: "ReceivableState") -> Transition | None:
         """Cancel a reminder of a receivable that payments known by now will settle."""
-        last = self._business_date + timedelta(days=self._limits.scheduled_payment_days)
+        limits = self._policy.limits_of(creditor)
+        last = self._business_date + timedelta(days=limits.scheduled_payment_days)
         amount = item.amount if now.amount is None else now.amount
         left = None if now.gone else now.left_when_scheduled_are_paid(amount, last)
-        if left is None or not self._limits.is_rest(left, amount):
+        if left is None or not limits.is_rest(left, amount):
             return None
         return "cancelled", in_sentence(REASONS["payment_scheduled"])
 
@@ -425,13 +427,11 @@ class _HoldsFile:
         return found
 
 
-def _limits_and_stopping_codes(
+def _policy_and_stopping_codes(
     settings: Settings, business_date: date
-) -> "tuple[Limits, dict[str, str]]":
-    """The night's limits, and the outcome codes that stop its messages, with their effect."""
+) -> "tuple[Policy, dict[str, str]]":
+    """The night's policy, and the outcome codes that stop its messages, with their effect."""
     from cobranca.policy import load_policy
 
     policy = load_policy(settings.config, business_date)
-    return policy.limits, {
-        row.code: row.effect for row in policy.outcome_codes if row.effect != "none"
-    }
+    return policy, {row.code: row.effect for row in policy.outcome_codes if row.effect != "none"}
