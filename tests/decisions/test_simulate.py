@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+import textwrap
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,7 @@ from cobranca.settings import PROJECT_ROOT, Settings
 from cobranca.simulation.compare import Pair
 from cobranca.simulation.decision_path import ANY_DATE, DecisionPath
 from cobranca.simulation.report import render_report, write_customers
-from creditor_files import copy_config
+from creditor_files import copy_config, make_group
 from warehouse.nights import contact, customer, key_of, land_night, payment, receivable
 
 # Monday to Wednesday of the week after; Friday 20 November is a bank holiday.
@@ -97,8 +98,14 @@ def proposal(settings, text: str) -> Path:
     return path
 
 
-def compared(settings, text: str = PROPOSED, first: date = NIGHTS[0], last: date = NIGHTS[-1]):
-    return simulation.simulate(settings, proposal(settings, text), first, last)
+def compared(
+    settings,
+    text: str = PROPOSED,
+    first: date = NIGHTS[0],
+    last: date = NIGHTS[-1],
+    creditor: str | None = None,
+):
+    return simulation.simulate(settings, proposal(settings, text), first, last, creditor)
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +187,38 @@ def test_a_simulated_message_names_what_it_lists(landed):
     assert steps["d+7", "phone"].amounts["USD"].proposed == Decimal("700.00")
 
 
+@pytest.mark.parametrize(
+    ("creditor", "has_own", "changed", "versions"),
+    [
+        (None, False, {"1000.00", "100.00"}, ("atual",)),
+        ("atacado", False, {"100.00"}, ("atual",)),
+        (None, True, {"1000.00"}, ("atual",)),
+        ("atacado", True, {"100.00"}, ("própria",)),
+    ],
+)
+def test_a_proposal_may_be_for_one_creditor(tmp_path, creditor, has_own, changed, versions):
+    """Those who follow another régua keep it: the group's, or one of their own."""
+    settings = settings_in(tmp_path)
+    folder = make_group(settings.config)
+    if has_own:
+        own = textwrap.indent(CURRENT.replace("atual", "própria"), "  ")
+        with (folder / "atacado.yml").open("a", encoding="utf-8") as file:
+            file.write(f"regua:\n{own}")
+    for night in NIGHTS[:4]:
+        land_night(
+            settings,
+            night,
+            customers=[customer("large"), customer("small")],
+            receivables=[
+                receivable("large", "large", "2026-11-13", "1000.00", creditor="varejo"),
+                receivable("small", "small", "2026-11-13", "100.00", creditor="atacado"),
+            ],
+        )
+    found = compared(settings, last=NIGHTS[3], creditor=creditor)
+    assert {str(line.amount) for line in found.changed} == changed
+    assert found.versions == versions
+
+
 def test_nothing_but_the_landing_is_read_and_nothing_is_written(landed):
     before = {path: path.read_bytes() for path in landed.data.rglob("*") if path.is_file()}
     compared(landed, last=NIGHTS[1])
@@ -225,8 +264,12 @@ def test_a_manager_can_read_it_and_sort_it(found, tmp_path):
             lambda s: simulation.simulate(s, s.config / "absent.yml", NIGHTS[0], NIGHTS[0]),
             "absent.yml:1: the file does not exist",
         ),
+        (
+            lambda s: compared(s, creditor="atacado"),
+            "there is no creditor 'atacado'; use one of: principal",
+        ),
     ],
-    ids=["reversed dates", "no landing", "wrong proposal", "no file"],
+    ids=["reversed dates", "no landing", "wrong proposal", "no file", "unknown creditor"],
 )
 def test_what_cannot_be_simulated_is_refused(landed, change, told):
     with pytest.raises(ConfigError, match=told):

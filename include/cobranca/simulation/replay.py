@@ -44,6 +44,13 @@ _CREATE_CONTACTED = """
         step text, step_offset integer, channel text, currency text, open_amount decimal(18, 2)
     )
 """
+# Of the régua that the proposal would replace; a creditor without its own follows the group's.
+_RECORD_VERSION = """
+    insert into main.versions
+    select policy_version from raw.policy_limits
+    where only_creditor is null or only_creditor = $creditor
+    order by only_creditor is null limit 1
+"""
 _RECORD_CONTACTED = """
     insert into main.contacted
     select $arm, $night, customer_key, receivable_key, decision, step, step_offset, channel,
@@ -130,10 +137,7 @@ def replay_nights(
     for night, files in nights:
         _load(connection, files, proposed)
         _check_overrides(connection, night)
-        connection.execute(
-            "insert into main.versions select distinct policy_version from "
-            f"main.{CURRENT}_policy_steps"
-        )
+        connection.execute(_RECORD_VERSION, {"creditor": proposed.creditor})
         # Both arms read the same base, built once.
         path.run(connection, night, same)
         for arm in ARMS:

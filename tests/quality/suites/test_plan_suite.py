@@ -12,7 +12,7 @@ from cobranca.errors import GateFailed, PartitionError
 from cobranca.ledger.address_digest import digest
 from cobranca.partitions.verdict import read_verdict, require_approval
 from cobranca.quality import check_plan
-from creditor_files import SECOND_TAX_ID
+from creditor_files import SECOND_TAX_ID, make_group
 from quality.files import D, Tables, candidate, land, land_feedback, landing_tables, plan_tables
 
 CENTS = Decimal("0.01")
@@ -595,6 +595,47 @@ def test_without_a_default_rate_interest_is_bounded_by_the_limit(settings, ask_o
     assert failed(judged(settings, plan)) == set()
     charged("out_reminders", 0, interest=Decimal("50.01"))(plan)
     assert failed(judged(settings, plan)) == {"out_reminders agreed_interest"}
+
+
+@pytest.mark.parametrize(
+    ("own", "spoil", "expected"),
+    [
+        (
+            "collect_until_years: 1",
+            set_in("erp/receivables", 0, due_date=date(2025, 11, 17), issue_date=None),
+            "fct_decisions nothing_prescribed",
+        ),
+        (
+            "scheduled_payment_days: 120",
+            together(settled, set_in("erp/payments", -1, paid_on=D + timedelta(days=120))),
+            "fct_decisions nothing_scheduled",
+        ),
+        (
+            "tolerance_amount: 0.10",
+            received(amount=Decimal("0.50")),
+            "fct_decisions asked_on_balance",
+        ),
+        (
+            'default_monthly_interest_rate: "0.5 %"',
+            lambda landing: None,
+            "out_reminders agreed_interest",
+        ),
+    ],
+)
+@pytest.mark.parametrize("creditor", ["principal", "atacado"])
+def test_a_creditor_s_own_limit_is_what_its_contacts_are_judged_by(
+    settings, ask_only_about, own, spoil, expected, creditor
+):
+    """Nobody else's: beside the group's limit each of these plans is good."""
+    make_group(settings.config)
+    folder = settings.config / "creditors"
+    (folder / "varejo.yml").rename(folder / "principal.yml")
+    with (folder / f"{creditor}.yml").open("a", encoding="utf-8") as file:
+        file.write(f"limits:\n  {own}\n")
+    landing, plan = landing_tables(), plan_tables()
+    spoil(landing)
+    ask_only_about({"fct_decisions", "out_reminders"})
+    assert (expected in failed(judged(settings, plan, landing))) == (creditor == "principal")
 
 
 def test_a_companys_fine_may_reach_the_limit(settings):

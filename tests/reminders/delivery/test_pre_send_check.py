@@ -139,6 +139,20 @@ def test_a_payment_of_a_later_date_is_waited_for_only_where_it_will_settle_all(
     assert contact_states(ledger)[1, TONIGHT] == (state, waits)
 
 
+@pytest.mark.parametrize(("creditor", "state"), [("atacado", "sent"), ("varejo", "cancelled")])
+def test_a_payment_of_a_later_date_is_waited_for_by_the_limits_of_its_creditor(
+    settings, ledger, source_changes, creditor, state
+):
+    folder = make_group(settings.config)
+    with (folder / "atacado.yml").open("a", encoding="utf-8") as file:
+        file.write("limits: {scheduled_payment_days: 10}\n")
+    publish_plan(settings, [message(1, [item("R1")], creditor=creditor)])
+    later = TONIGHT + timedelta(days=11)
+    source_changes["R1"] = {"creditor": creditor, "scheduled": ((later, Decimal(1000)),)}
+    deliver(settings, TONIGHT)
+    assert contact_states(ledger)[1, TONIGHT][0] == state
+
+
 def test_the_sources_are_asked_what_is_paid_on_the_business_date(settings, monkeypatch):
     days = []
 
