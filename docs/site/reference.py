@@ -15,6 +15,7 @@ import typing
 from collections.abc import Iterator
 from datetime import date, time
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
 
@@ -206,9 +207,10 @@ def attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
 
     It is read from the source here: kept by pydantic, it would cost each process time at its start.
     """
-    [body] = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     found = {}
-    for field, below in zip(body.body, body.body[1:], strict=False):
+    models = [part for part in model.__mro__ if issubclass(part, BaseModel) and part != BaseModel]
+    bodies = [ast.parse(textwrap.dedent(inspect.getsource(part))).body[0].body for part in models]
+    for field, below in (pair for body in bodies for pair in pairwise(body)):
         is_text = (
             isinstance(below, ast.Expr)
             and isinstance(below.value, ast.Constant)

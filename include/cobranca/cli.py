@@ -258,12 +258,10 @@ def resume(by: str) -> None:
     default=10,
     show_default=True,
     type=click.IntRange(min=0),
-    help="Customers shown of each kind of change.",
+    help="Customers of each kind.",
 )
 @click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write every changed customer to this CSV.",
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="CSV of all who change."
 )
 def simulate(
     regua: Path, creditor: str | None, first: date, last: date, top: int, output: Path | None

@@ -154,6 +154,7 @@ def plan_tables() -> Tables:
              "phone": "+5511987654321", "reason": "step_due",
              "currency": "BRL", "open_amount": Decimal("1000.00"), "amount_due": Decimal("1024.67")}
         ],
+        "out_joined_calls": [],
         "out_escalations": [
             {"business_date": D, "customer_key": "C5", "creditor": PRINCIPAL,
              "customer_name": "Cliente 5",
@@ -177,7 +178,23 @@ def plan_tables() -> Tables:
     }  # fmt: skip
 
 
-FIRST = {name: dict.fromkeys(rows[0]) for name, rows in plan_tables().items()}
+def joined_call(**values) -> dict:
+    """A creditor who shares the call to C2, who owes it R2."""
+    return {
+        "business_date": D,
+        "message_key": "M2",
+        "customer_key": "C2",
+        "creditor": "atacado",
+        "agent_id": "ana",
+        "currency": "BRL",
+        "open_amount": Decimal("1000.00"),
+        "amount_due": Decimal("1024.67"),
+    } | values
+
+
+FIRST = {
+    name: dict.fromkeys(rows[0] if rows else joined_call()) for name, rows in plan_tables().items()
+}
 
 
 def draft(

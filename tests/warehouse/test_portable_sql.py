@@ -58,8 +58,8 @@ NEVER_NULL = {
     "is_trifle", "last_day", "level", "made_on", "month", "number", "open_amount",
     "open_overdue_amount", "origin", "outcome_id", "overall_rank", "paid_on", "payment_id",
     "place", "predicted", "priority", "promise_id", "reason", "reason_order",
-    "receivable_amount", "receivable_key", "regua", "score", "settled_on", "share_percent",
-    "source", "starts_on", "step_offset", "target_id", "until_on",
+    "receivable_amount", "receivable_key", "regua", "regua_segment", "score", "settled_on",
+    "share_percent", "source", "starts_on", "step_offset", "target_id", "until_on",
 }  # fmt: skip
 
 

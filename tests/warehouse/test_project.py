@@ -145,7 +145,7 @@ def test_every_published_model_has_an_enforced_contract(models):
 
 def test_what_is_handed_over_has_an_owner(manifest, models):
     outbound = {name for name, model in models.items() if model["schema"] == "outbound"}
-    assert len(outbound) == 5
+    assert len(outbound) == 6
     exposed = {
         node.split(".")[-1]
         for exposure in manifest["exposures"].values()

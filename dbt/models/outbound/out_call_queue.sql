@@ -84,7 +84,7 @@ select
     assigned.credit_applied
 from assigned
 inner join customers on assigned.customer_key = customers.customer_key
-left join limits on assigned.customer_key = limits.customer_key
+left join limits on {{ same_account('assigned', 'limits') }}
 inner join ranking on assigned.customer_key = ranking.customer_key
 left join last_contacts on assigned.customer_key = last_contacts.customer_key
 left join broken_promises on {{ same_account('assigned', 'broken_promises') }}

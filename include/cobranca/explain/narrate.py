@@ -20,7 +20,10 @@ from cobranca.explain.night_rows import (
 from cobranca.explain.nights import (
     ACTED,
     Night,
+    Outcomes,
     by_creditor,
+    creditor_name,
+    creditor_of,
     nights_of,
     read_outcomes,
     read_tables,
@@ -78,13 +81,15 @@ def explain(settings: Settings, customer: str, business_date: date | None = None
     outcomes = read_outcomes(settings, nights)
     told = []
     for creditor, own in by_creditor(nights):
-        heading = [f"Credor {creditor}", ""] if creditor else []
+        heading = (
+            [f"Credor {creditor_name(settings, creditor, nights[-1])}", ""] if creditor else []
+        )
         before = [*_timeline(own, outcomes), ""] if business_date is None else []
         told.append("\n".join([*heading, *before, *_one_night(own[-1], outcomes)]))
     return "\n\n".join(told)
 
 
-def _timeline(nights: Sequence[Night], outcomes: dict[str, str]) -> list[str]:
+def _timeline(nights: Sequence[Night], outcomes: Outcomes) -> list[str]:
     """One line for each run of nights on which the same was decided for the same reasons."""
     first, last = nights[0].business_date, nights[-1].business_date
     when = f"em {day(first)}" if first == last else f"de {day(first)} a {day(last)}"
@@ -148,7 +153,7 @@ def _others(night: Night) -> Iterator[str]:
         )
 
 
-def _one_night(night: Night, outcomes: dict[str, str]) -> list[str]:
+def _one_night(night: Night, outcomes: Outcomes) -> list[str]:
     main = night.main
     version = f"régua {main['policy_version']}, " if main else ""
     lines = [f"{_who(night)}, em {day(night.business_date)} ({version}lote {night.batch_id})", ""]
@@ -181,7 +186,7 @@ def _payer(night: Night) -> Iterator[str]:
         )
 
 
-def _decision(night: Night, outcomes: dict[str, str]) -> Iterator[str]:
+def _decision(night: Night, outcomes: Outcomes) -> Iterator[str]:
     main = night.main
     if main is None:
         yield "Decisão da noite: nada em aberto, nada a fazer."
@@ -432,8 +437,9 @@ def _action(row: Decision) -> str:
     return DECISIONS[row["decision"]].lower()
 
 
-def _outcome(row: Decision | None, outcomes: dict[str, str]) -> str:
+def _outcome(row: Decision | None, outcomes: Outcomes) -> str:
     if row is None or row["decision"] not in ACTED:
         return ""
+    key = row["message_key"]
     waiting = "ainda não planejada" if row["decision"] == "remind" else "sem retorno registrado"
-    return f" [{outcomes.get(row['message_key'], waiting)}]"
+    return f" [{outcomes.get((key, creditor_of(row)), waiting)}]"

@@ -4,6 +4,7 @@ The decisions come from the approved batches, the outcomes of messages and calls
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -63,13 +64,13 @@ class Night:
     @property
     def creditors(self) -> tuple[str, ...]:
         """To whom the payer owes, by the ids of their files."""
-        return tuple(sorted({_creditor(row) for row in self.decisions}))
+        return tuple(sorted({creditor_of(row) for row in self.decisions}))
 
     def of_creditor(self, creditor: str) -> "Night":
         """What the night says of the payer's account with one creditor."""
 
         def own(rows: tuple[OfCreditor, ...]) -> tuple[OfCreditor, ...]:
-            return tuple(row for row in rows if _creditor(row) == creditor)
+            return tuple(row for row in rows if creditor_of(row) == creditor)
 
         return replace(
             self,
@@ -93,7 +94,11 @@ class Night:
         return next(iter([*carrying, *self.decisions]), None)
 
 
-def _creditor(
+Outcomes = dict[tuple[str, str], str]
+"""What became of messages and calls, by message key and creditor."""
+
+
+def creditor_of(
     row: Decision | PastContact | PastPromise | PastAgreement | NextStep | OpenCase,
 ) -> str:
     """The creditor of a row; a batch of before there were several names none."""
@@ -116,6 +121,17 @@ def nights_of(settings: Settings, customer: str) -> list[Night]:
     if not nights:
         raise unknown_payer(customer, f"on any of the {len(batches)} nights")
     return nights
+
+
+def creditor_name(settings: Settings, creditor: str, night: Night) -> str:
+    """A creditor by the name that customers know, as far as its file can be read."""
+    from cobranca.policy import load_policy
+
+    with suppress(ConfigError):
+        known = load_policy(settings.config, night.business_date).creditors.get(creditor)
+        if known is not None:
+            return f"{known.trade_name} ({creditor})"
+    return creditor
 
 
 def by_creditor(nights: Sequence[Night]) -> list[tuple[str | None, Sequence[Night]]]:
@@ -245,8 +261,10 @@ def _customer_key(tables: _Tables, customer: str) -> str | None:
     return next(iter(found), None)
 
 
-def read_outcomes(settings: Settings, nights: Sequence[Night]) -> dict[str, str]:
-    """What became of the messages and calls of these nights, by message key, in Portuguese.
+def read_outcomes(settings: Settings, nights: Sequence[Night]) -> Outcomes:
+    """What became of the messages and calls of these nights, in Portuguese.
+
+    It stands by message key and creditor: of a call that creditors share each has its answer.
 
     It is read from the ledger, because it happened after the nights were frozen.
     """
@@ -262,14 +280,19 @@ def read_outcomes(settings: Settings, nights: Sequence[Night]) -> dict[str, str]
     engine = open_ledger(settings.ledger)
     try:
         with engine.connect() as connection:
-            messages = sa.select(contacts.c.message_key, contacts.c.channel, contacts.c.state)
-            sent = connection.execute(messages.where(contacts.c.customer_key == payer)).all()
-            answers = sa.select(outcomes.c.message_key, outcomes.c.code).order_by(
-                outcomes.c.contacted_on, outcomes.c.outcome_id
+            messages = sa.select(
+                contacts.c.message_key, contacts.c.creditor, contacts.c.channel, contacts.c.state
             )
+            sent = connection.execute(messages.where(contacts.c.customer_key == payer)).all()
+            answers = sa.select(
+                outcomes.c.message_key, outcomes.c.creditor, outcomes.c.code
+            ).order_by(outcomes.c.contacted_on, outcomes.c.outcome_id)
             answered = connection.execute(answers.where(outcomes.c.customer_key == payer)).all()
     finally:
         engine.dispose()
-    found = {str(key): f"retorno do agente: {code}" for key, code in answered}
-    found |= {str(key): contact_state(str(channel), str(state)) for key, channel, state in sent}
-    return {key: what for key, what in found.items() if key in keys}
+    found = {(str(key), str(whose)): f"retorno do agente: {code}" for key, whose, code in answered}
+    found |= {
+        (str(key), str(whose)): contact_state(str(channel), str(state))
+        for key, whose, channel, state in sent
+    }
+    return {key: what for key, what in found.items() if key[0] in keys}

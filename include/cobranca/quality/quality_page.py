@@ -44,6 +44,7 @@ NAMES = {
     "dim_payer_ranking": "ranking de pagadores",
     "out_reminders": "lembretes",
     "out_call_queue": "fila de ligações",
+    "out_joined_calls": "outros credores nas ligações",
     "out_escalations": "casos para decisão",
     "out_benefits": "benefícios",
     "out_surveys": "pesquisas",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cobranca.partitions.erasure_lock import waits_for_erasures
 from cobranca.partitions.manifest import write_atomically
 from cobranca.policy import load_policy
+from cobranca.queues.joined_calls import JOINED, key_of_call, read_joined
 from cobranca.queues.parse_outcomes import (
     OLDEST_QUEUE_DAYS,
     AgentOutcome,
@@ -31,6 +32,7 @@ from cobranca.queues.queue_columns import ANSWERS, CALLED_ON, KEY, NOTE
 from cobranca.queues.queue_row import QueueRow
 from cobranca.queues.returned_files import SUFFIXES, Answer, UnreadableFile, read_answers
 from cobranca.queues.write_queues import QUEUE
+from cobranca.schema import PRINCIPAL
 from cobranca.settings import Settings
 from cobranca.spreadsheet_cells import neutral
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 REJECTED = "rejected.csv"
 DECISIONS = "fct_decisions.parquet"
+_KEYS = ("message_key", "currency", "receivable_key")
 LedgerRow = OutcomeRow | PromiseRow | AgreementRow
 
 
@@ -146,7 +149,7 @@ def _queue_rows(
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    wanted = {answer.message_key for answer in answers if answer.message_key}
+    wanted = {key_of_call(answer.message_key) for answer in answers if answer.message_key}
     found: dict[str, HandedOut] = {}
     for days in range(OLDEST_QUEUE_DAYS + 1):
         if not wanted - found.keys():
@@ -157,26 +160,35 @@ def _queue_rows(
             table = table.filter(pc.is_in(table[KEY], value_set=_text_array(wanted)))
             rows = cast("list[QueueRow]", table.to_pylist())
             keys = [row["message_key"] for row in rows]
-            called_about = _receivables(path.with_name(DECISIONS), keys)
+            called = _receivables(path.with_name(DECISIONS), keys)
+            joined = read_joined(path.with_name(JOINED), rows)
             for row in rows:
-                about = called_about[row["message_key"], row["currency"]]
-                found.setdefault(row["message_key"], HandedOut(row, tuple(about)))
+                for line in (row, *joined[row["message_key"]]):
+                    found.setdefault(line["message_key"], HandedOut(line, _about(line, called)))
     return found
 
 
-def _receivables(
-    decisions: Path, message_keys: list[str]
-) -> defaultdict[tuple[str, str], list[str]]:
-    """The receivables behind rows of a queue, by message key and currency, in order."""
+Called = defaultdict[tuple[str, str, str], list[str]]
+"""Keys of receivables by call, creditor and currency, in order."""
+
+
+def _receivables(decisions: Path, message_keys: list[str]) -> Called:
+    """The receivables behind rows of a queue."""
     import pyarrow.parquet as pq
 
-    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    found: Called = defaultdict(list)
     if message_keys:
-        names = ["message_key", "currency", "receivable_key"]
         chosen = [("message_key", "in", message_keys)]
-        for row in pq.read_table(decisions, columns=names, filters=chosen).to_pylist():
-            found[row["message_key"], row["currency"]].append(row["receivable_key"])
+        table = pq.read_table(decisions, filters=chosen)
+        for row in table.select([*_KEYS, *({"creditor"} & {*table.column_names})]).to_pylist():
+            creditor = row.get("creditor") or PRINCIPAL
+            found[row["message_key"], creditor, row["currency"]].append(row["receivable_key"])
     return found
+
+
+def _about(row: QueueRow, called: Called) -> tuple[str, ...]:
+    creditor = row.get("creditor") or PRINCIPAL
+    return tuple(called[key_of_call(row["message_key"]), creditor, row["currency"]])
 
 
 def _text_array(values: Iterable[str]) -> "pa.Array":

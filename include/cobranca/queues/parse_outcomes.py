@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypedDict, TypeVar
 from cobranca.policy.agents import RESERVE
 from cobranca.policy.outcome_codes import OutcomeCode
 from cobranca.queues.cell_parsing import read_amount, read_choice, read_count, read_date
+from cobranca.queues.joined_calls import key_of_call
 from cobranca.queues.queue_columns import (
     AMOUNT,
     CALLED_ON,
@@ -128,7 +129,7 @@ def understand(
                     "este caso aparece duas vezes no arquivo com respostas diferentes; deixe só uma"
                 )
         except BeyondLimits as error:
-            request = _request(error.outcome, codes)
+            request = _request(answer.message_key, error.outcome, codes)
             then = "o pedido foi para a supervisão" if request else "passe ao supervisor"
             rejected.append(Rejection(answer, f"{error}; {then}", request))
         except ValueError as error:
@@ -162,7 +163,7 @@ def _understand(
     outcome: OutcomeRow = {
         "outcome_id": _identity("outcome", answer.message_key, called_on.isoformat(), code),
         "contacted_on": called_on,
-        "message_key": answer.message_key,
+        "message_key": key_of_call(answer.message_key),
         "customer_key": row["customer_key"],
         "creditor": row["creditor"],
         "episode_key": row["episode_key"],
@@ -186,7 +187,7 @@ def _understand(
     return found
 
 
-def _request(agreement: OutcomeRow, codes: tuple[OutcomeCode, ...]) -> OutcomeRow | None:
+def _request(key: str, agreement: OutcomeRow, codes: tuple[OutcomeCode, ...]) -> OutcomeRow | None:
     """The same call under the code of a request; ``None`` where the company has no such code.
 
     Its pause is that of the code, whatever first day was asked for.
@@ -197,7 +198,7 @@ def _request(agreement: OutcomeRow, codes: tuple[OutcomeCode, ...]) -> OutcomeRo
     called_on = agreement["contacted_on"].isoformat()
     return {
         **agreement,
-        "outcome_id": _identity("outcome", agreement["message_key"], called_on, code),
+        "outcome_id": _identity("outcome", key, called_on, code),
         "code": code,
         "follow_up_on": None,
     }
@@ -238,7 +239,7 @@ def _promise(
     if amount > due * HIGHEST_SHARE_OF_DEBT:
         raise ValueError(f"{AMOUNT}: é maior que a dívida; confira a vírgula")
     return {
-        "promise_id": _identity("promise", outcome["message_key"]),
+        "promise_id": _identity("promise", row["message_key"]),
         "customer_key": row["customer_key"],
         "creditor": row["creditor"],
         "made_on": outcome["contacted_on"],
@@ -272,7 +273,7 @@ def _agreement(
     if installments > row["max_installments"]:
         raise BeyondLimits(f"{INSTALLMENTS}: passa da alçada do agente")
     return {
-        "agreement_id": _identity("agreement", outcome["message_key"]),
+        "agreement_id": _identity("agreement", row["message_key"]),
         "customer_key": row["customer_key"],
         "creditor": row["creditor"],
         "agreed_on": outcome["contacted_on"],

@@ -122,6 +122,8 @@ def _customer(row: QueueRow) -> str:
 
 
 def _phone(row: QueueRow) -> str:
+    if row.get("is_joined"):
+        return "mesma ligação"
     window = (row["calling_window"] or "").replace("–", " e ")
     return format_phone(row["phone"]) + (f"\nentre {window}" if window else "")
 
@@ -136,6 +138,8 @@ def _due(row: QueueRow) -> str:
 
 
 def _reason(row: QueueRow) -> str:
+    if row.get("is_joined"):
+        return f"Na mesma ligação do nº {row['queue_position']}; responda também nesta linha"
     reason = priority_sentence(row["priority_reason"]) or ""
     parts = [reason[:1].upper() + reason[1:]]
     if row["other_currencies"]:

@@ -10,7 +10,8 @@ class QueueRow(TypedDict):
 
     ``agent_id`` is empty in the plan, and the name of the reserve list here, where no agent has
     room. A row without an agent's limits has no discount and no instalments. ``creditor_name`` is
-    the name of the creditor whom the call is for; empty where there is only one.
+    the name of the creditor whom the call is for; empty where there is only one. ``is_joined``
+    marks the line of a creditor who shares the call of another.
     """
 
     message_key: str
@@ -37,6 +38,7 @@ class QueueRow(TypedDict):
     other_currencies: str | None
     other_creditors: str | None
     creditor_name: NotRequired[str]
+    is_joined: NotRequired[bool]
     oldest_due_date: date
     days_past_due: int
     aging_band: str

@@ -5,7 +5,8 @@ everything else is protected against slips (there is no password). Text from sou
 text, so that nothing in it is ever run as a formula or followed as a link.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 
@@ -53,6 +54,15 @@ class Workbook:
     company: str
     rows: list[QueueRow]
     codes: tuple[OutcomeCode, ...]
+    joined: Mapping[str, list[QueueRow]] = field(default_factory=dict)
+    """The lines of other creditors on a call, by the call's key."""
+
+    @property
+    def lines(self) -> list[QueueRow]:
+        """Every line to answer: each call, and below it those who share it."""
+        return [
+            line for row in self.rows for line in (row, *self.joined.get(row["message_key"], ()))
+        ]
 
     @property
     def is_of_one_creditor(self) -> bool:
@@ -93,7 +103,7 @@ def _write_queue(file: XlsxFile, formats: Formats, book: Workbook) -> None:
     sheet = file.add_worksheet(SHEET)
     columns = COLUMNS + ANSWER_COLUMNS
     last_column = len(columns)
-    first_row, last_row = HEADER_ROW + 1, HEADER_ROW + len(book.rows)
+    first_row, last_row = HEADER_ROW + 1, HEADER_ROW + len(book.lines)
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 4, None, {"hidden": True})
     for index, column in enumerate(columns, 1):
@@ -114,10 +124,10 @@ def _write_queue(file: XlsxFile, formats: Formats, book: Workbook) -> None:
             column.heading,
             answer_heading if column in ANSWER_COLUMNS else heading,
         )
-    for number, row in enumerate(book.rows):
+    for number, row in enumerate(book.lines):
         _write_row(sheet, formats, first_row + number, row, striped=number % 2 == 1)
     if book.rows:
-        most = max(row["max_installments"] or 1 for row in book.rows)
+        most = max(row["max_installments"] or 1 for row in book.lines)
         cells = AnswerCells(book.business_date, book.codes, most, first_row, last_row)
         write_answer_rules(sheet, formats, cells)
     _print_setup(sheet, last_row, last_column)
@@ -154,9 +164,9 @@ def _write_heading(
     sheet.set_row(4, 6)
     answered = 1 + len(COLUMNS)
     facts = (
-        (1, "Casos", str(len(book.rows))),
-        (2, "Total em aberto", totals_text(book.rows, "open_amount")),
-        (3, "Total com encargos hoje", totals_text(book.rows, "amount_due")),
+        (1, "Casos", str(len(book.lines))),
+        (2, "Total em aberto", totals_text(book.lines, "open_amount")),
+        (3, "Total com encargos hoje", totals_text(book.lines, "amount_due")),
         (6, "Alçada", _limits(book)),
     )
     for column, name, text in facts:
@@ -167,9 +177,8 @@ def _write_heading(
         cells = (
             f"{column_letters(answered)}{first_row + 1}:{column_letters(answered)}{last_row + 1}"
         )
-        sheet.write_formula(
-            3, answered, f'=COUNTA({cells})&" de {len(book.rows)}"', value, f"0 de {len(book.rows)}"
-        )
+        of_all = f" de {len(book.lines)}"
+        sheet.write_formula(3, answered, f'=COUNTA({cells})&"{of_all}"', value, f"0{of_all}")
     sheet.write_string(2, answered + 2, "Como responder", label)
     sheet.write_string(
         3,

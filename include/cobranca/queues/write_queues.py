@@ -20,6 +20,7 @@ from cobranca.policy import Policy, load_policy
 from cobranca.policy.agents import RESERVE
 from cobranca.queues.case_workbook import write_case_workbook
 from cobranca.queues.cases import CASES, case_columns, case_totals, read_cases
+from cobranca.queues.joined_calls import JOINED, read_joined
 from cobranca.queues.queue_columns import (
     ANSWERS,
     KEY,
@@ -83,7 +84,11 @@ def write_queues(settings: Settings, business_date: date) -> WrittenQueues:
     rows = [_with_names(row, names) for row in planned if row["customer_name"] != ERASED_NAME]
     root = settings.folder("queues", business_date)
     draft = manifest.draft_folder(root, batch.batch_id)
-    books = _workbooks(rows, business_date, policy)
+    joined = {
+        key: [_with_names(line, names) for line in lines]
+        for key, lines in read_joined(batch.path(QUEUE).with_name(JOINED), rows).items()
+    }
+    books = _workbooks(rows, business_date, policy, joined)
     entries = []
     for book in books:
         name = workbook_name(book.agent_id, business_date)
@@ -159,7 +164,12 @@ def read_queue(path: Path) -> list[QueueRow]:
     )
 
 
-def _workbooks(rows: list[QueueRow], business_date: date, policy: Policy) -> list[Workbook]:
+def _workbooks(
+    rows: list[QueueRow],
+    business_date: date,
+    policy: Policy,
+    joined: Mapping[str, list[QueueRow]],
+) -> list[Workbook]:
     by_agent: dict[str, list[QueueRow]] = {}
     for row in rows:
         by_agent.setdefault(row["agent_id"], []).append(row)
@@ -171,6 +181,7 @@ def _workbooks(rows: list[QueueRow], business_date: date, policy: Policy) -> lis
             company=policy.company,
             rows=own,
             codes=policy.outcome_codes,
+            joined={key: joined[key] for row in own if (key := row["message_key"]) in joined},
         )
         for agent_id, own in by_agent.items()
     ]

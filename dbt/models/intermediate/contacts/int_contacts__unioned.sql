@@ -52,7 +52,7 @@ contacts as (
         agent_id,
         is_effective_contact and effect <> 'wrong_number' as is_done,
         false as is_unsettled,
-        true as is_attempt
+        is_attempt
     from calls
 )
 

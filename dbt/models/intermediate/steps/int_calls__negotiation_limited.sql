@@ -1,4 +1,12 @@
-with assigned as (select * from {{ ref('int_calls__assigned_to_agents') }}),
+{%- set columns = 'customer_key, creditor, days_past_due, level, max_discount_rate, max_installments' -%}
+
+with calls as (
+    select {{ columns }} from {{ ref('int_calls__assigned_to_agents') }}
+
+    union all
+
+    select {{ columns }} from {{ ref('int_calls__joined') }}
+),
 
 negotiation as (select * from {{ ref('stg_policy__negotiation') }}),
 
@@ -11,33 +19,35 @@ owners as (
 
 offers as (
     select
-        assigned.customer_key,
+        calls.customer_key,
+        calls.creditor,
         negotiation.level,
         negotiation.max_discount_rate,
         negotiation.max_installments
-    from assigned
-    left join owners on assigned.creditor = owners.creditor
+    from calls
+    left join owners on calls.creditor = owners.creditor
     inner join negotiation
         on coalesce(owners.creditor, '*') = coalesce(negotiation.only_creditor, '*')
-        and negotiation.level in (assigned.level, '*')
-        and assigned.days_past_due >= negotiation.from_day
-        and assigned.days_past_due <= coalesce(negotiation.to_day, assigned.days_past_due)
+        and negotiation.level in (calls.level, '*')
+        and calls.days_past_due >= negotiation.from_day
+        and calls.days_past_due <= coalesce(negotiation.to_day, calls.days_past_due)
 ),
 
 -- the limit of the debt's age for the agent's level, else for every level
 by_age as (
-    {{ first_rows('offers', per=['customer_key'], order_by=["(level = '*')"]) }}
+    {{ first_rows('offers', per=['customer_key', 'creditor'], order_by=["(level = '*')"]) }}
 ),
 
 -- calls on the reserve list have no limits until an agent takes the case
 limited as (
     select
-        assigned.customer_key,
-        least(assigned.max_discount_rate, by_age.max_discount_rate) as max_discount_rate,
-        least(assigned.max_installments, by_age.max_installments) as max_installments
-    from assigned
-    left join by_age on assigned.customer_key = by_age.customer_key
-    where assigned.level is not null
+        calls.customer_key,
+        calls.creditor,
+        least(calls.max_discount_rate, by_age.max_discount_rate) as max_discount_rate,
+        least(calls.max_installments, by_age.max_installments) as max_installments
+    from calls
+    left join by_age on {{ same_account('calls', 'by_age') }}
+    where calls.level is not null
 )
 
 select * from limited

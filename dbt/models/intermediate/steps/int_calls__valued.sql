@@ -1,92 +1,46 @@
 {{ config(materialized='view') }}
 
 -- What a call to each payer is expected to recover, in the currency of the receivable that carries the payer's cadence.
-with decisions as (
-    select * from {{ ref('int_receivables__decided') }}
-    where decision = 'call'
-),
+with asked as (select * from {{ ref('int_calls__asked') }}),
 
-receivables as (
-    select * from {{ ref('int_receivables__aged') }}
-),
+bands as (select * from {{ ref('stg_policy__bands') }}),
 
-payers as (
-    select * from {{ ref('int_customers__decided') }}
-    where decision = 'call' and not is_same_call
-),
-
-bands as (
-    select * from {{ ref('stg_policy__bands') }}
-),
-
-carriers as (
-    select
-        payers.customer_key,
-        payers.creditor,
-        payers.message_key,
-        payers.episode_key,
-        payers.step,
-        payers.step_offset,
-        payers.template,
-        payers.reason,
-        payers.policy_version,
-        receivables.currency,
-        receivables.due_date as oldest_due_date,
-        receivables.days_past_due,
-        receivables.aging_band
-    from payers
-    inner join receivables on payers.episode_key = receivables.receivable_key
-),
-
-amounts as (
-    select
-        customer_key,
-        creditor,
-        currency,
-        cast(count(*) as integer) as receivables,
-        {{ money('sum(open_amount - credit_applied)') }} as open_amount,
-        {{ money('sum(asked_amount)') }} as amount_due,
-        {{ money('sum(credit_applied)') }} as credit_applied
-    from decisions
-    group by customer_key, creditor, currency
+calls as (
+    select * from asked
+    where
+        not is_same_call
+        and is_in_carrier_currency
 ),
 
 -- amounts in other currencies, and what other creditors ask on the same call, are listed, never added
 others as (
     select
-        amounts.customer_key,
-        {%- set amount = "amounts.currency || ' ' || " ~ as_text('amounts.amount_due') %}
+        asked.customer_key,
+        {%- set amount = "asked.currency || ' ' || " ~ as_text('asked.amount_due') %}
         {{ joined_text(
-            'case when amounts.creditor = carriers.creditor then ' ~ amount ~ ' end', '; ', order_by='amounts.currency'
+            'case when asked.creditor = calls.creditor then ' ~ amount ~ ' end', '; ', order_by='asked.currency'
         ) }} as other_currencies,
         {{ joined_text(
-            "case when amounts.creditor <> carriers.creditor then amounts.creditor || ' ' || " ~ amount ~ ' end',
+            "case when asked.creditor <> calls.creditor then asked.creditor || ' ' || " ~ amount ~ ' end',
             '; ',
-            order_by='amounts.creditor, amounts.currency'
+            order_by='asked.creditor, asked.currency'
         ) }} as other_creditors
-    from amounts
-    inner join carriers on amounts.customer_key = carriers.customer_key
-    where amounts.creditor <> carriers.creditor or amounts.currency <> carriers.currency
-    group by amounts.customer_key
+    from asked
+    inner join calls on asked.customer_key = calls.customer_key
+    where asked.creditor <> calls.creditor or asked.currency <> calls.currency
+    group by asked.customer_key
 ),
 
 expected as (
     select
-        carriers.*,
-        amounts.receivables,
-        amounts.open_amount,
-        amounts.amount_due,
-        amounts.credit_applied,
+        calls.*,
         others.other_currencies,
         others.other_creditors,
         bands.recovery_percent,
         bands.guaranteed_percent
-    from carriers
-    inner join amounts
-        on {{ same_account('carriers', 'amounts') }}
-        and carriers.currency = amounts.currency
-    inner join bands on carriers.aging_band = bands.aging_band
-    left join others on carriers.customer_key = others.customer_key
+    from calls
+    inner join bands on calls.aging_band = bands.aging_band
+    left join others on calls.customer_key = others.customer_key
 ),
 
 valued as (

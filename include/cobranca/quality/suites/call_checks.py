@@ -63,6 +63,33 @@ class ExpectPhones(NoOffenders):
     """
 
 
+class ExpectDecidedJoinedCalls(NoOffenders):
+    """Whoever shares a call is in the list once, with what is decided, on a call of the queue."""
+
+    title = "Os outros credores de cada ligação são exatamente os decididos, com os seus valores"
+    needs = ("fct_decisions", "out_call_queue")
+    offending = """
+        with shared as (
+            select message_key, creditor from fct_decisions
+            where decision = 'call' group by all having bool_or(reason = 'joined_call')
+        ),
+        decided as (
+            select message_key, creditor, currency, sum(open_amount - credit_applied) as amount
+            from fct_decisions join shared using (message_key, creditor)
+            where decision = 'call' group by all
+        )
+        select 1
+        from {batch} as joined
+        full join shared using (message_key, creditor)
+        left join decided using (message_key, creditor, currency)
+        left join out_call_queue as queued using (message_key)
+        where joined.customer_key is null or shared.creditor is null
+            or joined.open_amount is distinct from decided.amount
+            or queued.customer_key is distinct from joined.customer_key
+            or queued.creditor = joined.creditor
+    """
+
+
 def calls(business_date: date) -> list[Expectation]:
     """Every expectation on the call queue."""
     table = "out_call_queue"
@@ -76,4 +103,5 @@ def calls(business_date: date) -> list[Expectation]:
         ExpectPhones.on(table, severity=WARNING),
         ExpectDisjointChannels.on(table),
         ExpectContactDay.on(table, business_date=business_date),
+        ExpectDecidedJoinedCalls.on("out_joined_calls"),
     ]

@@ -36,6 +36,7 @@ TABLES = (
     "dim_payer_ranking",
     "out_reminders",
     "out_call_queue",
+    "out_joined_calls",
     "out_escalations",
 )
 
