@@ -38,6 +38,12 @@ SCHEMA = pa.schema(
 DECIDED = pa.schema(
     [("message_key", pa.string()), ("currency", pa.string()), ("receivable_key", pa.string())]
 )
+JOINED_COLUMNS = (
+    "business_date", "message_key", "customer_key", "creditor", "agent_id", "currency",
+    "receivables", "open_amount", "amount_due", "oldest_due_date", "days_past_due", "aging_band",
+    "episode_key", "step", "step_offset", "template", "policy_version", "max_discount_rate",
+    "max_installments",
+)  # fmt: skip
 CASE_SCHEMA = pa.schema(
     [
         ("business_date", pa.date32()), ("customer_key", pa.string()), ("creditor", pa.string()),
@@ -123,20 +129,35 @@ def call(number: int, agent: str = "ana", **changes) -> dict:
     return row | changes
 
 
+def joined_call(row: dict, creditor: str, **changes) -> dict:
+    """What another creditor asks on the call of a row."""
+    own = {"creditor": creditor, "episode_key": f"crm:{row['queue_position']}"}
+    return {name: (row | own | changes)[name] for name in JOINED_COLUMNS}
+
+
 def publish_plan(
     settings,
     rows: list[dict],
     business_date: date = DAY,
     passed: bool = True,
     cases: list[dict] | tuple = (),
+    joined: list[dict] | tuple = (),
 ) -> manifest.Manifest:
-    """An outbound batch with its verdict."""
+    """An outbound batch with its verdict.
+
+    Without ``joined`` it is one of before several creditors shared a call.
+    """
     root = settings.folder("outbound", business_date)
     draft = manifest.draft_folder(root, "plan")
     # Each row is about its episode and one more receivable, and about one in another currency.
     decided = [
-        {"message_key": row["message_key"], "currency": currency, "receivable_key": key}
-        for row in rows
+        {
+            "message_key": row["message_key"],
+            "creditor": row["creditor"],
+            "currency": currency,
+            "receivable_key": key,
+        }
+        for row in (*rows, *joined)
         for key, currency in (
             (row["episode_key"], row["currency"]),
             (f"{row['episode_key']}-2", row["currency"]),
@@ -144,11 +165,18 @@ def publish_plan(
         )
     ]
     files = []
-    for name, schema, found in (
+    tables = [
         ("out_call_queue.parquet", SCHEMA, rows),
         ("out_escalations.parquet", CASE_SCHEMA, cases),
         ("fct_decisions.parquet", DECIDED, decided),
-    ):
+    ]
+    if joined:
+        shared = pa.schema([SCHEMA.field(name) for name in JOINED_COLUMNS])
+        tables[-1:] = [
+            ("fct_decisions.parquet", DECIDED.append(pa.field("creditor", pa.string())), decided),
+            ("out_joined_calls.parquet", shared, joined),
+        ]
+    for name, schema, found in tables:
         dated = [{**row, "business_date": business_date} for row in found]
         pq.write_table(pa.Table.from_pylist(dated, schema=schema), draft / name)
         files.append(manifest.FileEntry.of(draft, name, len(dated)))

@@ -18,7 +18,8 @@ from cobranca.ledger.feedback import publish_feedback
 from cobranca.queues import read_outcomes, write_queues
 from cobranca.queues.parse_outcomes import OLDEST_QUEUE_DAYS
 from cobranca.queues.queue_columns import ANSWERS, KEY
-from queues.call_plan import DAY, call, publish_plan
+from creditor_files import make_group
+from queues.call_plan import DAY, call, joined_call, publish_plan
 
 NEXT = DAY + timedelta(days=1)
 ROWS = [call(n) for n in range(1, 7)] + [call(7, "bruno"), call(8, "reserva")]
@@ -113,6 +114,61 @@ def test_what_was_promised_names_the_receivables_of_its_row(plan, answer, table,
         }
         for receivable in ("erp:1", "erp:1-2")
     ]
+
+
+@pytest.fixture
+def shared(settings):
+    """The call to the first payer is shared by another creditor."""
+    make_group(settings.config)
+    rows = [call(n, creditor="varejo") for n in range(1, 3)]
+    own = {"amount_due": Decimal("80.00"), "max_discount_rate": Decimal("0.02"), "step": "d+20"}
+    publish_plan(settings, rows, joined=[joined_call(rows[0], "atacado", **own)])
+    return settings
+
+
+def test_each_creditor_on_a_call_has_its_own_answer(shared):
+    """By its own line: promise, amounts, step and receivables are its own."""
+    lines = ([key(1), "PROMESSA", None, date(2026, 11, 25)],
+             [f"{key(1)}:atacado", "PROMESSA", None, date(2026, 11, 26)])  # fmt: skip
+    for name in ("ana.xlsx", "again.xlsx"):
+        returned(shared, *lines, name=name)
+        counts = read_outcomes(shared, NEXT)
+    assert (counts["recorded"], counts["already_recorded"]) == (0, 2)
+    told = {row["creditor"]: row for row in ledger(shared, "outcomes")}
+    assert {creditor: row["message_key"] for creditor, row in told.items()} == {
+        "varejo": key(1),
+        "atacado": key(1),
+    }
+    assert (told["varejo"]["step"], told["atacado"]["step"]) == ("d+10", "d+20")
+    assert (told["varejo"]["episode_key"], told["atacado"]["episode_key"]) == ("erp:1", "crm:1")
+    promised = {row["creditor"]: row for row in ledger(shared, "promises")}
+    assert {creditor: row["amount"] for creditor, row in promised.items()} == {
+        "varejo": "1023.33",
+        "atacado": "80.00",
+    }
+    about = {
+        (row["commitment_id"], row["receivable_key"]) for row in ledger(shared, "commitment_items")
+    }
+    assert about == {
+        (promised[creditor]["promise_id"], f"{source}:1{rest}")
+        for creditor, source in (("varejo", "erp"), ("atacado", "crm"))
+        for rest in ("", "-2")
+    }
+
+
+@pytest.mark.parametrize(("amount", "is_within"), [(78.40, True), (78.30, False)])
+def test_an_agreement_keeps_to_the_limits_of_its_creditor(shared, amount, is_within):
+    returned(shared, [f"{key(1)}:atacado", "ACORDO", None, date(2026, 11, 25), amount, 2])
+    counts = read_outcomes(shared, NEXT)
+    assert (counts["agreements"], counts["requests"]) == ((1, 0) if is_within else (0, 1))
+    assert {row["creditor"] for row in ledger(shared, "outcomes")} == {"atacado"}
+
+
+@pytest.mark.parametrize("creditor", ["varejo", "other", ""])
+def test_a_creditor_who_does_not_share_the_call_has_no_answer(shared, creditor):
+    returned(shared, [f"{key(1)}:{creditor}", "RECADO"], [f"{key(2)}:atacado", "RECADO"])
+    assert read_outcomes(shared, NEXT)["recorded"] == 0
+    assert len(rejected(shared)) == 2
 
 
 def test_an_answer_that_promises_nothing_names_no_receivables(plan):

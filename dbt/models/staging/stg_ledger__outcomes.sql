@@ -17,8 +17,9 @@ explained as (
         outcomes.follow_up_on,
         outcomes.policy_version,
         -- of a call that creditors share one answer is the attempt
-        coalesce(outcomes.creditor, 'principal')
-        = min(coalesce(outcomes.creditor, 'principal')) over (partition by outcomes.message_key, outcomes.contacted_on) as is_attempt,
+        coalesce(outcomes.creditor, 'principal') = min(coalesce(outcomes.creditor, 'principal')) over (
+            partition by outcomes.message_key, outcomes.contacted_on
+        ) as is_attempt,
         coalesce(codes.is_effective_contact, false) as is_effective_contact,
         coalesce(codes.is_right_party, false) as is_right_party,
         coalesce(codes.effect, 'none') as effect,
