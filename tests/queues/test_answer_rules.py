@@ -125,12 +125,12 @@ def test_the_lists_are_as_long_as_the_codes():
 
 def test_what_a_result_still_needs_is_red_while_it_is_absent():
     red = {"bg_color": "#F8D0C8"}
-    wants_day = 'OR($K7="PROMESSA",$K7="ACORDO",$K7="AGENDADO")'
-    wants_terms = 'OR($K7="ACORDO")'
+    wants_day = 'OR($L7="PROMESSA",$L7="ACORDO",$L7="AGENDADO")'
+    wants_terms = 'OR($L7="ACORDO")'
     expected = [
-        (12, f"=AND({wants_day},ISBLANK(M7))"),
-        (13, f"=AND({wants_terms},ISBLANK(N7))"),
+        (13, f"=AND({wants_day},ISBLANK(N7))"),
         (14, f"=AND({wants_terms},ISBLANK(O7))"),
+        (15, f"=AND({wants_terms},ISBLANK(P7))"),
     ]
     assert rules()[1][:-1] == [
         ((6, column, 20, column), {"type": "formula", "criteria": criteria, "format": red})
@@ -141,7 +141,7 @@ def test_what_a_result_still_needs_is_red_while_it_is_absent():
 def test_a_need_that_no_code_has_marks_nothing():
     assert [area for area, _ in rules(codes(RECADO="none"))[1]] == [(6, 1, 20, 2)]
     marked = [area for area, _ in rules(codes(AGENDADO="scheduled"))[1]]
-    assert marked == [(6, 12, 20, 12), (6, 1, 20, 2)]
+    assert marked == [(6, 13, 20, 13), (6, 1, 20, 2)]
 
 
 def test_a_treated_case_is_green():
@@ -150,7 +150,7 @@ def test_a_treated_case_is_green():
         (6, 1, 20, 2),
         {
             "type": "formula",
-            "criteria": "=NOT(ISBLANK($K7))",
+            "criteria": "=NOT(ISBLANK($L7))",
             "format": {"bg_color": "#CFE8DC"},
         },
     )

@@ -15,7 +15,8 @@ from cobranca.partitions.manifest import read_manifest
 from cobranca.queues import write_queues
 from cobranca.queues.queue_columns import ANSWERS, KEY, format_phone, masked
 from cobranca.redaction.parquet_redaction import ERASED_NAME
-from queues.call_plan import DAY, approve, call, publish_plan
+from creditor_files import make_group
+from queues.call_plan import DAY, approve, call, joined_call, publish_plan
 
 ROWS = [call(1), call(2), call(3, "bruno"), call(4, "reserva")]
 
@@ -75,7 +76,7 @@ def test_what_an_agent_reads(settings):
     publish_plan(
         settings,
         [
-            call(1, other_currencies="USD 12.00"),
+            call(1, other_currencies="EUR 3.00; USD 1200.00"),
             call(2, last_contact_on=None, receivables=1, days_past_due=1),
         ],
     )
@@ -89,18 +90,14 @@ def test_what_an_agent_reads(settings):
     assert (first["Em aberto"], first["Com encargos"]) == (1000.0, 1023.33)
     assert first["Por que ligar"].startswith("Atraso de 10 dias") and first[
         "Por que ligar"
-    ].endswith("também deve USD 12.00")
+    ].endswith("também deve €\u00a03,00; US$\u00a01.200,00")
     assert (first["Último contato"], second["Último contato"]) == (
         "15/11/2026\ne-mail enviado",
         "nenhum",
     )
     heading = " ".join(str(value) for row in sheet(path)[:5] for value in row)
     assert "Ana Beatriz Moura" in heading and "quarta-feira, 18 de novembro de 2026" in heading
-    assert (
-        "R$\u00a02.000,00" in heading
-        and "desconto de até 10\u00a0% à vista · até 6 parcelas" in heading
-    )
-    assert "0 de 2" in heading
+    assert "R$\u00a02.000,00" in heading and "0 de 2" in heading
     assert set(ANSWERS) <= set(first)
 
 
@@ -122,11 +119,7 @@ def test_scripts_follow_the_templates_and_the_limits(settings):
             str(value) for row in sheet(books[agent]["file"], "Roteiros") for value in row
         )
 
-    assert (
-        "Roteiro Proposta" in words("ana")
-        and "até 10\u00a0% do total" in words("ana")
-        and "até 6 vezes" in words("ana")
-    )
+    assert "Roteiro Proposta" in words("ana") and "até o valor de [Alçada]" in words("ana")
     assert "Roteiro Lembrete" in words("bruno") and "Roteiro Proposta" not in words("bruno")
     assert "meu nome é Bruno Carvalho Lima, falo em nome da Ipê Amarelo" in words("bruno")
     assert "Roteiro Contato" in words("reserva") and "meu nome é [seu nome]" in words("reserva")
@@ -301,13 +294,76 @@ def test_an_erased_payer_is_not_handed_out(settings):
     assert result["payers"] == 1 and [row[KEY][-1] for row in listed(result)] == ["1"]
 
 
-def test_the_script_names_the_highest_limits_of_its_rows(settings):
-    low = {"max_discount_rate": Decimal("0.02"), "max_installments": 2}
-    high = {"max_discount_rate": Decimal("0.125"), "max_installments": 9}
-    publish_plan(settings, [call(1, **low), call(2, **high)])
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({}, "à vista, R$\u00a0921,00\ndesconto de 10\u00a0%; até 6 parcelas"),
+        (
+            {"max_discount_rate": Decimal("0.125"), "max_installments": 1},
+            "à vista, R$\u00a0895,41\ndesconto de 12,5\u00a0%; até 1 parcela",
+        ),
+        (
+            {"max_discount_rate": Decimal(0), "max_installments": 3},
+            "à vista, R$\u00a01.023,33\ndesconto de 0\u00a0%; até 3 parcelas",
+        ),
+        ({"max_discount_rate": None}, "combine com o supervisor"),
+        ({"max_installments": None}, "combine com o supervisor"),
+    ],
+)
+def test_each_row_shows_how_far_its_agent_may_go(settings, changes, shown):
+    publish_plan(settings, [call(1, **changes), call(2, max_installments=9)])
     path = write_queues(settings, DAY)["workbooks"]["ana"]["file"]
+    assert table(path)[0]["Alçada"] == shown
     words = " ".join(str(value) for row in sheet(path, "Roteiros") for value in row)
-    assert "até 9 vezes" in words and "até 12,5\u00a0% do total" in words
+    assert "até o valor de [Alçada]" in words and "vezes" not in words
+
+
+@pytest.fixture
+def shared(settings) -> dict:
+    """Ana calls the first payer for two creditors, and the second for one of them."""
+    make_group(settings.config)
+    rows = [call(n, creditor="varejo") for n in range(1, 3)]
+    rows[0]["other_creditors"] = "atacado BRL 80.00"
+    own = {
+        "open_amount": Decimal("70.00"),
+        "amount_due": Decimal("80.00"),
+        "max_discount_rate": Decimal("0.02"),
+        "max_installments": 2,
+        "template": "call",
+        "step": "d+20",
+        "receivables": 1,
+        "days_past_due": 20,
+        "oldest_due_date": date(2026, 10, 29),
+    }
+    publish_plan(settings, rows, joined=[joined_call(rows[0], "atacado", **own)])
+    return write_queues(settings, DAY)
+
+
+def test_who_shares_a_call_has_a_line_below_it(shared):
+    first, other, last = table(shared["workbooks"]["ana"]["file"])
+    assert [row["Nº"] for row in (first, other, last)] == [1, 1, 2]
+    assert other[KEY] == f"{first[KEY]}:atacado"
+    assert "credor: Ipê Amarelo" in first["Cliente"] and "credor: Jacarandá" in other["Cliente"]
+    assert "na mesma ligação, fale também de Jacarandá" in first["Por que ligar"]
+    assert other["Telefone"] == "mesma ligação"
+    assert other["Por que ligar"] == "Na mesma ligação do nº 1; responda também nesta linha"
+    assert other["Roteiro"] == "Lembrete\nD+20"
+    assert other["Vencido desde"] == "29/10/2026\nhá 20 dias, 1 título"
+    assert (other["Em aberto"], other["Com encargos"]) == (70.0, 80.0)
+    assert other["Alçada"] == "à vista, R$\u00a078,40\ndesconto de 2\u00a0%; até 2 parcelas"
+
+
+def test_a_shared_call_is_one_call_and_all_its_money(shared):
+    """Payers and dialler count the call; the heading counts lines to answer and what they ask."""
+    assert shared["payers"] == shared["workbooks"]["ana"]["payers"] == 2
+    (first, last) = listed(shared)
+    assert (first["Credor"], first["Outros credores"]) == ("Ipê Amarelo", "Jacarandá R$ 80,00")
+    assert (last["Credor"], last["Outros credores"]) == ("Ipê Amarelo", "")
+    path = shared["workbooks"]["ana"]["file"]
+    heading = " ".join(str(value) for row in sheet(path)[:5] for value in row)
+    assert "0 de 3" in heading and "R$\u00a02.126,66" in heading
+    words = " ".join(str(value) for row in sheet(path, "Roteiros") for value in row)
+    assert "Roteiro Proposta" in words and "Roteiro Lembrete" in words
 
 
 def test_rows_with_little_in_them_are_written(settings):

@@ -21,6 +21,7 @@ from cobranca.queues.queue_columns import (
     LONGEST_PROMISE_DAYS,
     PROMISED_ON,
     RESULT,
+    lowest_amount,
 )
 from cobranca.queues.queue_row import QueueRow
 from cobranca.queues.returned_files import Answer
@@ -263,14 +264,13 @@ def _agreement(
     discount = max(Decimal(0), 1 - amount / due).quantize(
         Decimal("0.000001"), rounding=ROUND_HALF_UP
     )
-    if row["max_discount_rate"] is None or row["max_installments"] is None:
+    lowest, most = lowest_amount(row), row["max_installments"]
+    if lowest is None or most is None:
         raise BeyondLimits("acordos desta lista precisam de um agente com alçada")
     # A discount of exactly the limit may be off by the cents of its rounding.
-    if amount < (due * (1 - Decimal(row["max_discount_rate"]))).quantize(Decimal("0.01")) - Decimal(
-        "0.01"
-    ):
+    if amount < lowest - Decimal("0.01"):
         raise BeyondLimits(f"{AMOUNT}: o desconto passa da alçada do agente")
-    if installments > row["max_installments"]:
+    if installments > most:
         raise BeyondLimits(f"{INSTALLMENTS}: passa da alçada do agente")
     return {
         "agreement_id": _identity("agreement", row["message_key"]),

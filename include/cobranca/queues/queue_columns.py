@@ -68,6 +68,7 @@ COLUMNS = (
     QueueColumn("Vencido desde", 17, "lines"),
     QueueColumn("Em aberto", 14.5, "money"),
     QueueColumn("Com encargos", 14.5, "money_bold"),
+    QueueColumn("Alçada", 19, "lines"),
     QueueColumn("Por que ligar", 34, "wrap"),
     QueueColumn("Último contato", 16, "wrap"),
 )
@@ -109,6 +110,14 @@ def format_rate(rate: Decimal) -> str:
     return f"{(rate * 100).normalize():f}".replace(".", ",") + "\u00a0%"
 
 
+def lowest_amount(row: QueueRow) -> Decimal | None:
+    """The least that the agent may accept at once: what is asked less the highest discount."""
+    rate = row["max_discount_rate"]
+    if rate is None:
+        return None
+    return (Decimal(row["amount_due"]) * (1 - Decimal(rate))).quantize(Decimal("0.01"))
+
+
 def step_name(step: str | None) -> str:
     """``d+7`` → ``D+7``."""
     return (step or "").upper()
@@ -135,6 +144,19 @@ def _due(row: QueueRow) -> str:
         f"{row['oldest_due_date']:%d/%m/%Y}\n{late}, {receivables} "
         f"título{'s' if receivables != 1 else ''}"
     )
+
+
+def _limits(row: QueueRow) -> str:
+    lowest, rate, installments = (
+        lowest_amount(row),
+        row["max_discount_rate"],
+        row["max_installments"],
+    )
+    if lowest is None or rate is None or installments is None:
+        return "combine com o supervisor"
+    at_once = format_money(lowest, row["currency"])
+    times = f"até {installments} parcela{'s' if installments != 1 else ''}"
+    return f"à vista, {at_once}\ndesconto de {format_rate(rate)}; {times}"
 
 
 def _reason(row: QueueRow) -> str:
@@ -167,6 +189,7 @@ _VALUES: dict[str, Callable[[QueueRow], Cell]] = {
     "Vencido desde": _due,
     "Em aberto": lambda row: row["open_amount"],
     "Com encargos": lambda row: row["amount_due"],
+    "Alçada": _limits,
     "Por que ligar": _reason,
     "Último contato": _last_contact,
 }

@@ -20,7 +20,6 @@ from cobranca.queues.queue_columns import (
     KEY,
     SHEET,
     QueueColumn,
-    format_rate,
     long_date,
     totals_text,
 )
@@ -94,7 +93,7 @@ def write_workbook(path: Path, book: Workbook) -> None:
         formats = Formats(file)
         _write_queue(file, formats, book)
         company = book.company if book.is_of_one_creditor else CREDITOR_OF_ROW
-        scripts = scripts_for(book.rows, None if book.is_reserve else book.agent_name, company)
+        scripts = scripts_for(book.lines, None if book.is_reserve else book.agent_name, company)
         write_scripts(file, formats, scripts)
         write_codes(file, formats, book.codes)
 
@@ -167,7 +166,6 @@ def _write_heading(
         (1, "Casos", str(len(book.lines))),
         (2, "Total em aberto", totals_text(book.lines, "open_amount")),
         (3, "Total com encargos hoje", totals_text(book.lines, "amount_due")),
-        (6, "Alçada", _limits(book)),
     )
     for column, name, text in facts:
         sheet.write_string(2, column, name, label)
@@ -185,21 +183,6 @@ def _write_heading(
         answered + 2,
         "Preencha as colunas amarelas, salve e devolva o arquivo.",
         formats(font_size=10, bg_color=LIGHT_GREEN, valign="top", indent=1),
-    )
-
-
-def _limits(book: Workbook) -> str:
-    row = book.rows[0] if book.rows else None
-    if (
-        book.is_reserve
-        or row is None
-        or row["max_discount_rate"] is None
-        or row["max_installments"] is None
-    ):
-        return "combine com o supervisor"
-    return (
-        f"desconto de até {format_rate(row['max_discount_rate'])} à vista · até "
-        f"{row['max_installments']} parcelas"
     )
 
 

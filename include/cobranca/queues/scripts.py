@@ -7,7 +7,7 @@ limits.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cobranca.queues.queue_columns import OTHER_SCRIPT, SCRIPT_NAMES, format_rate
+from cobranca.queues.queue_columns import OTHER_SCRIPT, SCRIPT_NAMES
 from cobranca.queues.queue_row import QueueRow
 
 
@@ -127,19 +127,16 @@ _CLOSING = (
 
 
 def _offer(rows: Sequence[QueueRow]) -> tuple[tuple[str, str], ...]:
-    discounts = [row["max_discount_rate"] for row in rows if row["max_discount_rate"] is not None]
-    installments = [row["max_installments"] for row in rows if row["max_installments"] is not None]
-    if discounts and installments:
-        limit = (
-            f"3º parcelamento em até {max(installments)} vezes. 4º desconto à vista de até "
-            f"{format_rate(max(discounts))} do "
-            "total com encargos, só se as outras não servirem. Acima disso, fale com o supervisor "
-            "antes de prometer."
-        )
-    else:
+    if all(row["max_installments"] is None for row in rows):
         limit = (
             "3º parcelamento ou desconto: esta lista não tem alçada própria, combine com o "
             "supervisor antes de prometer."
+        )
+    else:
+        limit = (
+            "3º parcelamento, até as parcelas de [Alçada]. 4º desconto à vista, até o valor de "
+            "[Alçada], só se as outras não servirem. Acima disso, fale com o supervisor antes de "
+            "prometer."
         )
     return (
         (

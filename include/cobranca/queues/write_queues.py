@@ -13,7 +13,7 @@ from typing import Literal, TypedDict, TypeVar, cast
 
 from cobranca.errors import PartitionError
 from cobranca.labels import CLASSES, priority_sentence
-from cobranca.money import format_number
+from cobranca.money import format_money, format_number
 from cobranca.partitions import manifest, outbound_partition
 from cobranca.partitions.erasure_lock import waits_for_erasures
 from cobranca.policy import Policy, load_policy
@@ -81,11 +81,11 @@ def write_queues(settings: Settings, business_date: date) -> WrittenQueues:
     names = {creditor.id: creditor.trade_name for creditor in policy.creditors.values()}
     planned = read_queue(batch.path(QUEUE))
     # an erasure may have amended the plan: an erased payer is not handed out again
-    rows = [_with_names(row, names) for row in planned if row["customer_name"] != ERASED_NAME]
+    rows = [_readable(row, names) for row in planned if row["customer_name"] != ERASED_NAME]
     root = settings.folder("queues", business_date)
     draft = manifest.draft_folder(root, batch.batch_id)
     joined = {
-        key: [_with_names(line, names) for line in lines]
+        key: [_readable(line, names) for line in lines]
         for key, lines in read_joined(batch.path(QUEUE).with_name(JOINED), rows).items()
     }
     books = _workbooks(rows, business_date, policy, joined)
@@ -187,16 +187,28 @@ def _workbooks(
     ]
 
 
-def _with_names(row: QueueRow, names: Mapping[str, str]) -> QueueRow:
-    """The row with the names of its creditors, where there are several."""
-    if len(names) == 1:
-        return row
-    others = None
-    if row["other_creditors"]:
-        listed = (one.partition(" ") for one in row["other_creditors"].split("; "))
-        others = "; ".join(f"{names.get(who, who)} {owed}" for who, _, owed in listed)
-    own = names.get(row["creditor"], row["creditor"])
-    return {**row, "creditor_name": own, "other_creditors": others}
+def _readable(row: QueueRow, names: Mapping[str, str]) -> QueueRow:
+    """The row as people read it: amounts in Portuguese, and creditors by name where several are."""
+    others = _amounts(row["other_creditors"], lambda who: f"{names.get(who, who)} ")
+    shown: QueueRow = {
+        **row,
+        "other_currencies": _amounts(row["other_currencies"]),
+        "other_creditors": others,
+    }
+    if len(names) > 1:
+        shown["creditor_name"] = names.get(row["creditor"], row["creditor"])
+    return shown
+
+
+def _amounts(listed: str | None, name: Callable[[str], str] = str) -> str | None:
+    """``USD 12.00; EUR 3.00`` as ``US$ 12,00; € 3,00``; the words before each are given a name."""
+    if not listed:
+        return None
+    found = []
+    for one in listed.split("; "):
+        *who, currency, amount = one.split(" ")
+        found.append(name(" ".join(who)) + format_money(Decimal(amount), currency))
+    return "; ".join(found)
 
 
 def _control_totals(rows: list[QueueRow]) -> dict[str, str]:

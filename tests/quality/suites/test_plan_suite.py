@@ -13,7 +13,16 @@ from cobranca.ledger.address_digest import digest
 from cobranca.partitions.verdict import read_verdict, require_approval
 from cobranca.quality import check_plan
 from creditor_files import SECOND_TAX_ID, make_group
-from quality.files import D, Tables, candidate, land, land_feedback, landing_tables, plan_tables
+from quality.files import (
+    D,
+    Tables,
+    candidate,
+    joined_call,
+    land,
+    land_feedback,
+    landing_tables,
+    plan_tables,
+)
 
 CENTS = Decimal("0.01")
 
@@ -864,6 +873,49 @@ def test_an_agreement_about_nothing_is_told(settings, ask_only_about, changes, i
     verdict = judged(settings, plan)
     assert verdict.passed
     assert failed(verdict) == ({"fct_agreements agreements_about_debts"} if is_told else set())
+
+
+def shared_call() -> Tables:
+    """A plan in which another creditor asks for R2b on the call to C2."""
+    plan = plan_tables()
+    plan["out_joined_calls"].append(joined_call())
+    plan["fct_decisions"].append(
+        {
+            **plan["fct_decisions"][1],
+            "receivable_id": "R2b",
+            "receivable_key": "erp:R2b",
+            "creditor": "atacado",
+            "reason": "joined_call",
+        }
+    )
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("change", "is_right"),
+    [
+        pytest.param(lambda plan: None, True, id="as decided"),
+        pytest.param(set_in("fct_decisions", 5, reason="waiting"), False, id="none decided"),
+        pytest.param(lambda plan: plan["out_joined_calls"].clear(), False, id="not in the list"),
+        pytest.param(copy_of("out_joined_calls", 0, creditor="outro"), False, id="one too many"),
+        pytest.param(set_in("out_joined_calls", 0, open_amount=CENTS), False, id="other amount"),
+        pytest.param(set_in("out_joined_calls", 0, currency="USD"), False, id="other currency"),
+        pytest.param(
+            set_in("fct_decisions", 5, credit_applied=CENTS), False, id="its credit was left out"
+        ),
+        pytest.param(set_in("out_joined_calls", 0, customer_key="C1"), False, id="other payer"),
+        pytest.param(lambda plan: plan["out_call_queue"].clear(), False, id="no call to share"),
+        pytest.param(
+            set_in("out_call_queue", 0, creditor="atacado"), False, id="a call of the same creditor"
+        ),
+    ],
+)
+def test_who_shares_a_call_is_on_it_once_as_decided(settings, ask_only_about, change, is_right):
+    plan = shared_call()
+    change(plan)
+    ask_only_about({"out_joined_calls"})
+    told = failed(judged(settings, plan))
+    assert told == (set() if is_right else {"out_joined_calls decided_joined_calls"})
 
 
 def test_old_payments_degrade_the_plan(settings):
