@@ -1,20 +1,62 @@
 """Nights of two creditors who share payers and agents: nothing written names the wrong one."""
 
+import contextlib
 import csv
+import dataclasses
 import email
 import email.policy
 import re
+import shutil
+import sqlite3
 from collections import Counter, defaultdict
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 from python_calamine import CalamineWorkbook
 
+from cobranca import warehouse
+from cobranca.demo.agent_answers import return_workbooks
+from cobranca.ledger.tables import (
+    agreements,
+    commitment_items,
+    contact_items,
+    contacts,
+    outcomes,
+    promises,
+)
+from cobranca.partitions.manifest import read_manifest
 from cobranca.policy import load_policy
 from creditor_files import SECOND_TAX_ID, copy_config
-from nights.installation import FIRST, NEXT, Installation
+from nights.installation import FIRST, HOLIDAY, Installation
+from seeds import few_or_many
+from warehouse.parity import differences
 
-NIGHTS = (FIRST, NEXT, date(2026, 11, 25))
+# Days on which payers may be contacted; in a long run two weeks of them.
+NIGHTS = tuple(
+    day
+    for day in (FIRST + timedelta(days=number) for number in range(15))
+    if day.weekday() < 5 and day != HOLIDAY
+)
+# One creditor has a régua (from the second night on), limits and a negotiation of its own.
+OWN_REGUA_FROM = NIGHTS[1]
+OWN = f"""
+regua:
+  versions:
+    - version: atacado-1
+      effective_from: {OWN_REGUA_FROM}
+      maximum_gap_days: 60
+      steps:
+        "*":
+          - {{offset: 2, channel: email, template: first_notice, entry: true}}
+          - {{offset: 9, channel: phone, template: call, entry: true}}
+          - {{offset: 40, channel: phone, template: call_offer, entry: true}}
+          - {{offset: 95, channel: email, template: last_notice}}
+limits: {{default_fine_rate: "1 %"}}
+negotiation:
+  - {{level: "*", from_day: 1, to_day: null, max_discount_rate: "1 %", max_installments: 2}}
+"""
 # The ERP is shared, and its rows say whose they are; the billing system is of one creditor.
 OF_ROWS = (
     "case when substr(cast(id as text), -1) in ('1', '4', '7') then 'atacado' else 'varejo' end"
@@ -49,10 +91,51 @@ def make_group(place: Installation) -> None:
     billing.write_text(
         f"creditor: atacado\n{billing.read_text(encoding='utf-8')}", encoding="utf-8"
     )
+    with (folder / "atacado.yml").open("a", encoding="utf-8") as file:
+        file.write(OWN)
     named = erp.read_text(encoding="utf-8").replace(
         " id as receivable_id,", f" id as receivable_id, {OF_ROWS} as creditor,"
     )
     erp.write_text(named, encoding="utf-8")
+
+
+def open_counter(place: Installation) -> None:
+    """A third source, whose payers owe both creditors since one day: they are called for both."""
+    database = place.folder / "counter.db"
+    place.environment["AIRFLOW_CONN_COUNTER"] = f"sqlite:///{database}"
+    payers = (
+        "with recursive payers (n) as (select 1 union all select n + 1 from payers where n < 8)"
+    )
+    with contextlib.closing(sqlite3.connect(database)) as counter:
+        counter.executescript(f"""
+            create table customers as {payers}
+            select n as customer_id, 'Rita Prado ' || n as name, 'SP' as state,
+                '1198765432' || n as phone, 'rita' || n || '@example.com' as email,
+                'consumer' as contract_type
+            from payers;
+            create table receivables as {payers}, debts (id, creditor) as (
+                values (1, 'atacado'), (2, 'varejo')
+            )
+            select n || '0' || id as receivable_id, n as customer_id, creditor,
+                '2026-10-01' as issue_date, '2026-11-06' as due_date, '200.00' as amount
+            from payers cross join debts;
+            -- a payment of each day keeps its payments fresh
+            insert into receivables
+                values ('992', 1, 'varejo', '2026-01-02', '2040-01-02', '100.00');
+            create table payments as with recursive days (day) as (
+                select '2026-11-01'
+                union all select date(day, '+1 day') from days where day < '2026-12-05'
+            )
+            select day as payment_id, '992' as receivable_id, day as paid_on, '0.01' as amount
+            from days;
+        """)
+    (place.config / "sources" / "counter.yml").write_text(
+        "source: counter\nconnection: counter\nentities:\n"
+        "  customers: {query: select * from customers}\n"
+        "  receivables: {query: select * from receivables}\n"
+        "  payments: {query: select * from payments}\n",
+        encoding="utf-8",
+    )
 
 
 def creditor_of(receivable_key: str) -> str:
@@ -65,13 +148,20 @@ def creditor_of(receivable_key: str) -> str:
 
 @pytest.fixture(scope="session")
 def group(tmp_path_factory) -> Installation:
+    """The group after three nights, in a long run after ten; its agents answer by day."""
     place = Installation(tmp_path_factory.mktemp("group"))
     make_group(place)
-    for night in NIGHTS:
+    open_counter(place)
+    for night in nights():
         place.fill(night)
+        return_workbooks(place.settings, night)
         done = place.night_here(night)
         assert done.returncode == 0, done.stdout + done.stderr
     return place
+
+
+def nights() -> tuple[date, ...]:
+    return NIGHTS[: few_or_many(3, 10)]
 
 
 def letters(place: Installation, night: date):
@@ -85,8 +175,14 @@ def letters(place: Installation, night: date):
         yield path.stem, mail, "\n".join([headers, *bodies])
 
 
-@pytest.mark.parametrize("night", NIGHTS)
-def test_a_letter_names_its_own_creditor_alone(group, night):
+def test_a_letter_names_its_own_creditor_alone(group):
+    seen = Counter()
+    for night in nights():
+        seen += _letters_of_one_creditor(group, night)
+    assert set(seen) == set(MARKS), "a creditor who wrote to no one proves nothing"
+
+
+def _letters_of_one_creditor(group: Installation, night: date) -> Counter:
     query = "select message_key, any_value(creditor), list(receivable_key) from {} group by all"
     planned = {
         key: (creditor, items) for key, creditor, items in group.rows(night, "out_reminders", query)
@@ -102,7 +198,7 @@ def test_a_letter_names_its_own_creditor_alone(group, night):
             assert named == (list(marks[:3]) if other == creditor else []), (key, other)
             assert other == creditor or marks[3] not in text
         seen[creditor] += 1
-    assert set(seen) == set(MARKS), "a creditor who wrote to no one proves nothing"
+    return seen
 
 
 def test_a_payer_hears_of_creditor_files_a_day(group):
@@ -113,7 +209,7 @@ def test_a_payer_hears_of_creditor_files_a_day(group):
         group by customer_key having count(distinct creditor) > 1
     """
     yielded = Counter()
-    for night in NIGHTS:
+    for night in nights():
         assert group.rows(night, "fct_decisions", query) == []
         yielded += Counter(
             reason
@@ -127,10 +223,6 @@ def test_a_payer_hears_of_creditor_files_a_day(group):
 
 
 def test_the_ledger_knows_whose_each_contact_is(group):
-    import sqlalchemy as sa
-
-    from cobranca.ledger.tables import contact_items, contacts
-
     query = sa.select(contacts.c.creditor, contact_items.c.receivable_key).join(
         contact_items, contact_items.c.message_key == contacts.c.message_key
     )
@@ -140,32 +232,33 @@ def test_the_ledger_knows_whose_each_contact_is(group):
     assert dict(found) == {creditor: {creditor} for creditor in MARKS}
 
 
-def test_each_call_says_on_whose_behalf(group):
-    names = {
-        one.id: one.trade_name for one in load_policy(group.config, NIGHTS[0]).creditors.values()
-    }
-    calls = 0
-    for night in NIGHTS:
-        expected = {
-            key: names[creditor]
-            for key, creditor in group.rows(
-                night, "out_call_queue", "select message_key, creditor from {}"
+def test_each_line_of_a_queue_says_on_whose_behalf(group):
+    """The list names the creditor of each call, and the workbooks also those who share it."""
+    names = {one.id: one.trade_name for one in load_policy(group.config, FIRST).creditors.values()}
+    for night in nights():
+        calls, shared = (
+            {key: names[creditor] for key, creditor in group.rows(night, table, query)}
+            for table, query in (
+                ("out_call_queue", "select message_key, creditor from {}"),
+                ("out_joined_calls", "select message_key || ':' || creditor, creditor from {}"),
             )
-        }
+        )
+        assert shared, "a call that is not shared proves nothing"
         folder = group.settings.folder("queues", night)
         with next(folder.rglob("fila_*.csv")).open(encoding="utf-8-sig", newline="") as file:
             listed = list(csv.DictReader(file, delimiter=";"))
-        assert {row["message_key"]: row["Credor"] for row in listed} == expected
-        for path in folder.rglob("fila_*.xlsx"):
-            for row in CalamineWorkbook.from_path(path).get_sheet_by_name("Fila").to_python():
-                if row[0] in expected:
-                    assert f"credor: {expected[row[0]]}" in str(row)
-                    calls += 1
-    assert calls
+        assert {row["message_key"]: row["Credor"] for row in listed} == calls
+        lines = {
+            row[0]: str(row)
+            for path in folder.rglob("fila_*.xlsx")
+            for row in CalamineWorkbook.from_path(path).get_sheet_by_name("Fila").to_python()
+        }
+        for key, creditor in (calls | shared).items():
+            assert f"credor: {creditor}" in lines[key]
 
 
 def test_cases_and_reasons_are_told_by_creditor(group):
-    night = NIGHTS[-1]
+    night = nights()[-1]
     ((customer,),) = group.rows(
         night,
         "fct_decisions",
@@ -173,11 +266,12 @@ def test_cases_and_reasons_are_told_by_creditor(group):
     )
     told = group.here("why", "--customer", customer)
     assert told.returncode == 0, told.stderr
-    assert "Credor atacado" in told.stdout and "Credor varejo" in told.stdout
+    for creditor, (name, *_) in MARKS.items():
+        assert f"Credor {name} ({creditor})\n" in told.stdout
 
 
 def test_the_check_tells_who_signs_what(group):
-    checked = group.here("check", "--business-date", NIGHTS[-1].isoformat())
+    checked = group.here("check", "--business-date", nights()[-1].isoformat())
     assert checked.returncode == 0, checked.stdout
     for creditor, (name, tax_id, street, _) in MARKS.items():
         (line,) = [
@@ -193,7 +287,7 @@ def test_the_check_tells_who_signs_what(group):
 
 
 def test_finance_reads_each_creditor_and_the_group(group):
-    night = NIGHTS[-1]
+    night = nights()[-1]
     names = {one.id: one.trade_name for one in load_policy(group.config, night).creditors.values()}
     folder = group.settings.folder("reports", night)
     assert {path.name for path in folder.glob("financeiro*")} == {
@@ -216,3 +310,75 @@ def test_finance_reads_each_creditor_and_the_group(group):
             creditor
             for (creditor,) in group.rows(night, report, "select distinct creditor from {}")
         } == {"*", "atacado", "varejo"}
+
+
+def test_each_creditor_follows_its_own_regua_limits_and_negotiation(group):
+    """From the day on which its régua begins; the discounts and the fine from the first."""
+    followed = defaultdict(set)
+    for night in nights():
+        query = """
+            select creditor, split_part(policy_version, '/', 1)
+            from {} where decision in ('remind', 'call') and days_past_due > 0 group by all
+        """
+        for creditor, version in group.rows(night, "fct_decisions", query):
+            followed[creditor, night >= OWN_REGUA_FROM].add(version)
+        for table in ("out_call_queue", "out_joined_calls"):
+            query = """
+                select max(max_discount_rate), max(max_installments)
+                from {} where creditor = 'atacado' having count(max_installments) > 0
+            """
+            for discount, installments in group.rows(night, table, query):
+                assert discount <= Decimal("0.01") and installments <= 2
+    assert dict(followed) == {
+        ("atacado", False): {"2026-01"},
+        ("atacado", True): {"atacado-1"},
+        ("varejo", False): {"2026-01"},
+        ("varejo", True): {"2026-01"},
+    }
+
+
+def test_each_creditor_on_a_call_has_its_own_answers(group):
+    """What is recorded for a creditor is about its own receivables, promises and agreements too."""
+    about = defaultdict(set)
+    answered = defaultdict(set)
+    for key, creditor, episode in group.recorded(
+        sa.select(outcomes.c.message_key, outcomes.c.creditor, outcomes.c.episode_key)
+    ):
+        about[creditor].add(creditor_of(episode))
+        answered[key].add(creditor)
+    for table, key in ((promises, "promise_id"), (agreements, "agreement_id")):
+        made = sa.select(table.c.creditor, commitment_items.c.receivable_key).join(
+            commitment_items, commitment_items.c.commitment_id == table.c[key]
+        )
+        for creditor, receivable in group.recorded(made):
+            about[creditor].add(creditor_of(receivable))
+    assert dict(about) == {creditor: {creditor} for creditor in MARKS}
+    assert max(map(len, answered.values())) == 2, "a call that is not shared proves nothing"
+
+
+def test_each_creditor_on_a_call_is_asked_for_by_itself(group):
+    """A decided call is one line for each of its creditors, with what that one is owed."""
+    for night in nights():
+        query = """
+            select message_key, creditor, currency, sum(open_amount - credit_applied)
+            from {} where decision = 'call' group by all
+        """
+        decided = {tuple(key): amount for *key, amount in group.rows(night, "fct_decisions", query)}
+        query = "select message_key, creditor, currency, open_amount from {}"
+        lines = {
+            tuple(key): amount
+            for table in ("out_call_queue", "out_joined_calls")
+            for *key, amount in group.rows(night, table, query)
+        }
+        assert lines.items() <= decided.items()
+        # what is owed in another currency than the oldest debt's is told beside it
+        assert Counter({key[:2] for key in decided}) == Counter(key[:2] for key in lines)
+
+
+def test_both_engines_build_equal_tables(group, postgres_server, tmp_path):
+    night = nights()[-1]
+    url = str(postgres_server.create_database("two_creditors"))
+    place = dataclasses.replace(group.settings, data=tmp_path, warehouse=url)
+    shutil.copytree(group.settings.data / "landing", tmp_path / "landing")
+    batch = warehouse.build(place, night)
+    assert differences(read_manifest(group.settings.folder("outbound", night)), batch) == {}

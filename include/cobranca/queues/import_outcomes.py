@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 REJECTED = "rejected.csv"
 DECISIONS = "fct_decisions.parquet"
-_KEYS = ("message_key", "currency", "receivable_key")
+_ABOUT = ("message_key", "creditor", "currency", "receivable_key")
 LedgerRow = OutcomeRow | PromiseRow | AgreementRow
 
 
@@ -179,8 +179,9 @@ def _receivables(decisions: Path, message_keys: list[str]) -> Called:
     found: Called = defaultdict(list)
     if message_keys:
         chosen = [("message_key", "in", message_keys)]
-        table = pq.read_table(decisions, filters=chosen)
-        for row in table.select([*_KEYS, *({"creditor"} & {*table.column_names})]).to_pylist():
+        # A plan of before there were several creditors names none.
+        names = [name for name in _ABOUT if name in pq.read_schema(decisions).names]
+        for row in pq.read_table(decisions, columns=names, filters=chosen).to_pylist():
             creditor = row.get("creditor") or PRINCIPAL
             found[row["message_key"], creditor, row["currency"]].append(row["receivable_key"])
     return found

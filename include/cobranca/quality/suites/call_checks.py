@@ -83,8 +83,7 @@ class ExpectDecidedJoinedCalls(NoOffenders):
         full join shared using (message_key, creditor)
         left join decided using (message_key, creditor, currency)
         left join out_call_queue as queued using (message_key)
-        where joined.customer_key is null or shared.creditor is null
-            or joined.open_amount is distinct from decided.amount
+        where joined.open_amount is distinct from decided.amount
             or queued.customer_key is distinct from joined.customer_key
             or queued.creditor = joined.creditor
     """
