@@ -270,6 +270,22 @@ def test_cases_and_reasons_are_told_by_creditor(group):
         assert f"Credor {name} ({creditor})\n" in told.stdout
 
 
+def test_each_creditor_s_answer_of_a_shared_call_is_told_with_its_own_account(group):
+    said = defaultdict(dict)
+    query = sa.select(outcomes.c.customer_key, outcomes.c.creditor, outcomes.c.code)
+    for customer, creditor, code in group.recorded(
+        query.where(outcomes.c.contacted_on == FIRST, outcomes.c.episode_key.like("counter:%"))
+    ):
+        said[customer][creditor] = code
+    answered = {customer: codes for customer, codes in said.items() if len(codes) == 2}
+    assert any(len(set(codes.values())) == 2 for codes in answered.values())
+    for customer, codes in answered.items():
+        told = group.here("why", "--customer", customer, "--business-date", FIRST.isoformat())
+        _, *accounts = re.split(r"^Credor .* \((\w+)\)$", told.stdout, flags=re.MULTILINE)
+        for creditor, account in zip(accounts[::2], accounts[1::2], strict=True):
+            assert re.findall(r"retorno do agente: (\w+)", account) == [codes[creditor]]
+
+
 def test_the_check_tells_who_signs_what(group):
     checked = group.here("check", "--business-date", nights()[-1].isoformat())
     assert checked.returncode == 0, checked.stdout
