@@ -235,6 +235,7 @@ def test_the_ledger_knows_whose_each_contact_is(group):
 def test_each_line_of_a_queue_says_on_whose_behalf(group):
     """The list names the creditor of each call, and the workbooks also those who share it."""
     names = {one.id: one.trade_name for one in load_policy(group.config, FIRST).creditors.values()}
+    joined = 0
     for night in nights():
         calls, shared = (
             {key: names[creditor] for key, creditor in group.rows(night, table, query)}
@@ -243,7 +244,7 @@ def test_each_line_of_a_queue_says_on_whose_behalf(group):
                 ("out_joined_calls", "select message_key || ':' || creditor, creditor from {}"),
             )
         )
-        assert shared, "a call that is not shared proves nothing"
+        joined += len(shared)
         folder = group.settings.folder("queues", night)
         with next(folder.rglob("fila_*.csv")).open(encoding="utf-8-sig", newline="") as file:
             listed = list(csv.DictReader(file, delimiter=";"))
@@ -255,6 +256,7 @@ def test_each_line_of_a_queue_says_on_whose_behalf(group):
         }
         for key, creditor in (calls | shared).items():
             assert f"credor: {creditor}" in lines[key]
+    assert joined, "a call that is not shared proves nothing"
 
 
 def test_cases_and_reasons_are_told_by_creditor(group):
