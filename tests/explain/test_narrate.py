@@ -27,7 +27,7 @@ def approved(busy_night, tmp_path_factory):
         tmp_path_factory.mktemp("why"),
         batch,
         fct_holds="select * from {fct_holds} union all select date '2026-11-18', 'customer', "
-        f"'erp', 'today-unknown', '{key}', null, 'hardship', 'Maria', "
+        f"'erp', 'today-unknown', '{key}', null, null, 'hardship', 'Maria', "
         "date '2026-11-01', date '2026-11-30'",
         fct_decisions="select * replace ("
         f"case when customer_key = '{key}' then 'hold_hardship' else reason end as reason, "

@@ -1,5 +1,6 @@
 """What one night says of a payer: the decision that stands for all its receivables."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -41,3 +42,17 @@ def test_the_receivable_that_carries_the_cadence_is_the_reason(decisions, main):
 
 def test_a_payer_who_owes_nothing_has_no_decision():
     assert night().main is None
+
+
+def test_a_hold_is_told_with_the_accounts_that_it_stops():
+    holds = tuple(
+        {"reason": reason, "only_creditor": creditor}
+        for reason, creditor in (("of_all", None), ("of_a", "a"), ("of_b", "b"))
+    )
+    # A batch of before there were several creditors names none.
+    whole = replace(night(), holds=(*holds, {"reason": "of_before"}))
+    assert [row["reason"] for row in whole.of_creditor("a").holds] == [
+        "of_all",
+        "of_a",
+        "of_before",
+    ]

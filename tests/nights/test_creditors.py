@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import email
 import email.policy
+import json
 import re
 import shutil
 import sqlite3
@@ -28,6 +29,7 @@ from cobranca.ledger.tables import (
 )
 from cobranca.partitions.manifest import read_manifest
 from cobranca.policy import load_policy
+from cobranca.privacy.export import DATA, export
 from creditor_files import SECOND_TAX_ID, copy_config
 from nights.installation import FIRST, HOLIDAY, Installation
 from seeds import few_or_many
@@ -126,8 +128,11 @@ def open_counter(place: Installation) -> None:
                 select '2026-11-01'
                 union all select date(day, '+1 day') from days where day < '2026-12-05'
             )
-            select day as payment_id, '992' as receivable_id, day as paid_on, '0.01' as amount
+            select day as payment_id, '992' as receivable_id, day as paid_on, '0.01' as amount,
+                null as customer_id, null as creditor
             from days;
+            -- money that one of them paid in advance, to one creditor
+            insert into payments values ('advance', null, '2026-11-16', '5.00', 3, 'varejo');
         """)
     (place.config / "sources" / "counter.yml").write_text(
         "source: counter\nconnection: counter\nentities:\n"
@@ -286,6 +291,22 @@ def test_each_creditor_s_answer_of_a_shared_call_is_told_with_its_own_account(gr
         _, *accounts = re.split(r"^Credor .* \((\w+)\)$", told.stdout, flags=re.MULTILINE)
         for creditor, account in zip(accounts[::2], accounts[1::2], strict=True):
             assert re.findall(r"retorno do agente: (\w+)", account) == [codes[creditor]]
+
+
+def test_who_asks_reads_of_each_row_whose_it_is(group, tmp_path):
+    names = {creditor: name for creditor, (name, *_) in MARKS.items()}
+    export(group.settings, "counter:3", tmp_path)
+    data = json.loads((tmp_path / DATA).read_text(encoding="utf-8"))
+    for section, column in (
+        ("títulos", "código"),
+        ("valores em aberto", "título"),
+        ("decisões de cada noite", "título"),
+    ):
+        told = {(row["credor"], creditor_of(row[column])) for row in data[section]}
+        assert told == {(name, creditor) for creditor, name in names.items()}
+    assert [(row["credor"], row["título"], row["valor"]) for row in data["pagamentos"]] == [
+        (names["varejo"], None, "5,00")
+    ]
 
 
 def test_the_check_tells_who_signs_what(group):

@@ -42,6 +42,14 @@ def test_the_answer_holds_everything_about_the_person(answer):
     states = [row["situação"] for row in data["mensagens"]]
     assert states[0] == "planejado" and states[-1] == "enviado"
     assert data["por que houve ou não contato, noite a noite"]
+    assert "credor" not in {
+        name
+        for rows in data.values()
+        if isinstance(rows, list)
+        for row in rows
+        if isinstance(row, dict)
+        for name in row
+    }
     for part in (
         WRITTEN.name,
         "101.128.966-00",

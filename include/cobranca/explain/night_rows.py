@@ -121,8 +121,12 @@ class PastAgreement(TypedDict):
 
 
 class ActiveHold(TypedDict):
-    """A row of ``fct_holds``: a person's decision that is in force."""
+    """A row of ``fct_holds``: a person's decision that is in force.
 
+    ``only_creditor`` is empty where it stops the contacts of all creditors.
+    """
+
+    only_creditor: NotRequired[str | None]
     scope: str
     source: str
     target_id: str

@@ -78,6 +78,7 @@ class Night:
             contacts=own(self.contacts),
             promises=own(self.promises),
             agreements=own(self.agreements),
+            holds=tuple(row for row in self.holds if row.get("only_creditor") in (None, creditor)),
             next_steps=own(self.next_steps),
             cases=own(self.cases),
         )

@@ -14,6 +14,7 @@ from cobranca.policy import Policy
 from cobranca.privacy.payer_traces import Payer
 from cobranca.queues.queue_columns import DELAY_REASONS, format_phone
 from cobranca.redaction.parquet_redaction import CUSTOMERS, marked_customers
+from cobranca.schema import PRINCIPAL
 from cobranca.settings import Settings
 from cobranca.time_zone import TIME_ZONE
 
@@ -73,14 +74,39 @@ def held_data(
     settings: Settings, payer: Payer, nights: Sequence[Night], policy: Policy
 ) -> list[DataSection]:
     """What the sources hold, what was decided and what was done about the payer."""
+    names = {creditor.id: creditor.trade_name for creditor in policy.creditors.values()}
     return [
-        *_registered(settings, payer),
-        *_decided(nights),
-        *_contacted(settings, payer, policy),
+        *_registered(settings, payer, names),
+        *_decided(nights, names),
+        *_contacted(settings, payer, policy, names),
     ]
 
 
-def _registered(settings: Settings, payer: Payer) -> list[DataSection]:
+def _creditor(names: Mapping[str, str]) -> Columns:
+    """To whom a row belongs, where there are several creditors."""
+    if len(names) == 1:
+        return {}
+
+    def name_of(row: Row) -> Value:
+        creditor = row.get("creditor") or PRINCIPAL
+        return names.get(creditor, creditor)
+
+    return {"credor": name_of}
+
+
+def _only_creditor(names: Mapping[str, str]) -> Columns:
+    """For whom alone a row holds, where there are several creditors."""
+    if len(names) == 1:
+        return {}
+
+    def name_of(row: Row) -> Value:
+        only = row.get("only_creditor")
+        return names.get(only, only) if only else "todos"
+
+    return {"credor": name_of}
+
+
+def _registered(settings: Settings, payer: Payer, names: Mapping[str, str]) -> list[DataSection]:
     """The newest landing's rows about the payer's accounts."""
     from cobranca.partitions.landing_partition import previous_landing
 
@@ -97,12 +123,18 @@ def _registered(settings: Settings, payer: Payer) -> list[DataSection]:
             customers += _rows(landed, f"{source}/customers.parquet", "customer_id", ids)
             owed = _rows(landed, f"{source}/receivables.parquet", "customer_id", ids)
             receivables += owed
-            payments += _rows(
-                landed,
-                f"{source}/payments.parquet",
-                "receivable_id",
-                [row["receivable_id"] for row in owed],
-            )
+            creditors = {row["receivable_id"]: row.get("creditor") for row in owed}
+            paid = f"{source}/payments.parquet"
+            payments += [
+                {**row, "creditor": creditors[row["receivable_id"]]}
+                for row in _rows(landed, paid, "receivable_id", list(creditors))
+            ]
+            # money that came in for no receivable
+            payments += [
+                row
+                for row in _rows(landed, paid, "customer_id", ids)
+                if row["receivable_id"] is None
+            ]
     when = (
         f"Como estavam na última leitura, de {_day(landed.business_date)}."
         if landed
@@ -137,7 +169,8 @@ def _registered(settings: Settings, payer: Payer) -> list[DataSection]:
             "títulos",
             "Os valores devidos, pagos ou não.",
             receivables,
-            {
+            _creditor(names)
+            | {
                 "origem": lambda row: row["source"],
                 "código": lambda row: row["receivable_id"],
                 "documento": lambda row: row["document_number"],
@@ -155,9 +188,10 @@ def _registered(settings: Settings, payer: Payer) -> list[DataSection]:
         ),
         _section(
             "pagamentos",
-            "O que foi pago, creditado ou estornado de cada título.",
+            "O que foi pago, creditado ou estornado de cada título, e o que foi pago sem título.",
             payments,
-            {
+            _creditor(names)
+            | {
                 "origem": lambda row: row["source"],
                 "título": lambda row: row["receivable_id"],
                 "data": lambda row: _day(row["paid_on"]),
@@ -172,21 +206,22 @@ def _registered(settings: Settings, payer: Payer) -> list[DataSection]:
 def _rows(landed: Manifest, name: str, column: str, wanted: Sequence[str]) -> list[Row]:
     import pyarrow.parquet as pq
 
-    return (
-        pq.read_table(landed.path(name), filters=[(column, "in", list(wanted))]).to_pylist()
-        if wanted
-        else []
-    )
+    path = landed.path(name)
+    if not wanted or column not in pq.read_schema(path).names:
+        return []
+    rows: list[Row] = pq.read_table(path, filters=[(column, "in", list(wanted))]).to_pylist()
+    return rows
 
 
-def _decided(nights: Sequence[Night]) -> list[DataSection]:
+def _decided(nights: Sequence[Night], names: Mapping[str, str]) -> list[DataSection]:
     newest = nights[-1]
     return [
         _section(
             "valores em aberto",
             f"Na noite de {_day(newest.business_date)}, com multa e juros.",
             newest.receivables.values(),
-            {
+            _creditor(names)
+            | {
                 "título": lambda row: row["receivable_key"],
                 "vencimento": lambda row: _day(row["due_date"]),
                 "dias de atraso": lambda row: max(row["days_past_due"], 0),
@@ -215,7 +250,8 @@ def _decided(nights: Sequence[Night]) -> list[DataSection]:
             "decisões de cada noite",
             "De cada título em aberto: se haveria contato, por qual canal, e por quê.",
             [{"night": night.business_date, **row} for night in nights for row in night.decisions],
-            {
+            _creditor(names)
+            | {
                 "noite": lambda row: _day(row["night"]),
                 "título": lambda row: row["receivable_key"],
                 "decisão": lambda row: DECISIONS.get(row["decision"], row["decision"]),
@@ -228,7 +264,8 @@ def _decided(nights: Sequence[Night]) -> list[DataSection]:
             "suspensões registradas",
             f"As que valiam na noite de {_day(newest.business_date)}.",
             newest.holds,
-            {
+            _only_creditor(names)
+            | {
                 "motivo": lambda row: reason(f"hold_{row['reason']}"),
                 "desde": lambda row: _day(row["starts_on"]),
                 "até": lambda row: _day(row["expires_on"]),
@@ -237,7 +274,9 @@ def _decided(nights: Sequence[Night]) -> list[DataSection]:
     ]
 
 
-def _contacted(settings: Settings, payer: Payer, policy: Policy) -> list[DataSection]:
+def _contacted(
+    settings: Settings, payer: Payer, policy: Policy, names: Mapping[str, str]
+) -> list[DataSection]:
     answers = {code.code: code.label for code in policy.outcome_codes}
     held = _ledger(settings, payer)
     return [
@@ -245,7 +284,8 @@ def _contacted(settings: Settings, payer: Payer, policy: Policy) -> list[DataSec
             "mensagens",
             "Cada mensagem planejada ou enviada, com o que se soube dela e quando.",
             held["contact_history"],
-            {
+            _creditor(names)
+            | {
                 "noite": lambda row: _day(row["business_date"]),
                 "canal": lambda row: CHANNELS.get(row["channel"], row["channel"]),
                 "etapa": lambda row: row["step"],
@@ -258,7 +298,8 @@ def _contacted(settings: Settings, payer: Payer, policy: Policy) -> list[DataSec
             "ligações e respostas registradas",
             "O que foi anotado de cada conversa.",
             held["outcomes"],
-            {
+            _creditor(names)
+            | {
                 "data": lambda row: _day(row["contacted_on"]),
                 "resultado": lambda row: answers.get(row["code"], row["code"]),
                 "motivo do atraso": lambda row: DELAY_REASONS.get(
@@ -271,7 +312,8 @@ def _contacted(settings: Settings, payer: Payer, policy: Policy) -> list[DataSec
             "promessas de pagamento",
             "",
             held["promises"],
-            {
+            _creditor(names)
+            | {
                 "feita em": lambda row: _day(row["made_on"]),
                 "para": lambda row: _day(row["promised_on"]),
                 "moeda": lambda row: row["currency"],
@@ -282,7 +324,8 @@ def _contacted(settings: Settings, payer: Payer, policy: Policy) -> list[DataSec
             "acordos",
             "",
             held["agreements"],
-            {
+            _creditor(names)
+            | {
                 "feito em": lambda row: _day(row["agreed_on"]),
                 "moeda": lambda row: row["currency"],
                 "valor": lambda row: _money(row["amount"]),
@@ -293,7 +336,8 @@ def _contacted(settings: Settings, payer: Payer, policy: Policy) -> list[DataSec
             "preferências de contato",
             "O que foi dito sobre receber mensagens; vale o mais recente de cada canal.",
             held["consents"],
-            {
+            _only_creditor(names)
+            | {
                 "canal": lambda row: CHANNELS.get(row["channel"], row["channel"]),
                 "quer receber": lambda row: YES_NO[row["is_opted_in"]],
                 "como": lambda row: ORIGINS.get(row["origin"], row["origin"]),
@@ -304,7 +348,8 @@ def _contacted(settings: Settings, payer: Payer, policy: Policy) -> list[DataSec
             "passos deixados de fora para medir o efeito da cobrança",
             "Por sorteio fixo: nesses passos não houve contato.",
             held["holdouts"],
-            {"noite": lambda row: _day(row["business_date"]), "passo": lambda row: row["step"]},
+            _creditor(names)
+            | {"noite": lambda row: _day(row["business_date"]), "passo": lambda row: row["step"]},
         ),
         _section(
             "apagamentos",
@@ -349,6 +394,7 @@ def _rows_under(keys: set[str]) -> "dict[str, sa.Select[Any]]":
         sa.select(
             t.contacts.c.business_date,
             t.contacts.c.channel,
+            t.contacts.c.creditor,
             t.contacts.c.step,
             *t.contact_history.c,
         )

@@ -5,7 +5,8 @@ accounts as (select * from {{ ref('stg_landing__customers') }}),
 receivables as (
     select
         receivable_key,
-        customer_key
+        customer_key,
+        creditor
     from {{ ref('int_receivables__aged') }}
 ),
 
@@ -13,7 +14,8 @@ of_customers as (
     select
         holds.*,
         accounts.customer_key,
-        {{ as_text('null') }} as receivable_key
+        {{ as_text('null') }} as receivable_key,
+        holds.only_creditor as held_creditor
     from holds
     inner join accounts
         on holds.source = accounts.source
@@ -25,7 +27,8 @@ of_receivables as (
     select
         holds.*,
         receivables.customer_key,
-        receivables.receivable_key
+        receivables.receivable_key,
+        receivables.creditor as held_creditor
     from holds
     inner join receivables on {{ receivable_key('holds.source', 'holds.target_id') }} = receivables.receivable_key
     where holds.scope = 'receivable'
@@ -44,6 +47,7 @@ select distinct
     target_id,
     customer_key,
     receivable_key,
+    held_creditor as only_creditor,
     reason,
     author,
     starts_on,
