@@ -31,7 +31,6 @@ TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {
     "explain/night_rows": ("tests/explain/test_narrate.py", "explain/narrate"),
     "landing/control_totals": ("tests/landing/test_incremental.py", "landing/merge_changes"),
     "landing/full_read": ("tests/landing/test_incremental.py", "landing/incremental"),
-    "landing/parquet_file": ("tests/landing/test_finalize.py", "landing/finalize"),
     "local/airflow_api": ("tests/local/test_demo.py", "local/airflow_api"),
     "local/server_user": ("tests/local/test_postgres.py", "local/postgres"),
     "local/summary": ("tests/local/test_demo.py", "local/demo"),
