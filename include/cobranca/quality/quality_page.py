@@ -56,7 +56,7 @@ REASONS = {
     "not_positive": "valor zero ou negativo",
     "out_of_range": "data fora do período",
     "rate_too_high": "taxa acima do limite (limits.yml): vale a da empresa",
-    "due_before_issue": "vencimento antes da emissão",
+    "due_before_issue": "emissão depois do vencimento: vale o vencimento",
     "due_too_far": "vencimento distante demais",
     "not_finite": "não é um número",
     "too_many_decimals": "mais de duas casas decimais",

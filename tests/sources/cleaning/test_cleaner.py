@@ -252,7 +252,7 @@ def test_keys(value, expected):
         ("customers", "state", " sp", "SP"),
         ("customers", "state", "São Paulo", None),
         ("customers", "phone", "sem\n(11) 98888-7777", "+5511988887777"),
-        ("receivables", "issue_date", date(2026, 11, 4), "due_before_issue"),
+        ("receivables", "issue_date", date(2026, 11, 4), None),
         ("receivables", "issue_date", date(2026, 11, 3), date(2026, 11, 3)),
         ("receivables", "issue_date", "2026-99-99", None),
         ("receivables", "issue_date", date(1900, 1, 1), None),

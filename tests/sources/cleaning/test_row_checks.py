@@ -112,7 +112,6 @@ def test_clean_values_count_nothing():
         ({"due_date": "2042-01-01"}, "due_too_far"),
         ({"amount": Decimal("1000000.00")}, None),
         ({"amount": Decimal("1000000.01")}, "too_large"),
-        ({"issue_date": "2026-11-04"}, "due_before_issue"),
     ],
 )
 def test_the_implausible_goes_to_quarantine(change: dict, reason: str | None):
@@ -123,6 +122,18 @@ def test_the_implausible_goes_to_quarantine(change: dict, reason: str | None):
     cleaned = cleaner.clean([list(row.values())])
     assert cleaned.quarantine["reason"].to_pylist() == ([] if reason is None else [reason])
     assert cleaned.rows.num_rows == (reason is None)
+
+
+@pytest.mark.parametrize(
+    ("issued", "kept"), [("2026-11-02", True), ("2026-11-03", True), ("2026-11-04", False)]
+)
+def test_a_debt_issued_after_its_due_date_lands_without_that_day(issued, kept):
+    row = RECEIVABLE | {"issue_date": issued}
+    cleaner = Cleaner("erp", "receivables", list(row), ())
+    cleaned = cleaner.clean([list(row.values())])
+    assert cleaned.quarantine.num_rows == 0
+    assert cleaned.rows["issue_date"].to_pylist() == [date.fromisoformat(issued) if kept else None]
+    assert cleaner.notes == ({} if kept else {"issue_date due_before_issue": 1})
 
 
 HIGHEST = (("fine_rate", Decimal("0.2")), ("monthly_interest_rate", Decimal("0.1")))

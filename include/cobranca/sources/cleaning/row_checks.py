@@ -46,7 +46,8 @@ class RowChecks:
             self._refuse("amount", "too_large", too_large)
         if self.entity == "receivables":
             due, issued = self.arrays["due_date"], self.arrays["issue_date"]
-            self._refuse("due_date", "due_before_issue", pc.less(due, issued))
+            # A debt without an issue date is collected as any other; one out of sight is forgotten.
+            self._empty("issue_date", "due_before_issue", pc.less(due, issued))
             self._refuse("due_date", "due_too_far", pc.greater(due, bounds.latest_due))
             for name, highest in bounds.highest_rates:
                 self._check_rate(name, highest)

@@ -9,4 +9,4 @@ once. A comment, a rename or a faster way to the same values needs no new versio
 changes without a new version.
 """
 
-CLEANING_RULES_VERSION = 5
+CLEANING_RULES_VERSION = 6
