@@ -42,9 +42,6 @@ explained as (
         case when reason like 'hold_%' then hold_until end as hold_until,
         last_offset,
         last_step_on,
-        last_contacted_on,
-        contacts_in_7_days,
-        contacts_in_30_days,
         considered_amount,
         required_amount
     from acted
@@ -80,9 +77,6 @@ select
     hold_until,
     last_offset,
     last_step_on,
-    last_contacted_on,
-    contacts_in_7_days,
-    contacts_in_30_days,
     considered_amount,
     required_amount,
     is_same_call

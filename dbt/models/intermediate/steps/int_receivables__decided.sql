@@ -5,6 +5,9 @@ customers as (select * from {{ ref('int_customers__decided') }}),
 
 ranking as (select * from {{ ref('int_payers__ranked') }}),
 
+-- of the person, whatever the creditor, also where nothing is due
+contacts as (select * from {{ ref('int_customers__contacts_counted') }}),
+
 limits as (select * from {{ ref('int_creditors__limits') }}),
 
 -- the payer's decision reaches the receivables that are overdue or near due; the others have reasons of their own, and a
@@ -32,9 +35,9 @@ joined as (
         customers.policy_version as customer_policy_version,
         customers.last_offset,
         customers.last_step_on,
-        customers.last_contacted_on,
-        customers.contacts_in_7_days,
-        customers.contacts_in_30_days,
+        contacts.last_contacted_on,
+        coalesce(contacts.contacts_in_7_days, 0) as contacts_in_7_days,
+        coalesce(contacts.contacts_in_30_days, 0) as contacts_in_30_days,
         customers.considered_amount,
         customers.required_amount,
         ranking.payer_class,
@@ -43,6 +46,7 @@ joined as (
     from receivables
     inner join ranking on receivables.customer_key = ranking.customer_key
     left join customers on {{ same_account('receivables', 'customers') }}
+    left join contacts on receivables.customer_key = contacts.customer_key
     inner join limits on receivables.creditor = limits.creditor
 ),
 
@@ -83,8 +87,8 @@ decided as (
         case when is_reached then last_offset end as last_offset,
         case when is_reached then last_step_on end as last_step_on,
         last_contacted_on,
-        coalesce(contacts_in_7_days, 0) as contacts_in_7_days,
-        coalesce(contacts_in_30_days, 0) as contacts_in_30_days,
+        contacts_in_7_days,
+        contacts_in_30_days,
         {{ money('case when is_reached then considered_amount end') }} as considered_amount,
         {{ money('case when is_reached then required_amount end') }} as required_amount,
         credit_applied,
