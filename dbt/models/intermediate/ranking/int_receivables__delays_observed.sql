@@ -49,7 +49,7 @@ rested as (
 ),
 
 -- Only debts paid by the payer tell how it pays, not those credited away; one that is unpaid tells how late it is already,
--- once the money could have arrived over a weekend. A contested debt is not held against the payer.
+-- once the money could have arrived over a weekend. A contested debt tells nothing, neither open nor paid.
 observed as (
     select
         as_of_date,
@@ -61,7 +61,7 @@ observed as (
         settled_on,
         {{ cents('amount') }} as cents,
         case
-            when settled_on is not null and is_settled_by_payment
+            when settled_on is not null and is_settled_by_payment and not is_disputed
                 then greatest({{ days_between('effective_due_date', 'settled_on') }}, 0)
         end as settled_days_late,
         case
