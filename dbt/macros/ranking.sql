@@ -37,6 +37,11 @@
     )
 {%- endmacro %}
 
+{#- Whether the ranking of a month end is tried out: the receivables of the month after it have had their 30 days by now. -#}
+{% macro is_tried_month() -%}
+    months_back between 3 and 8
+{%- endmacro %}
+
 {#- A day and a number below 100 000 as one whole number that sorts by the day first; the number is what is left by `% 100000`. -#}
 {% macro dated_number(day, number) -%}
     (cast({{ days_between("date '1900-01-01'", day) }} as bigint) * 100000 + least({{ number }}, 99999))

@@ -34,6 +34,21 @@
     end
 {%- endmacro %}
 
+{#- Whether a step is for a payer: for its class, and for what the forecast expects of it, where that rests on a record. -#}
+{% macro fits_payer(step, payer) -%}
+    (
+        ({{ step }}.only_classes is null or {{ list_holds(step ~ '.only_classes', payer ~ '.payer_class') }})
+        and (
+            not coalesce({{ payer }}.is_forecast_founded, true)
+            or coalesce(
+                {{ payer }}.late_probability >= {{ step }}.minimum_late_probability
+                and {{ payer }}.seriously_late_probability <= {{ step }}.maximum_serious_probability,
+                true
+            )
+        )
+    )
+{%- endmacro %}
+
 {#- Whether a step is a legal notice that lies within what a debt has heard by now, so that it was taken or only named over. -#}
 {% macro is_notice_named_over(last_offset) -%}
     steps.is_legal_notice and steps.step_offset <= {{ last_offset }}

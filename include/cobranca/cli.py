@@ -8,32 +8,12 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import click
 
+from cobranca.cli_options import BusinessDate, business_date_option
 from cobranca.errors import CobrancaError, ConfigError
-from cobranca.settings import Settings, parse_business_date
-
-
-class _BusinessDate(click.ParamType[date]):
-    name = "YYYY-MM-DD"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        if isinstance(value, date):
-            return value
-        try:
-            return parse_business_date(value)
-        except ConfigError as error:
-            self.fail(str(error), param, ctx)
-
-
-business_date_option = click.option(
-    "--business-date",
-    required=True,
-    type=_BusinessDate(),
-    help="The night to work on, such as 2026-11-18.",
-)
+from cobranca.settings import Settings
 
 
 @click.group()
@@ -97,7 +77,7 @@ def rebuild(business_date: date) -> None:
 @commands.command()
 @click.option(
     "--business-date",
-    type=_BusinessDate(),
+    type=BusinessDate(),
     help="Check the policy in force on this date (default: today).",
 )
 def check(business_date: date | None) -> None:
@@ -131,7 +111,7 @@ def check(business_date: date | None) -> None:
     help="A customer key (C…), or a customer or an open receivable such as erp:1234.",
 )
 @click.option(
-    "--business-date", type=_BusinessDate(), help="One night; without it, every night there is."
+    "--business-date", type=BusinessDate(), help="One night; without it, every night there is."
 )
 def why(customer: str, business_date: date | None) -> None:
     """Explain, in Portuguese, what was decided about one payer, night by night, and why."""
@@ -251,8 +231,8 @@ def resume(by: str) -> None:
     help="The proposed régua, a file such as regua.yml.",
 )
 @click.option("--creditor", metavar="ID", help="The creditor whose own régua it would be.")
-@click.option("--from", "first", required=True, type=_BusinessDate(), help="First landed night.")
-@click.option("--to", "last", required=True, type=_BusinessDate(), help="Last landed night.")
+@click.option("--from", "first", required=True, type=BusinessDate(), help="First landed night.")
+@click.option("--to", "last", required=True, type=BusinessDate(), help="Last landed night.")
 @click.option(
     "--top",
     default=10,
@@ -281,22 +261,28 @@ def simulate(
 
 @commands.command()
 @business_date_option
-def backtest(business_date: date) -> None:
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="The same as a page.")
+def backtest(business_date: date, html: Path | None) -> None:
     """Show how well the payer ranking of past months predicted late payers.
 
     The figures are those that the night of that date counted.
     """
+    from cobranca.partitions.manifest import write_atomically
     from cobranca.partitions.outbound_partition import read_batch
     from cobranca.reports.backtest import describe_backtest, read_backtest
+    from cobranca.reports.report_page import render_backtest
 
-    click.echo(
-        describe_backtest(read_backtest(read_batch(Settings.from_environment(), business_date)))
-    )
+    found = read_backtest(read_batch(Settings.from_environment(), business_date))
+    click.echo(describe_backtest(found))
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(html, render_backtest(found))
+        click.echo(f"\n{html}")
 
 
 @commands.command()
-@click.option("--from", "first", required=True, type=_BusinessDate(), help="First night.")
-@click.option("--to", "last", required=True, type=_BusinessDate(), help="Last night.")
+@click.option("--from", "first", required=True, type=BusinessDate(), help="First night.")
+@click.option("--to", "last", required=True, type=BusinessDate(), help="Last night.")
 @click.option(
     "--customer", metavar="KEY", help="One payer's key (C…) instead of the whole portfolio."
 )
@@ -421,7 +407,7 @@ def letters() -> None:
     help="Where to write the samples.",
 )
 @click.option(
-    "--business-date", type=_BusinessDate(), help="The day the samples are of (default: today)."
+    "--business-date", type=BusinessDate(), help="The day the samples are of (default: today)."
 )
 def preview(folder: Path, business_date: date | None) -> None:
     """Write one sample of every letter, with made-up people. Sends nothing."""

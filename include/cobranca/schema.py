@@ -138,6 +138,7 @@ POLICY: dict[str, pa.Schema] = {
         policy_version=TEXT, segment=TEXT, step=TEXT, step_offset=COUNT, channel=TEXT,
         template=TEXT, requires_approval=FLAG, minimum_amount=MONEY, minimum_share=RATE,
         only_classes=TEXT, is_entry=FLAG, holdout_share=RATE, is_legal_notice=FLAG,
+        minimum_late_probability=RATE, maximum_serious_probability=RATE,
     ),
     "policy_limits": _table(
         policy_version=TEXT, minimum_interval_days=COUNT, maximum_per_7_days=COUNT,
@@ -196,7 +197,7 @@ POLICY: dict[str, pa.Schema] = {
         class_punctual_late_one_in=COUNT, class_punctual_over_10_one_in=COUNT,
         class_punctual_open_days=COUNT, class_habitual_late_share=RATE,
         class_habitual_over_10_one_in=COUNT, class_habitual_over_30_one_in=COUNT,
-        class_habitual_open_days=COUNT,
+        class_habitual_open_days=COUNT, class_known_company_from=COUNT,
     ),
     "policy_reasons": _table(reason=TEXT, reason_order=COUNT, ends_with=TEXT, responsible=TEXT),
 }  # fmt: skip

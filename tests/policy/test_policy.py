@@ -15,7 +15,8 @@ def test_the_default_files_are_in_force(settings):
     steps = policy.regua.steps_of("anything")
     assert [step.name for step in steps][:7] == ["d-3", "d0", "d+1", "d+3", "d+5", "d+7", "d+10"]
     assert all(
-        "pontual" not in step.only_classes and step.only_classes
+        step.only_classes == ("viciado", "irregular", "novo")
+        and step.minimum_late_probability > Decimal("0.5")
         for step in steps
         if step.offset <= 0
     )

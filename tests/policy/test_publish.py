@@ -38,7 +38,13 @@ def test_publishing_twice_gives_the_same_batch(settings):
 def test_steps_and_limits_say_what_the_files_say(settings):
     published = publish_policy(settings, DAY)
     steps = {row["step"]: row for row in rows(published, "policy_steps")}
-    assert steps["d-3"]["only_classes"] == "viciado,novo" and steps["d+1"]["only_classes"] is None
+    assert steps["d-3"]["only_classes"] == "viciado,irregular,novo"
+    assert steps["d+1"]["only_classes"] is None
+    gates = [
+        (steps[step]["minimum_late_probability"], steps[step]["maximum_serious_probability"])
+        for step in ("d-3", "d0", "d+1")
+    ]
+    assert gates == [(Decimal("0.6"), Decimal("0.1"))] * 2 + [(0, 1)]
     assert (
         steps["d+10"]["channel"],
         steps["d+10"]["minimum_amount"],

@@ -129,6 +129,16 @@ REGUA_MISTAKES = {
         "template: first_notice, minimum_share: 1.2",
         "regua.yml:9: versions.0.steps.*.1.minimum_share: 120 % is not between 0 % and 100 %",
     ),
+    "more than all late": (
+        "template: preventive",
+        "template: preventive, minimum_late_probability: 60",
+        "regua.yml:8: versions.0.steps.*.0.minimum_late_probability: 6000 % is not between 0 % and",
+    ),
+    "less than none a month late": (
+        "template: preventive",
+        "template: preventive, maximum_serious_probability: -1 %",
+        "regua.yml:8: versions.0.steps.*.0.maximum_serious_probability: -1 % is not between 0 %",
+    ),
     "script by whatsapp": (
         "channel: phone",
         "channel: whatsapp",

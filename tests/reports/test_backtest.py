@@ -5,12 +5,15 @@ company.
 from datetime import date
 from decimal import Decimal
 
+import pytest
+
 from cobranca.reports.backtest import (
     Backtest,
     describe_backtest,
     headline,
     month_rows,
     summary_rows,
+    threshold_rows,
 )
 
 NIGHT, MONTH = date(2026, 11, 18), date(2026, 8, 31)
@@ -77,3 +80,57 @@ def test_a_young_company_has_nothing_to_try():
     nothing = Backtest(NIGHT, (), ())
     assert "Ainda não há com que testar" in headline(nothing)
     assert describe_backtest(nothing).count("\n\n") == 1
+
+
+def gate(period: str, late: int | None, serious: int | None, precision: str) -> dict:
+    return {
+        "period": period,
+        "gate": "in_force" if late is None else f"{late}/{serious}",
+        "minimum_late_percent": late,
+        "maximum_serious_percent": serious,
+        "receivables": 3000,
+        "picked": 900,
+        "picked_late_share": Decimal(precision),
+        "reached_share": Decimal("0.5"),
+        "picked_seriously_late_share": Decimal("0.05"),
+    }
+
+
+def test_the_steps_in_force_stand_before_the_thresholds_that_were_tried():
+    """Each with what it meant in the months in which it is chosen, and in those that try it."""
+    thresholds = tuple(
+        gate(period, *pair, precision)
+        for period, precision in (("earlier", "0.71"), ("later", "0.69"), ("all", "0.70"))
+        for pair in ((60, 10), (None, None), (50, 10), (60, 100), (55, 10), (60, 20), (0, 100))
+    )
+    found = threshold_rows(Backtest(NIGHT, rows(), (), thresholds))
+    assert [row["gate"] for row in found] == [
+        "Passos em vigor",
+        "Atraso ao menos 0 %",
+        "Atraso ao menos 60 %",
+        "Atraso ao menos 50 %, de mais de 30 dias no máximo 10 %",
+        "Atraso ao menos 60 %, de mais de 30 dias no máximo 10 %",
+    ]
+    assert {(row["earlier_precision"], row["later_precision"]) for row in found} == {
+        (Decimal("0.71"), Decimal("0.69"))
+    }
+    text = describe_backtest(Backtest(NIGHT, rows(), CALIBRATION, thresholds))
+    assert "A quem o lembrete preventivo iria:" in text and "None" not in text
+
+
+def test_a_batch_of_before_thresholds_were_tried_shows_none():
+    assert "A quem o lembrete" not in describe_backtest(Backtest(NIGHT, rows(), CALIBRATION))
+
+
+@pytest.mark.parametrize("tried", [(), rows()], ids=["nothing else", "others"])
+def test_what_has_no_issue_date_is_told(tried):
+    told = headline(Backtest(NIGHT, tried, (), (), untried=1200))
+    assert told.endswith("1.200 títulos desses meses ficam de fora.")
+    assert "emissão" not in headline(Backtest(NIGHT, tried, ()))
+
+
+def test_one_month_is_no_choice():
+    """Of a single month there is no earlier half."""
+    thresholds = (gate("later", 60, 10, "0.69"), gate("all", 60, 10, "0.69"))
+    (row,) = threshold_rows(Backtest(NIGHT, rows(), (), thresholds))
+    assert row["earlier_precision"] is None and row["later_precision"] == Decimal("0.69")

@@ -179,6 +179,8 @@ def step_rows(regua: Regua, holdout_share: Decimal, creditor: str | None = None)
             "minimum_amount": step.minimum_amount,
             "minimum_share": step.minimum_share,
             "only_classes": ",".join(step.only_classes) or None,
+            "minimum_late_probability": step.minimum_late_probability,
+            "maximum_serious_probability": step.maximum_serious_probability,
             "is_entry": step.entry,
             "holdout_share": _holdout_share(step, holdout_share),
             "is_legal_notice": step.legal_notice,

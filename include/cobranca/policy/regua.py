@@ -50,6 +50,10 @@ class Step(Frozen):
     """
     only_classes: tuple[PayerClass, ...] = ()
     """The payer classes for which the step is; none means all."""
+    minimum_late_probability: Rate = Decimal(0)
+    """The least share of receivables that a payer must be expected to pay late to get the step."""
+    maximum_serious_probability: Rate = Decimal(1)
+    """The highest share that a payer may be expected to pay more than 30 days late."""
     entry: bool = False
     """Whether a debt that arrives already overdue may begin at this step."""
     holdout_share: Rate | None = None

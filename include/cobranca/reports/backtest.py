@@ -3,7 +3,7 @@
 Its figures are those of the frozen batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from textwrap import indent
@@ -12,7 +12,13 @@ from typing import TypeVar, cast
 from cobranca.partitions.manifest import Manifest
 from cobranca.reports import wording
 from cobranca.reports.charts import score_range
-from cobranca.reports.report_rows import BacktestRow, CalibrationRow, Row
+from cobranca.reports.report_rows import (
+    BacktestRow,
+    CalibrationRow,
+    Row,
+    ThresholdRow,
+    UntriedRow,
+)
 from cobranca.reports.report_tables import Column, Table, as_text
 from cobranca.text_table import plain_table
 
@@ -58,6 +64,29 @@ BY_MONTH = Table(
         Column("customer_mean", "Atraso médio", "auc"),
     ),
 )
+THRESHOLDS = Table(
+    "ranking_thresholds",
+    "",
+    "A quem o lembrete preventivo iria",
+    (
+        Column("gate", "Passo"),
+        Column("earlier_precision", "Primeiros meses: acerto", "share"),
+        Column("earlier_reach", "Alcance", "share"),
+        Column("later_picked", "Últimos meses: lembretes", "count"),
+        Column("later_precision", "Acerto", "share"),
+        Column("later_reach", "Alcance", "share"),
+        Column("later_serious", "Mais de 30 dias", "share"),
+    ),
+    note="Acerto: parte dos lembretes que iria a títulos que atrasaram. Alcance: parte dos "
+    "atrasados que receberia um. Mais de 30 dias: parte dos lembretes que iria a quem um lembrete "
+    "não ajuda. Os limites são os de regua.yml: atraso esperado ao menos "
+    "(minimum_late_probability), de mais de 30 dias no máximo (maximum_serious_probability). "
+    "Escolha pelos primeiros meses; os últimos "
+    "dizem o que a escolha vale.",
+)
+# Of the thresholds that are tried, those that are shown.
+_SHOWN_SERIOUS = (10, 100)
+_EVERY_PERCENT = 10
 CALIBRATION = Table(
     "ranking_calibration",
     "",
@@ -82,6 +111,9 @@ class Backtest:
     business_date: date
     rows: tuple[BacktestRow, ...]
     calibration: tuple[CalibrationRow, ...]
+    thresholds: tuple[ThresholdRow, ...] = ()
+    untried: int = 0
+    """Receivables of the months that were tried which have no issue date."""
 
     def of(self, period: str, target: str, predictor: str) -> BacktestRow | None:
         """How one predictor did in one period, if it was tried."""
@@ -104,11 +136,16 @@ def read_backtest(manifest: Manifest) -> Backtest:
     """
     import duckdb
 
+    since = {"rpt_ranking_thresholds", "rpt_ranking_untried"}
+
     def rows(
         shape: type[Shape],
         table: str,
         order: str,
     ) -> tuple[Shape, ...]:
+        # A batch of before there were these has none.
+        if table in since and f"{table}.parquet" not in {entry.name for entry in manifest.files}:
+            return ()
         with duckdb.connect() as connection:
             cursor = connection.execute(
                 f"select * from read_parquet(?) order by {order}",
@@ -123,11 +160,24 @@ def read_backtest(manifest: Manifest) -> Backtest:
         manifest.business_date,
         rows(BacktestRow, "rpt_ranking_backtest", "period, target, predictor"),
         rows(CalibrationRow, "rpt_ranking_calibration", "decile"),
+        rows(ThresholdRow, "rpt_ranking_thresholds", "period, gate"),
+        sum(row["receivables"] for row in rows(UntriedRow, "rpt_ranking_untried", "as_of_date")),
     )
 
 
 def headline(backtest: Backtest) -> str:
-    """What was tried and what the preventive step would have met, in three sentences."""
+    """What was tried, what the preventive step would have met, and what could not be tried."""
+    said = _tried(backtest)
+    if not backtest.untried:
+        return said
+    left = wording.of(backtest.untried, "título desses meses fica", "títulos desses meses ficam")
+    return (
+        f"{said} Sem data de emissão não se sabe se um título já existia antes de vencer: {left} "
+        "de fora."
+    )
+
+
+def _tried(backtest: Backtest) -> str:
     late, serious = (backtest.of("all", target, "forecast") for target in TARGETS)
     if late is None or serious is None:
         return (
@@ -158,7 +208,7 @@ def summary_rows(backtest: Backtest) -> list[Row]:
     if late is not None and serious is not None:
         rows.append(
             {
-                "name": "Lembrete preventivo, pela classe",
+                "name": "Lembrete preventivo em vigor",
                 "late_auc": None,
                 "seriously_late_auc": None,
                 "late_precision": late["step_precision"],
@@ -206,6 +256,40 @@ def calibration_rows(backtest: Backtest) -> list[Row]:
     return [{**row, "scores": score_range(row)} for row in backtest.calibration]
 
 
+def threshold_rows(backtest: Backtest) -> list[Row]:
+    """The steps in force, then one row for each pair of thresholds, the strictest last."""
+    by_gate: dict[str, dict[str, ThresholdRow]] = {}
+    for row in backtest.thresholds:
+        by_gate.setdefault(row["gate"], {})[row["period"]] = row
+    found: list[tuple[tuple[int, int], Row]] = []
+    for periods in by_gate.values():
+        late = periods["all"]["minimum_late_percent"]
+        serious = periods["all"]["maximum_serious_percent"]
+        if late is None or serious is None:
+            name, place = "Passos em vigor", (0, -1)
+        elif serious in _SHOWN_SERIOUS and late % _EVERY_PERCENT == 0:
+            limit = f", de mais de 30 dias no máximo {serious} %" if serious < 100 else ""
+            name, place = f"Atraso ao menos {late} %{limit}", (-serious, late)
+        else:
+            continue
+        found.append((place, {"gate": name, **_of_periods(periods)}))
+    # the steps in force come first whatever their place among the others
+    found.sort(key=lambda one: (one[0][1] >= 0, one[0]))
+    return [row for _, row in found]
+
+
+def _of_periods(periods: Mapping[str, ThresholdRow]) -> Row:
+    earlier, later = periods.get("earlier"), periods.get("later")
+    return {
+        "earlier_precision": earlier and earlier["picked_late_share"],
+        "earlier_reach": earlier and earlier["reached_share"],
+        "later_picked": later and later["picked"],
+        "later_precision": later and later["picked_late_share"],
+        "later_reach": later and later["reached_share"],
+        "later_serious": later and later["picked_seriously_late_share"],
+    }
+
+
 def describe_backtest(backtest: Backtest) -> str:
     """The whole backtest as plain text."""
     parts = [
@@ -215,6 +299,7 @@ def describe_backtest(backtest: Backtest) -> str:
     for table, rows in (
         (SUMMARY, summary_rows(backtest)),
         (BY_MONTH, month_rows(backtest)),
+        (THRESHOLDS, threshold_rows(backtest)),
         (CALIBRATION, calibration_rows(backtest)),
     ):
         if rows:

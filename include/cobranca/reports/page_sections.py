@@ -10,11 +10,13 @@ from cobranca.reports.backtest import (
     BY_MONTH,
     CALIBRATION,
     SUMMARY,
+    THRESHOLDS,
     Backtest,
     calibration_rows,
     headline,
     month_rows,
     summary_rows,
+    threshold_rows,
 )
 from cobranca.reports.figures import Pack, effective_aging, of_currency, sum_amounts
 from cobranca.reports.page_parts import Block, PageSection, plot_title, shown_table
@@ -402,6 +404,7 @@ def backtest_section(backtest: Backtest) -> PageSection:
     blocks = [
         Block(shown_table(SUMMARY, summary_rows(backtest), "")),
         Block(shown_table(BY_MONTH, month_rows(backtest), "")),
+        Block(shown_table(THRESHOLDS, threshold_rows(backtest), "")),
     ]
     if tenths:
         plot = charts.calibration(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cobranca.reports import wording
 from cobranca.reports.backtest import Backtest
@@ -25,6 +26,9 @@ from cobranca.reports.page_sections import (
 from cobranca.reports.report_tables import as_text
 from cobranca.reports.table_rows import share
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -41,16 +45,7 @@ class CurrencyPart:
 
 def render_page(pack: Pack, backtest: Backtest) -> str:
     """The page's HTML. The same pack and backtest always give the same text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("financeiro.html.j2").render(
+    return _template("financeiro.html.j2").render(
         day=wording.day(pack.business_date),
         iso_day=pack.business_date.isoformat(),
         batch_id=pack.batch_id,
@@ -61,6 +56,28 @@ def render_page(pack: Pack, backtest: Backtest) -> str:
         backtest=backtest_section(backtest),
         definitions=wording.DEFINITIONS,
     )
+
+
+def render_backtest(backtest: Backtest) -> str:
+    """The HTML of a page with the backtest alone."""
+    return _template("ranking.html.j2").render(
+        day=wording.day(backtest.business_date),
+        iso_day=backtest.business_date.isoformat(),
+        backtest=backtest_section(backtest),
+    )
+
+
+def _template(name: str) -> "Template":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
 
 
 _NAMES = {"BRL": "Reais (BRL)", "USD": "Dólares (USD)", "EUR": "Euros (EUR)"}

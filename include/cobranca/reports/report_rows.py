@@ -233,6 +233,30 @@ class BacktestRow(TypedDict):
     precision_at_volume: Decimal | None
 
 
+class ThresholdRow(TypedDict):
+    """A row of ``rpt_ranking_thresholds``: whom a preventive step would have reminded.
+
+    The steps in force have no thresholds.
+    """
+
+    period: str
+    gate: str
+    minimum_late_percent: int | None
+    maximum_serious_percent: int | None
+    receivables: int
+    picked: int
+    picked_late_share: Decimal | None
+    reached_share: Decimal | None
+    picked_seriously_late_share: Decimal | None
+
+
+class UntriedRow(TypedDict):
+    """A row of ``rpt_ranking_untried``: how many receivables the backtest left out."""
+
+    as_of_date: date
+    receivables: int
+
+
 class CalibrationRow(TypedDict):
     """A row of ``rpt_ranking_calibration``: expected and observed, of one tenth of the scores."""
 

@@ -36,6 +36,7 @@ joined as (
         scored.broken_promises,
         scored.late_probability,
         scored.seriously_late_probability,
+        scored.is_forecast_founded,
         scored.late_points,
         scored.over_7_points,
         scored.over_30_points,

@@ -44,6 +44,7 @@ select
     scored.payer_class,
     scored.late_probability,
     scored.seriously_late_probability,
+    scored.is_forecast_founded,
     cast(coalesce(behaviour.last_days_late, averages.mean_days_late, 0) as decimal(18, 4)) as last_days_late,
     cast(coalesce(behaviour.observed_mean_days_late, averages.mean_days_late, 0) as decimal(18, 4)) as mean_days_late,
     coalesce(outcomes.settled_on > receivables.effective_due_date, true) as is_late,

@@ -8,40 +8,7 @@
 
 -- noqa: disable=LT02
 -- Each receivable on which the ranking is tried out, by what is predicted of it and which predictor does.
-with tried as (select * from {{ ref('int_ranking__backtested') }}),
-
--- the preventive steps of tonight's réguas
-steps as (
-    select distinct
-        segment as regua,
-        step_offset,
-        only_classes
-    from {{ ref('stg_policy__steps') }}
-),
-
-reguas as (select distinct regua from steps),
-
-followed as (
-    select
-        tried.*,
-        {{ followed_regua() }} as regua
-    from tried
-    {{ joined_reguas('tried.creditor', 'tried.segment') }}
-),
-
-addressed as (
-    select
-        followed.*,
-        exists(
-            select 1
-            from steps
-            where
-                steps.step_offset <= 0
-                and steps.regua = followed.regua
-                and (steps.only_classes is null or {{ list_holds('steps.only_classes', 'followed.payer_class') }})
-        ) as is_addressed
-    from followed
-),
+with addressed as (select * from {{ ref('int_ranking__addressed') }}),
 
 predictions as (
     {% for predictor, columns in predictors.items() %}

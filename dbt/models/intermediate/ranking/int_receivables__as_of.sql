@@ -1,6 +1,3 @@
-{#- Past months whose receivables have had their 30 days by now, as months before the business date. -#}
-{%- set first_month, last_month = 3, 8 -%}
-
 -- Receivables as they stood at the past month ends on which the ranking is tried out, from what was dated by then. What a
 -- source closed without a dated event (cancelled, renegotiated, settled by its status alone) cannot be placed in time and
 -- stays out, also where an agreement that is broken tonight gave the debt back. A payment that was landed late but is dated
@@ -9,7 +6,7 @@
 with month_ends as (
     select as_of_date
     from {{ ref('int_month_ends__date_spined') }}
-    where months_back between {{ first_month }} and {{ last_month }}
+    where {{ is_tried_month() }}
 ),
 
 receivables as (

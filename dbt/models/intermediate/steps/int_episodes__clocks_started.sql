@@ -6,9 +6,7 @@ contacted as (select * from {{ ref('int_episodes__contacts_aggregated') }}),
 decided as (select * from {{ ref('int_customers__decided') }}),
 
 bank_days as (
-    select
-        bank_day_number,
-        min(day) as bank_day
+    select bank_day_number, min(day) as bank_day
     from {{ ref('stg_policy__calendar') }}
     group by bank_day_number
 ),
@@ -59,6 +57,9 @@ clocks as (
     select
         carriers.*,
         ranking.payer_class,
+        ranking.late_probability,
+        ranking.seriously_late_probability,
+        ranking.is_forecast_founded,
         -- what was paid on its due date is known by then
         {{ add_days('bank_days.bank_day', 1) }} as cleared_on,
         limits.minimum_amount,

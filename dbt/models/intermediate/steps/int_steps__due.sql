@@ -12,7 +12,7 @@ reached as (select * from {{ ref('int_steps__reached') }}),
 latest as (
     {{ first_rows(
         'reached',
-        where='fits_class and fits_amount',
+        where='fits_payer and fits_amount',
         per=['customer_key', 'creditor'],
         order_by=[
             '(not coalesce(is_legal_notice and not is_unsettled, false))',
@@ -29,7 +29,7 @@ superseded as (
     from reached
     inner join latest on {{ same_account('reached', 'latest') }}
     where
-        reached.fits_class
+        reached.fits_payer
         and reached.step_offset < latest.step_offset
     group by reached.customer_key, reached.creditor
 ),
@@ -38,9 +38,9 @@ refused as (
     select
         customer_key,
         creditor,
-        bool_or(not fits_class) as is_refused_by_class,
-        bool_or(fits_class and not fits_amount) as is_refused_by_amount,
-        min(case when fits_class and not fits_amount then required_amount end) as required_amount
+        bool_or(not fits_payer) as is_refused_for_payer,
+        bool_or(fits_payer and not fits_amount) as is_refused_by_amount,
+        min(case when fits_payer and not fits_amount then required_amount end) as required_amount
     from reached
     group by customer_key, creditor
 ),
@@ -75,7 +75,7 @@ due as (
                 and (last_steps.last_offset is null or contacted.last_offset >= last_steps.last_offset)
                 then 'end_of_regua'
             when refused.is_refused_by_amount then 'below_minimum'
-            when refused.is_refused_by_class then 'preventive_not_needed'
+            when refused.is_refused_for_payer then 'preventive_not_needed'
             else 'waiting_next_step'
         end as reason
     from episodes

@@ -51,7 +51,7 @@ candidates as (
         )
         and steps.step_offset <= coalesce(started.ends_at_offset, steps.step_offset)
     where
-        (steps.only_classes is null or {{ list_holds('steps.only_classes', 'started.payer_class') }})
+        {{ fits_payer('steps', 'started') }}
         and started.open_amount >= greatest(coalesce(steps.minimum_amount, 0), started.minimum_amount)
         and (steps.step_offset <= 0 or steps.is_entry or started.taken_offset is not null)
 ),

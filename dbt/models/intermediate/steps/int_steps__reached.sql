@@ -24,7 +24,7 @@ select
     episodes.open_amount,
     -- its message may have arrived, so it is never written a second time
     coalesce({{ list_holds('available.unsettled_offsets', 'available.step_offset') }}, false) as is_unsettled,
-    (available.only_classes is null or {{ list_holds('available.only_classes', 'ranking.payer_class') }}) as fits_class,
+    {{ fits_payer('available', 'ranking') }} as fits_payer,
     episodes.open_amount >= coalesce(available.minimum_amount, 0)
     and episodes.open_amount >= episodes.total_open_amount * coalesce(available.minimum_share, 0) as fits_amount,
     {{ money('greatest(coalesce(available.minimum_amount, 0), ' ~ cents_to_money(divide_half_up(
