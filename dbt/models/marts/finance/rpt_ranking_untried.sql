@@ -1,5 +1,5 @@
--- Receivables that the backtest of the ranking leaves out: without an issue date no one can tell whether they were known before they
--- fell due.
+-- Receivables that the backtest of the ranking leaves out: without an issue date no one can tell whether they were known before
+-- they fell due.
 with month_ends as (
     select as_of_date
     from {{ ref('int_month_ends__date_spined') }}
