@@ -83,6 +83,17 @@ def test_backtest_prints_what_the_night_counted(after_first_night):
     assert after_first_night.here("backtest", "--business-date", "2026-11-17").returncode == 1
 
 
+def test_the_backtest_may_be_a_page(after_first_night, tmp_path):
+    page = tmp_path / "new" / "ranking.html"
+    day = ("--business-date", FIRST.isoformat())
+    shown = after_first_night.here("backtest", *day, "--html", str(page))
+    assert shown.returncode == 0 and shown.stdout.endswith(f"{page}\n")
+    html = page.read_text(encoding="utf-8")
+    for part in ("<h1>Ranking de pagadores posto à prova</h1>", "Passos em vigor", "<figure>"):
+        assert part in html
+    assert "http://" not in html.replace("http://www.w3.org/", "") and "<script" not in html
+
+
 @pytest.mark.parametrize("text", ["18/11/2026", "2026-13-01", "yesterday", ""])
 def test_a_date_that_does_not_parse_is_refused(installation, text):
     done = installation.here("night", "--business-date", text)

@@ -106,10 +106,10 @@ def test_the_steps_in_force_stand_before_the_thresholds_that_were_tried():
     found = threshold_rows(Backtest(NIGHT, rows(), (), thresholds))
     assert [row["gate"] for row in found] == [
         "Passos em vigor",
-        "Atraso ao menos 0 %",
-        "Atraso ao menos 60 %",
-        "Atraso ao menos 50 %, de mais de 30 dias no máximo 10 %",
-        "Atraso ao menos 60 %, de mais de 30 dias no máximo 10 %",
+        "Atraso ≥ 0 %",
+        "Atraso ≥ 60 %",
+        "Atraso ≥ 50 %, > 30 dias ≤ 10 %",
+        "Atraso ≥ 60 %, > 30 dias ≤ 10 %",
     ]
     assert {(row["earlier_precision"], row["later_precision"]) for row in found} == {
         (Decimal("0.71"), Decimal("0.69"))

@@ -70,19 +70,19 @@ THRESHOLDS = Table(
     "A quem o lembrete preventivo iria",
     (
         Column("gate", "Passo"),
-        Column("earlier_precision", "Primeiros meses: acerto", "share"),
-        Column("earlier_reach", "Alcance", "share"),
-        Column("later_picked", "Últimos meses: lembretes", "count"),
-        Column("later_precision", "Acerto", "share"),
-        Column("later_reach", "Alcance", "share"),
-        Column("later_serious", "Mais de 30 dias", "share"),
+        Column("earlier_precision", "Antes: acerto", "share"),
+        Column("earlier_reach", "Antes: alcance", "share"),
+        Column("later_picked", "Depois: lembretes", "count"),
+        Column("later_precision", "Depois: acerto", "share"),
+        Column("later_reach", "Depois: alcance", "share"),
+        Column("later_serious", "Depois: > 30 dias", "share"),
     ),
     note="Acerto: parte dos lembretes que iria a títulos que atrasaram. Alcance: parte dos "
-    "atrasados que receberia um. Mais de 30 dias: parte dos lembretes que iria a quem um lembrete "
-    "não ajuda. Os limites são os de regua.yml: atraso esperado ao menos "
-    "(minimum_late_probability), de mais de 30 dias no máximo (maximum_serious_probability). "
-    "Escolha pelos primeiros meses; os últimos "
-    "dizem o que a escolha vale.",
+    "atrasados que receberia um. > 30 dias: parte dos lembretes que iria a quem um lembrete não "
+    "ajuda. Antes e depois são a metade mais antiga e a mais nova dos meses: escolha pela "
+    "primeira; a segunda diz o que a escolha vale. Os limites são os de regua.yml: parte que se "
+    "espera com atraso (minimum_late_probability) e com mais de 30 dias "
+    "(maximum_serious_probability).",
 )
 # Of the thresholds that are tried, those that are shown.
 _SHOWN_SERIOUS = (10, 100)
@@ -268,8 +268,8 @@ def threshold_rows(backtest: Backtest) -> list[Row]:
         if late is None or serious is None:
             name, place = "Passos em vigor", (0, -1)
         elif serious in _SHOWN_SERIOUS and late % _EVERY_PERCENT == 0:
-            limit = f", de mais de 30 dias no máximo {serious} %" if serious < 100 else ""
-            name, place = f"Atraso ao menos {late} %{limit}", (-serious, late)
+            limit = f", > 30 dias ≤ {serious} %" if serious < 100 else ""
+            name, place = f"Atraso ≥ {late} %{limit}", (-serious, late)
         else:
             continue
         found.append((place, {"gate": name, **_of_periods(periods)}))
