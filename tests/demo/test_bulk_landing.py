@@ -40,6 +40,14 @@ def test_the_same_arguments_give_the_same_bytes_and_another_seed_others(generate
     assert generate_landing(settings, NIGHT, ROWS, seed=2).batch_id != generated.batch_id
 
 
+def test_few_payers_have_many_receivables(generated):
+    """As in real books: the largest has a tenth, and most have fewer than the mean."""
+    each = f"select count(*) as n from '{generated.path(f'{SOURCE}/receivables.parquet')}'"
+    query = f"select max(n), median(n), avg(n) from ({each} group by customer_id)"
+    ((most, median, mean),) = duckdb.sql(query).fetchall()
+    assert most > ROWS / 15 and median * 2 < mean
+
+
 @pytest.mark.parametrize("entity", ["receivables", "payments"])
 def test_control_totals_tie(generated, entity):
     receivables, part = (

@@ -1,7 +1,9 @@
 """Generate a landing of any size with DuckDB alone, for benchmarks without source databases.
 
 Everything follows from a row's number and the seed, so that ten million rows need no memory and the
-same arguments give the same bytes. One payer has about twenty receivables over three years.
+same arguments give the same bytes. A payer has twenty receivables over three years on average, and
+as by Zipf's law few have many: of a million the largest payer has 64 000, and half of all have at
+most four.
 """
 
 from datetime import date
@@ -27,7 +29,11 @@ MEMORY = "1GB"
 # dollars and good
 _PAYERS = """
     create macro draw(number, salt) as (hash(number, salt, {seed}) % 1000)::integer;
-    create macro payer_of(number) as (hash(number, 'payer', {seed}) % {payers})::bigint;
+    -- the n-th payer has about as many receivables as the first divided by n
+    create macro payer_of(number) as least(
+        floor(exp(ln({payers}) * (hash(number, 'payer', {seed}) % 1000000007) / 1000000007)) - 1,
+        {payers} - 1
+    )::bigint;
     create macro profile_of(payer) as (hash(payer, 'profile', {seed}) % 100)::integer;
 """
 
