@@ -34,7 +34,7 @@
     end
 {%- endmacro %}
 
-{#- Whether a step is for a payer: for its class, and for what the forecast expects of it, where that rests on a record. -#}
+{#- Whether a step is for a payer: for its class, and for what the forecast expects of it, if it has a record of its own. -#}
 {% macro fits_payer(step, payer) -%}
     (
         ({{ step }}.only_classes is null or {{ list_holds(step ~ '.only_classes', payer ~ '.payer_class') }})

@@ -197,7 +197,7 @@ POLICY: dict[str, pa.Schema] = {
         class_punctual_late_one_in=COUNT, class_punctual_over_10_one_in=COUNT,
         class_punctual_open_days=COUNT, class_habitual_late_share=RATE,
         class_habitual_over_10_one_in=COUNT, class_habitual_over_30_one_in=COUNT,
-        class_habitual_open_days=COUNT, class_known_company_from=COUNT,
+        class_habitual_open_days=COUNT,
     ),
     "policy_reasons": _table(reason=TEXT, reason_order=COUNT, ends_with=TEXT, responsible=TEXT),
 }  # fmt: skip

@@ -184,7 +184,7 @@ def build(folder: Path, receivables: list[Receivable]) -> dict[str, list[dict]]:
         "run", "--select", "path:models/intermediate/finance", "path:models/marts/finance",
         # tested on whole nights: they need contacts and rankings
         "--exclude", "int_contacts__arms_assigned+", "rpt_ranking_backtest",
-        "rpt_ranking_calibration",
+        "rpt_ranking_calibration", "int_ranking__addressed+", "rpt_ranking_untried",
         environment=warehouse.dbt_environment(), business_date=NIGHT, work=folder / "work",
     )  # fmt: skip
     reports = {}

@@ -29,10 +29,11 @@ def _set(value: object) -> Change:
     return lambda _row, _n: value
 
 
-# Positions in titulos: 1 cod_cliente 4 emissao 5 vencimento 6 valor
+# Positions in titulos: 1 cod_cliente 4 emissao 5 vencimento 6 valor 8 situacao
 _ERP_TITLES = (
     _Fault(6, {6: _set(None)}),
-    _Fault(5, {5: lambda row, n: row[4] - timedelta(days=20 + n)}),
+    # issued after its due date, and cancelled: nobody owes it a second time
+    _Fault(5, {4: lambda row, n: row[5] + timedelta(days=1 + n), 8: _set("C")}),
     _Fault(5, {6: lambda row, _n: -row[6]}),
     _Fault(2, {6: _set(Decimal("0.00"))}),
     _Fault(3, {1: lambda _row, n: f"C9999{n}"}),  # of a customer that does not exist

@@ -65,10 +65,6 @@ class Classes(Frozen):
 
     known_from: Annotated[int, Field(ge=1, le=100)] = 3
     """Receivables observed from which a payer is no longer new."""
-    known_company_from: Annotated[int, Field(ge=1, le=1_000_000)] = 200
-    """Receivables observed of the whole company from which its forecast speaks for new payers,
-    too. Below it a step that asks for a forecast goes to them by their class alone.
-    """
     short_history_below: Annotated[int, Field(ge=0, le=100)] = 4
     """With fewer, the explanation of the score says that the history is short."""
     critical_open_days: Days = 60

@@ -29,8 +29,7 @@ company_shares as (
         {{ shrunk_share(
             'company_counts.' ~ delay, 'company_counts.observed', millionths('ranking.assumed_' ~ delay), 'ranking.weight_segment'
         ) }} as {{ delay }}{{ ',' if not loop.last }}
-        {% endfor %},
-        company_counts.observed as company_receivables
+        {% endfor %}
     from company_counts
     cross join ranking
 ),
@@ -51,7 +50,6 @@ segment_shares as (
     select
         segment_counts.as_of_date,
         segment_counts.segment,
-        company_shares.company_receivables,
         {% for delay in ['late', 'over_7', 'over_30'] %}
         {{ shrunk_share(
             'segment_counts.' ~ delay, 'segment_counts.observed', 'company_shares.' ~ delay, 'ranking.weight_segment'
@@ -70,7 +68,6 @@ expected as (
             'counted.' ~ days_late, 'counted.observed_receivables', 'segment_shares.' ~ delay, 'ranking.weight_own'
         ) }} as {{ delay }},
         {% endfor %}
-        segment_shares.company_receivables,
         segment_shares.over_7 as segment_over_7,
         segment_shares.over_30 as segment_over_30
     from counted

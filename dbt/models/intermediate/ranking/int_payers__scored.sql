@@ -42,8 +42,8 @@ scored as (
             greatest(100 - late_points - over_7_points - over_30_points - overdue_points - promise_points, 0) as integer
         ) as score,
         observed_receivables < class_short_history_below as is_short_history,
-        -- of a payer without a history the forecast says what the company's says
-        observed_receivables >= class_known_from or company_receivables >= class_known_company_from as is_forecast_founded,
+        -- of a payer without a history the forecast says only what it says of the others
+        observed_receivables >= class_known_from as is_forecast_founded,
         case
             -- what is open and old says more than any history
             when open_days_past_due > class_critical_open_days then 'critico'
