@@ -239,7 +239,7 @@ def test_the_ledger_knows_whose_each_contact_is(group):
 
 def test_each_line_of_a_queue_says_on_whose_behalf(group):
     """The list names the creditor of each call, and the workbooks also those who share it."""
-    names = {one.id: one.trade_name for one in load_policy(group.config, FIRST).creditors.values()}
+    names = load_policy(group.config, FIRST).creditor_names
     joined = 0
     for night in nights():
         calls, shared = (
@@ -327,7 +327,7 @@ def test_the_check_tells_who_signs_what(group):
 
 def test_finance_reads_each_creditor_and_the_group(group):
     night = nights()[-1]
-    names = {one.id: one.trade_name for one in load_policy(group.config, night).creditors.values()}
+    names = load_policy(group.config, night).creditor_names
     folder = group.settings.folder("reports", night)
     assert {path.name for path in folder.glob("financeiro*")} == {
         f"financeiro{whose}.{kind}"

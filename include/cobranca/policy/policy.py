@@ -77,9 +77,14 @@ class Policy(Frozen):
         return self.limits.of(known.limits if known else None)
 
     @property
+    def creditor_names(self) -> dict[str, str]:
+        """The name of each creditor, as customers know it, by its id."""
+        return {creditor.id: creditor.trade_name for creditor in self.creditors.values()}
+
+    @property
     def company(self) -> str:
         """The names of all creditors, as customers know them."""
-        return " · ".join(creditor.trade_name for creditor in self.creditors.values())
+        return " · ".join(self.creditor_names.values())
 
     @property
     def sendgrid_connections(self) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def held_data(
     settings: Settings, payer: Payer, nights: Sequence[Night], policy: Policy
 ) -> list[DataSection]:
     """What the sources hold, what was decided and what was done about the payer."""
-    names = {creditor.id: creditor.trade_name for creditor in policy.creditors.values()}
+    names = policy.creditor_names
     return [
         *_registered(settings, payer, names),
         *_decided(nights, names),

@@ -78,7 +78,7 @@ def write_queues(settings: Settings, business_date: date) -> WrittenQueues:
     """
     batch = outbound_partition.read_batch(settings, business_date)
     policy = load_policy(settings.config, business_date)
-    names = {creditor.id: creditor.trade_name for creditor in policy.creditors.values()}
+    names = policy.creditor_names
     planned = read_queue(batch.path(QUEUE))
     # an erasure may have amended the plan: an erased payer is not handed out again
     rows = [_readable(row, names) for row in planned if row["customer_name"] != ERASED_NAME]

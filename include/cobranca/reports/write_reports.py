@@ -63,10 +63,9 @@ def write_reports(settings: Settings, business_date: date) -> WrittenReports:
         WORKBOOK: render_workbook(pack),
     }
     if listed := creditors_of(batch):
-        known = load_policy(settings.config, business_date).creditors
+        names = load_policy(settings.config, business_date).creditor_names
         for creditor in listed:
-            name = known[creditor].trade_name if creditor in known else creditor
-            own = read_pack(batch, creditor, name)
+            own = read_pack(batch, creditor, names.get(creditor, creditor))
             contents[of_creditor(PAGE, creditor)] = render_page(own, backtest).encode("utf-8")
             contents[of_creditor(WORKBOOK, creditor)] = render_workbook(own)
     sums = totals(pack)
