@@ -42,6 +42,13 @@
     months_back between 3 and 8
 {%- endmacro %}
 
+{#- Whether a receivable is tried out at a month end: it fell due in the month after, and has had its 30 days by now. -#}
+{% macro is_tried_due_date(due_date, as_of_date) -%}
+    {{ due_date }} > {{ as_of_date }}
+    and {{ due_date }} < {{ add_months(month_start(as_of_date), 2) }}
+    and {{ days_between(due_date, business_date()) }} > 30
+{%- endmacro %}
+
 {#- A day and a number below 100 000 as one whole number that sorts by the day first; the number is what is left by `% 100000`. -#}
 {% macro dated_number(day, number) -%}
     (cast({{ days_between("date '1900-01-01'", day) }} as bigint) * 100000 + least({{ number }}, 99999))

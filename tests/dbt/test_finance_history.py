@@ -183,8 +183,8 @@ def build(folder: Path, receivables: list[Receivable]) -> dict[str, list[dict]]:
     run_dbt(
         "run", "--select", "path:models/intermediate/finance", "path:models/marts/finance",
         # tested on whole nights: they need contacts and rankings
-        "--exclude", "int_contacts__arms_assigned+", "rpt_ranking_backtest",
-        "rpt_ranking_calibration", "int_ranking__addressed+", "rpt_ranking_untried",
+        "--exclude", "int_contacts__arms_assigned+", "int_ranking__backtested+",
+        "rpt_ranking_untried",
         environment=warehouse.dbt_environment(), business_date=NIGHT, work=folder / "work",
     )  # fmt: skip
     reports = {}

@@ -60,6 +60,4 @@ inner join behaviour
     on receivables.customer_key = behaviour.customer_key
     and receivables.as_of_date = behaviour.as_of_date
 where
-    receivables.effective_due_date > receivables.as_of_date
-    and receivables.effective_due_date < {{ add_months(month_start('receivables.as_of_date'), 2) }}
-    and {{ days_between('receivables.effective_due_date', business_date()) }} > 30
+    {{ is_tried_due_date('receivables.effective_due_date', 'receivables.as_of_date') }}

@@ -20,7 +20,5 @@ select
     cast(count(*) as bigint) as receivables
 from month_ends
 inner join receivables
-    on receivables.effective_due_date > month_ends.as_of_date
-    and receivables.effective_due_date < {{ add_months(month_start('month_ends.as_of_date'), 2) }}
-    and {{ days_between('receivables.effective_due_date', business_date()) }} > 30
+    on {{ is_tried_due_date('receivables.effective_due_date', 'month_ends.as_of_date') }}
 group by month_ends.as_of_date
